@@ -49,8 +49,20 @@ execFileSync(process.execPath, ['dist/daypass.js', 'schemas', '--out', 'dist/sch
 
 if (process.argv.includes('--package')) {
   const file = `dist/daypass-${version}.vsix`;
-  execFileSync('npx', ['vsce', 'package', '--no-dependencies', '--no-rewrite-relative-links', '--allow-missing-repository', '--out', file], {
-    stdio: 'inherit',
-  });
+  execFileSync(
+    'npx',
+    [
+      'vsce',
+      'package',
+      '--no-dependencies',
+      '--no-rewrite-relative-links',
+      '--allow-missing-repository',
+      '--out',
+      file,
+    ],
+    {
+      stdio: 'inherit',
+    },
+  );
   console.log(`${file}: ${Math.round(statSync(file).size / 1024)} KB`);
 }

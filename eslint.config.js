@@ -9,7 +9,16 @@ const forbid = (files, message, regexes, except = []) => ({
   },
 });
 
-const io = ['^node:(?!util$|assert)', '^pg$', '^kysely$', '^fastify', '^axios$', '/store/', '/http/', '/targets/'];
+const io = [
+  '^node:(?!util$|assert)',
+  '^pg$',
+  '^kysely$',
+  '^fastify',
+  '^axios$',
+  '/store/',
+  '/http/',
+  '/targets/',
+];
 
 /** Where a secret's value may be taken out of its wrapper. Each place hands it to what needs it and nowhere else. */
 const mayReveal = [
@@ -33,13 +42,21 @@ export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**'] },
   ...tseslint.configs.strictTypeChecked,
   {
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.js'] }, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ['*.js'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     rules: {
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       '@typescript-eslint/consistent-type-imports': 'error',
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
       'no-restricted-syntax': ['error', noReveal],
       eqeqeq: 'error',
@@ -47,17 +64,41 @@ export default tseslint.config(
   },
   { files: mayReveal, rules: { 'no-restricted-syntax': 'off' } },
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
-  { files: ['test/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off', '@typescript-eslint/no-unused-expressions': 'off' } },
+  {
+    files: ['test/**'],
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unused-expressions': 'off',
+    },
+  },
 
-  forbid(['src/contract/**'], 'contract imports nothing of ours and does no I/O.', ['^\\.\\./', '^node:', '^vscode$']),
-  forbid(['src/extension/**'], 'The extension meets the broker only in the contract.', ['/(broker|cli|sandbox)/']),
-  forbid(['src/launcher/**'], 'The launcher stands alone: only contract and node.', ['/(broker|cli|sandbox|extension)/', '^vscode$']),
-  forbid(['src/broker/**'], 'The broker knows neither extension nor sandbox; SQL of our tables lives in broker/store.', [
+  forbid(['src/contract/**'], 'contract imports nothing of ours and does no I/O.', [
+    '^\\.\\./',
+    '^node:',
+    '^vscode$',
+  ]),
+  forbid(['src/extension/**'], 'The extension meets the broker only in the contract.', [
+    '/(broker|cli|sandbox)/',
+  ]),
+  forbid(['src/launcher/**'], 'The launcher stands alone: only contract and node.', [
+    '/(broker|cli|sandbox|extension)/',
+    '^vscode$',
+  ]),
+  forbid(
+    ['src/broker/**'],
+    'The broker knows neither extension nor sandbox; SQL of our tables lives in broker/store.',
+    ['/(extension|launcher|sandbox|cli)/', '^vscode$', '^kysely$'],
+    ['src/broker/store/**', 'src/broker/rules/**', 'src/broker/leases/settle.ts'],
+  ),
+  forbid(['src/broker/store/**'], 'The store knows neither HTTP nor targets.', [
+    '/(extension|launcher|sandbox|cli|http|targets)/',
+    '^vscode$',
+    '^fastify',
+  ]),
+  forbid(['src/broker/rules/**', 'src/broker/leases/settle.ts'], 'Rules are pure.', [
+    ...io,
     '/(extension|launcher|sandbox|cli)/',
     '^vscode$',
-    '^kysely$',
-  ], ['src/broker/store/**', 'src/broker/rules/**', 'src/broker/leases/settle.ts']),
-  forbid(['src/broker/store/**'], 'The store knows neither HTTP nor targets.', ['/(extension|launcher|sandbox|cli|http|targets)/', '^vscode$', '^fastify']),
-  forbid(['src/broker/rules/**', 'src/broker/leases/settle.ts'], 'Rules are pure.', [...io, '/(extension|launcher|sandbox|cli)/', '^vscode$']),
+  ]),
   forbid(['src/cli/**', 'src/sandbox/**'], 'Nothing imports the extension.', ['/extension/', '^vscode$']),
 );

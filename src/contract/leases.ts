@@ -61,7 +61,9 @@ export const Lease = z
 export type Lease = z.infer<typeof Lease>;
 
 /** The answer to a new lease: the only place where the way to the target is handed out. */
-export const IssuedLease = z.object({ lease: Lease, connection: ConnectionDetails }).meta({ id: 'IssuedLease' });
+export const IssuedLease = z
+  .object({ lease: Lease, connection: ConnectionDetails })
+  .meta({ id: 'IssuedLease' });
 export type IssuedLease = z.infer<typeof IssuedLease>;
 
 export const LiveConnection = z

@@ -8,10 +8,15 @@ export const Receipt = z
     role: z.string().meta({ description: 'The login at the target that this lease was.' }),
     closedAt: Instant.meta({ description: 'When the login was closed and its connections were ended.' }),
     connectionsEnded: z.int().min(0),
-    quietForMs: z.int().min(0).meta({ description: 'How long no connection of the lease was seen, at the end of the sweep.' }),
+    quietForMs: z
+      .int()
+      .min(0)
+      .meta({ description: 'How long no connection of the lease was seen, at the end of the sweep.' }),
     probe: z
       .object({ at: Instant, sqlstate: z.string(), routine: z.string() })
-      .meta({ description: 'A login with a valid password that the target refused because the login is closed.' }),
+      .meta({
+        description: 'A login with a valid password that the target refused because the login is closed.',
+      }),
     cleaned: z
       .array(z.object({ database: z.string(), what: z.string() }))
       .meta({ description: 'What the lease had left and what was done about it, in words.' }),

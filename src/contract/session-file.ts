@@ -14,7 +14,13 @@ export const SessionFile = z
       /** Approval is pending: the launcher shows `heading` and waits. */
       z.object({ is: z.literal('waiting') }),
       /** The folder holds a credential. `deadline` is `expiresAt` on this machine's clock, offset already applied. */
-      z.object({ is: z.literal('open'), leaseId: Id, expiresAt: Instant, deadline: Instant, environment: z.record(z.string(), z.string()) }),
+      z.object({
+        is: z.literal('open'),
+        leaseId: Id,
+        expiresAt: Instant,
+        deadline: Instant,
+        environment: z.record(z.string(), z.string()),
+      }),
       /** It is over; `lines` say what happened. Sent again with more lines once the target has confirmed. */
       z.object({ is: z.literal('over'), lines: z.array(z.string()), final: z.boolean() }),
     ]),

@@ -50,8 +50,8 @@ export function spokenDuration(duration: string): string {
 }
 
 // Control characters, line and paragraph separators, and whatever reorders or hides text (Unicode TR36, TR9).
-// eslint-disable-next-line no-control-regex -- they are what is looked for
-const treacherous = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|[\ud800-\udfff]/u;
+const treacherous =
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|[\ud800-\udfff]/u;
 
 /** Whether a text holds characters that could mislead its reader or a log: control, bidirectional, invisible. */
 export function misleads(text: string): boolean {
@@ -62,7 +62,10 @@ export function misleads(text: string): boolean {
 export function plainText(limits: { min: number; max: number }) {
   return z
     .string()
-    .refine((text) => !misleads(text), 'Plain text on one line, please: no line breaks, control or invisible characters.')
+    .refine(
+      (text) => !misleads(text),
+      'Plain text on one line, please: no line breaks, control or invisible characters.',
+    )
     .trim()
     .min(limits.min)
     .max(limits.max);

@@ -1,3 +1,4 @@
+import type { ConnectionDetails } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
 
 /** A lease as a target needs to know it. `role` is the login's name there and carries installation and lease id. */
@@ -60,7 +61,7 @@ export interface Target {
   connections(leases: readonly LeaseAtTarget[]): Promise<LiveConnection[]>;
 
   /** What a person's machine needs to reach it under a lease; nothing secret. */
-  connectionDetails(lease: LeaseAtTarget): import('../../contract/leases.ts').ConnectionDetails;
+  connectionDetails(lease: LeaseAtTarget): ConnectionDetails;
 
   end(): Promise<void>;
 }

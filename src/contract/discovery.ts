@@ -1,0 +1,39 @@
+import * as z from 'zod';
+
+/** The major version of this contract. A client meets a broker of the same major version only. */
+export const contractVersion = 1;
+
+/** Broker time on every response, RFC 3339 with milliseconds: what the client measures its clock against. */
+export const timeHeader = 'daypass-time';
+
+/** OAuth 2.0 protected resource metadata (RFC 9728), with members of our own for what the RFC has none. */
+export const ResourceMetadata = z
+  .object({
+    resource: z.url(),
+    resource_name: z.string().optional(),
+    authorization_servers: z.array(z.url()).min(1),
+    bearer_methods_supported: z.array(z.literal('header')),
+    scopes_supported: z.array(z.string()).optional(),
+    daypass_contract: z.int().meta({ description: 'Major version of the contract.' }),
+    daypass_version: z.string(),
+    daypass_organisation: z.string(),
+    daypass_client_id: z
+      .string()
+      .meta({ description: 'Client id of the editor at the authorization server.' }),
+    daypass_device_client_id: z
+      .string()
+      .optional()
+      .meta({ description: 'Client id for the device flow; its tokens cannot decide or revoke.' }),
+    daypass_scopes: z.array(z.string()).meta({ description: 'Scopes to ask for at sign-in.' }),
+  })
+  .meta({ id: 'ResourceMetadata' });
+export type ResourceMetadata = z.infer<typeof ResourceMetadata>;
+
+export const Health = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
+export const Readiness = z
+  .object({
+    ready: z.boolean(),
+    warnings: z.array(z.string()).meta({ description: 'What works with less protection than it should.' }),
+    waitingFor: z.array(z.string()),
+  })
+  .meta({ id: 'Readiness' });

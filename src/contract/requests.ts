@@ -1,0 +1,73 @@
+import * as z from 'zod';
+import { Person } from './people.ts';
+import { Template, TemplateId } from './templates.ts';
+import { Digest, Duration, Id, Instant, plainText } from './values.ts';
+
+export const Reason = plainText({ min: 8, max: 500 }).meta({ id: 'Reason' });
+export const Comment = plainText({ min: 3, max: 500 }).meta({ id: 'Comment' });
+export const Ticket = plainText({ min: 1, max: 64 }).meta({ id: 'Ticket' });
+
+export const NewRequest = z
+  .object({
+    template: TemplateId,
+    templateDigest: Digest.meta({ description: 'Of the template as it was shown to the requester.' }),
+    duration: Duration,
+    reason: Reason,
+    ticket: Ticket.optional(),
+  })
+  .strict()
+  .meta({ id: 'NewRequest' });
+export type NewRequest = z.infer<typeof NewRequest>;
+
+export const NewDecision = z
+  .discriminatedUnion('verdict', [
+    z.object({ verdict: z.literal('approve'), digest: Digest, comment: Comment.optional() }).strict(),
+    z.object({ verdict: z.literal('deny'), digest: Digest, comment: Comment }).strict(),
+  ])
+  .meta({
+    id: 'NewDecision',
+    description: '`digest` is that of the request as it was shown to whoever decides.',
+  });
+export type NewDecision = z.infer<typeof NewDecision>;
+
+export const Decision = z
+  .object({
+    by: Person,
+    verdict: z.enum(['approve', 'deny']),
+    comment: z.string().optional(),
+    at: Instant,
+  })
+  .meta({ id: 'Decision' });
+export type Decision = z.infer<typeof Decision>;
+
+export const RequestState = z.enum(['pending', 'approved', 'denied', 'withdrawn', 'expired', 'refused']);
+export type RequestState = z.infer<typeof RequestState>;
+
+export const AccessRequest = z
+  .object({
+    id: Id,
+    state: RequestState,
+    requester: Person,
+    template: Template,
+    duration: Duration,
+    reason: z.string(),
+    ticket: z.string().optional(),
+    digest: Digest.meta({
+      description: 'Over requester, template, target, scope, duration, reason and ticket.',
+    }),
+    createdAt: Instant,
+    answerBy: Instant.meta({ description: 'When a pending request expires.' }),
+    decisions: z.array(Decision),
+    grantId: Id.optional(),
+    askedOf: z.array(z.string()).meta({ description: 'Names of people known to be able to decide.' }),
+    openOnTarget: z
+      .int()
+      .min(0)
+      .meta({ description: 'How many other grants are active at the same target now.' }),
+    version: z.int(),
+    may: z.object({ withdraw: z.boolean(), decide: z.boolean() }),
+  })
+  .meta({ id: 'AccessRequest' });
+export type AccessRequest = z.infer<typeof AccessRequest>;
+
+export const RequestList = z.object({ requests: z.array(AccessRequest) }).meta({ id: 'RequestList' });

@@ -1,0 +1,57 @@
+import * as z from 'zod';
+import { Digest, Duration } from './values.ts';
+
+export const TemplateId = z
+  .string()
+  .regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/, 'Lower-case words joined by hyphens, e.g. shop-read-orders.')
+  .max(40)
+  .meta({ id: 'TemplateId' });
+
+/** A template as it is shown to people. A request keeps a copy of it, so what was approved stays what is shown. */
+export const Template = z
+  .object({
+    id: TemplateId,
+    title: z.string(),
+    summary: z.string(),
+    allows: z.array(z.string()).meta({ description: 'What it allows, a line each, in plain words.' }),
+    access: z.enum(['read', 'write', 'owner']).meta({ description: 'How much harm it could do at most.' }),
+    target: z.object({
+      id: z.string(),
+      title: z.string(),
+      kind: z.literal('postgresql'),
+      host: z.string().meta({ description: 'Where people’s machines reach it.' }),
+      port: z.int(),
+      tls: z.enum(['verify-full', 'verify-ca', 'require', 'off']),
+    }),
+    documentation: z.url({ protocol: /^https?$/ }).optional(),
+    duration: z.object({ default: Duration, longest: Duration }),
+    terminals: z.int().min(1).max(10),
+    ticket: z
+      .object({ pattern: z.string(), required: z.boolean(), hint: z.string().optional() })
+      .optional()
+      .meta({ description: 'A regular expression that the whole ticket must match.' }),
+    approval: z.object({
+      needed: z.union([z.literal(0), z.literal(1)]),
+      from: z.array(z.string()).meta({ description: 'Groups, one of whose members must approve.' }),
+    }),
+    digest: Digest.meta({
+      description: 'Of everything that the template says; changes when the template does.',
+    }),
+  })
+  .meta({ id: 'Template' });
+export type Template = z.infer<typeof Template>;
+
+export const TemplateList = z
+  .object({
+    templates: z.array(Template),
+    empty: z
+      .object({
+        forGroups: z.array(z.string()).meta({ description: 'Groups whose members may request something.' }),
+        yourGroups: z.array(z.string()),
+        ask: z.string().optional(),
+      })
+      .optional()
+      .meta({ description: 'Why the list is empty, if it is.' }),
+  })
+  .meta({ id: 'TemplateList' });
+export type TemplateList = z.infer<typeof TemplateList>;
