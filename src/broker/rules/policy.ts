@@ -1,0 +1,52 @@
+/** Who may do what. Pure; every answer is computed anew from who is calling and what is stored. */
+
+/** Somebody who calls, as these rules need to know them. */
+export interface Who {
+  readonly id: string;
+  readonly groups: readonly string[];
+  /** False for tokens of the device-code client: such a sign-in can be phished past MFA. */
+  readonly mayDecide: boolean;
+}
+
+export interface TemplateRule {
+  readonly requestBy: readonly string[];
+}
+export interface RequestRule {
+  readonly requester: string;
+  readonly approveBy: readonly string[];
+  readonly revokeBy: readonly string[];
+}
+
+export const mostPending = 3;
+
+function inOneOf(who: Who, groups: readonly string[]): boolean {
+  return groups.some((group) => who.groups.includes(group));
+}
+
+export function mayRequest(who: Who, template: TemplateRule): boolean {
+  return inOneOf(who, template.requestBy);
+}
+
+/** Never the requester, whatever groups they are in. */
+export function mayDecide(who: Who, request: RequestRule): boolean {
+  return who.mayDecide && who.id !== request.requester && inOneOf(who, request.approveBy);
+}
+
+/** Whom the template names. The holder ends; somebody else revokes. */
+export function mayRevoke(who: Who, request: RequestRule): boolean {
+  return who.mayDecide && who.id !== request.requester && inOneOf(who, request.revokeBy);
+}
+
+export function audits(who: Who, auditors: readonly string[]): boolean {
+  return inOneOf(who, auditors);
+}
+
+/** Those with a part in it: who asked, who may be asked, who may revoke, who audits. */
+export function maySee(who: Who, request: RequestRule, auditors: readonly string[]): boolean {
+  return (
+    who.id === request.requester ||
+    inOneOf(who, request.approveBy) ||
+    inOneOf(who, request.revokeBy) ||
+    audits(who, auditors)
+  );
+}

@@ -1,0 +1,109 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { GrantState } from '../../contract/grants.ts';
+import type { CloseReason, LeaseState } from '../../contract/leases.ts';
+import type { Receipt } from '../../contract/receipts.ts';
+import type { RequestState } from '../../contract/requests.ts';
+import type { Template } from '../../contract/templates.ts';
+
+type Time = ColumnType<Date, Date, Date>;
+type TimeSetHere = ColumnType<Date, Date | undefined, Date>;
+
+/** The tables, as Kysely sees them; `migrations/` says what they are in SQL. */
+export interface Schema {
+  installation: { only_one: Generated<boolean>; id: string; created_at: TimeSetHere };
+  person: {
+    id: string;
+    issuer: string;
+    subject: string;
+    name: string;
+    groups: string[];
+    seen_at: TimeSetHere;
+  };
+  request: {
+    id: string;
+    requester: string;
+    template_id: string;
+    template: JSONColumnType<Template>;
+    scope: ColumnType<unknown, string, string>;
+    target: string;
+    duration_s: number;
+    reason: string;
+    ticket: string | null;
+    digest: string;
+    approve_by: string[];
+    revoke_by: string[];
+    quorum: number;
+    state: RequestState;
+    created_at: TimeSetHere;
+    answer_by: Time;
+    version: Generated<number>;
+  };
+  decision: {
+    id: string;
+    request_id: string;
+    person_id: string;
+    verdict: 'approve' | 'deny';
+    comment: string | null;
+    digest: string;
+    at: TimeSetHere;
+  };
+  grant: {
+    id: string;
+    request_id: string;
+    holder: string;
+    target: string;
+    duration_s: number;
+    terminals: number;
+    state: GrantState;
+    created_at: TimeSetHere;
+    activate_by: Time;
+    activated_at: Date | null;
+    expires_at: Date | null;
+    ended_at: Date | null;
+    ended_by: string | null;
+    comment: string | null;
+    version: Generated<number>;
+  };
+  lease: {
+    id: string;
+    grant_id: string;
+    person_id: string;
+    target: string;
+    role: string;
+    state: LeaseState;
+    due_at: Time;
+    created_at: TimeSetHere;
+    issued_at: Date | null;
+    close_reason: CloseReason | null;
+    closing_at: Date | null;
+    evidence: ColumnType<unknown, string | null | undefined, string | null>;
+    obstacle: string | null;
+    closed_at: Date | null;
+    idempotency_key: string;
+    body_hash: string;
+    version: Generated<number>;
+  };
+  receipt: { lease_id: string; receipt: JSONColumnType<Receipt>; at: TimeSetHere };
+  idempotency_key: {
+    person_id: string;
+    route: string;
+    key: string;
+    body_hash: string;
+    resource_id: string;
+    at: TimeSetHere;
+  };
+  audit_event: {
+    id: string;
+    at: TimeSetHere;
+    action: string;
+    actor: string | null;
+    resource: string;
+    resource_id: string | null;
+    version: number | null;
+    request_id: string | null;
+    grant_id: string | null;
+    target: string | null;
+    detail: ColumnType<Record<string, unknown>, string | undefined, never>;
+  };
+  audit_number: { number: number; event_id: string };
+}
