@@ -1,0 +1,114 @@
+import type { Secret } from '../../contract/secret.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Login {
+  readonly user: string;
+  readonly password: Secret;
+}
+
+export type TlsMode = 'verify-full' | 'verify-ca' | 'require' | 'off';
+
+/** How a connection to a PostgreSQL server is encrypted and what of its certificate is verified. */
+export interface ServerTls {
+  readonly mode: TlsMode;
+  /** PEM; absent: the authorities that this machine trusts. */
+  readonly certificateAuthority?: string;
+}
+
+/** Absolute paths. They are read when the broker starts and whenever they change. */
+export interface CertificateFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** Where the broker keeps its state. */
+export type DatabaseConfig =
+  /** A PostgreSQL that the broker starts itself, its data in this folder (absolute path). */
+  | { readonly kind: 'embedded'; readonly folder: string }
+  | {
+      readonly kind: 'server';
+      readonly host: string;
+      readonly port: number;
+      readonly database: string;
+      readonly tls: ServerTls;
+      /** Owns the tables and migrates them. */
+      readonly owner: Login;
+      /** What the broker works as. Absent: it works as the owner, and the audit log is not protected from it. */
+      readonly runtime?: Login;
+    };
+
+/** The asymmetric signature algorithms that an access token may be signed with (RFC 7518, RFC 8037). */
+export const signatureAlgorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+] as const;
+export type SignatureAlgorithm = (typeof signatureAlgorithms)[number];
+
+export interface IdentityConfig {
+  /** Exactly as in tokens. */
+  readonly issuer: string;
+  readonly audience: string;
+  /** Client ids whose tokens are accepted; the first one is the editor's. */
+  readonly clients: readonly [string, ...string[]];
+  /** Client id of the device flow, not among `clients`: its tokens cannot decide or revoke. */
+  readonly deviceClient?: string;
+  readonly groupsClaim: string;
+  readonly nameClaim: string;
+  /** Claim that says who somebody is where one person has several subjects; absent: `sub`. */
+  readonly personClaim?: string;
+  readonly scopes: readonly string[];
+  readonly algorithms: readonly SignatureAlgorithm[];
+}
+
+export interface TargetConfig {
+  readonly id: string;
+  readonly title: string;
+  readonly kind: 'postgresql';
+  readonly host: string;
+  /** IP address to connect to instead of looking `host` up; the certificate is still that of `host`. */
+  readonly hostaddr?: string;
+  readonly port: number;
+  readonly database: string;
+  readonly tls: ServerTls;
+  /** The broker's own login there. */
+  readonly login: Login;
+  /** Where people's machines reach it. */
+  readonly advertised: Address;
+}
+
+/** What `daypass.yaml` says, checked and complete. */
+export interface Config {
+  /** Absolute path of the file. */
+  readonly file: string;
+  readonly listen: Address;
+  /** Absent: plain HTTP, on loopback only. */
+  readonly tls?: CertificateFiles;
+  /** Served with `tls` too if there is any. */
+  readonly metrics?: Address;
+  /** The protected resource (RFC 9728): an origin without a slash at its end. */
+  readonly publicUrl: string;
+  readonly organisation: { readonly name: string; readonly ask?: string };
+  /** Every group that templates may name. */
+  readonly groups: readonly string[];
+  readonly identity: IdentityConfig;
+  readonly audit: { readonly by: readonly string[] };
+  readonly database: DatabaseConfig;
+  /** Absolute path of the folder with the templates. */
+  readonly templates: string;
+  readonly targets: ReadonlyMap<string, TargetConfig>;
+  readonly requests: { readonly answerWithinSeconds: number; readonly activateWithinSeconds: number };
+  /** What works with less protection than it should, in words, for the log and `/readyz`. */
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,39 @@
+/** Somebody whose access token was verified. A person is (issuer, subject). */
+export interface Caller {
+  readonly issuer: string;
+  readonly subject: string;
+  /** What others see; never empty. */
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly clientId: string;
+  /** False for tokens of the device flow: they cannot decide, revoke or break glass. */
+  readonly mayDecide: boolean;
+  readonly expiresAt: Date;
+}
+
+/** A call without an access token that counts here. */
+export class NotSignedIn extends Error {
+  /** What people read: what happened and what to do. */
+  readonly words: string;
+  /** Value of the `WWW-Authenticate` header (RFC 6750 section 3, RFC 9728 section 5.1). */
+  readonly wwwAuthenticate: string;
+
+  /** @param reason for the log: which check failed, never any part of the token */
+  constructor(reason: string, words: string, wwwAuthenticate: string, cause?: unknown) {
+    super(reason, { cause });
+    this.name = 'NotSignedIn';
+    this.words = words;
+    this.wwwAuthenticate = wwwAuthenticate;
+  }
+}
+
+/** The identity provider gave no usable keys so that nobody can be recognised at the moment; answers with 503. */
+export class ProviderUnavailable extends Error {
+  readonly words: string;
+
+  constructor(reason: string, words: string, cause?: unknown) {
+    super(reason, { cause });
+    this.name = 'ProviderUnavailable';
+    this.words = words;
+  }
+}

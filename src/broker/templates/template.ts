@@ -1,0 +1,26 @@
+/** A template as the broker uses it: parsed, complete, every reference resolved. */
+export interface ResolvedTemplate {
+  readonly id: string;
+  readonly title: string;
+  readonly summary: string;
+  /** Id of a configured target. */
+  readonly target: string;
+  /** In the terms of the target's kind; JSON. */
+  readonly scope: unknown;
+  readonly documentation?: string;
+  readonly duration: { readonly defaultSeconds: number; readonly longestSeconds: number };
+  /** How many may be open at once under one grant. */
+  readonly terminals: number;
+  /** Groups whose members may request it. */
+  readonly requestBy: readonly string[];
+  readonly ticket?: { readonly pattern: string; readonly required: boolean; readonly hint?: string };
+  /** Groups, one of whose members must approve; empty: nobody needs to. */
+  readonly approveBy: readonly string[];
+  /** Groups whose members may revoke a grant under it. */
+  readonly revokeBy: readonly string[];
+  /** SHA-256 of the canonical JSON (RFC 8785) of everything above. */
+  readonly digest: string;
+}
+
+/** By id. */
+export type Templates = ReadonlyMap<string, ResolvedTemplate>;
