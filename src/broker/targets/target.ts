@@ -16,6 +16,29 @@ export interface Intent extends LeaseAtTarget {
   readonly expiresAt: Date;
 }
 
+/**
+ * What was seen at the target about a lease, as plain JSON. Only the target reads it. It exists because some proofs
+ * cannot be had twice: once a login is removed, nothing can show any more that it was closed before.
+ */
+export type Evidence = Readonly<Record<string, unknown>>;
+
+/**
+ * Stores evidence by lease id, replacing what was stored before. It resolves when the evidence is durable: the target
+ * waits for that before each step that destroys what the evidence was taken from. If it rejects, the step is not taken.
+ */
+export type Keep = (evidence: ReadonlyMap<string, Evidence>) => Promise<void>;
+
+/**
+ * A lease that is to end. Template and scope are the stored ones; both are absent for a credential that the target
+ * reports and that no lease is known for: it is removed, and whatever it created is set aside, never dropped.
+ */
+export interface ClosingLease extends LeaseAtTarget {
+  readonly templateId?: string | undefined;
+  readonly scope?: unknown;
+  /** What `Keep` stored last for this lease, since its issue. */
+  readonly evidence?: unknown;
+}
+
 /** Thrown by `issue`. `nothingCreated` is true only where it is proven; otherwise the outcome is unknown. */
 export class IssueFailed extends Error {
   readonly nothingCreated: boolean;
@@ -25,7 +48,7 @@ export class IssueFailed extends Error {
   }
 }
 
-/** A live connection of a lease, as the target sees it. */
+/** A live connection of a lease, as the target sees it. `program` is whatever the holder says it is. */
 export interface LiveConnection {
   readonly leaseId: string;
   readonly address: string;
@@ -33,35 +56,59 @@ export interface LiveConnection {
   readonly since: Date;
 }
 
-/** Either the receipt, or what stands in the way of it in words a person understands. */
+/** A lease that could not be cut, and why, in words a person understands. */
+export interface NotCut {
+  readonly leaseId: string;
+  readonly obstacle: string;
+}
+
+/**
+ * How closing a lease went.
+ * - `confirmed`: every piece of evidence is there.
+ * - `absent`: nothing of the lease is at the target, and no proof of its end was kept: it was never created, or
+ *   somebody else removed it. There is nothing left to do and nothing to show for it.
+ * - `unconfirmed`: it is to be tried again; `obstacle` says what stands in the way, in words a person understands.
+ */
 export type Closed =
-  | { readonly leaseId: string; readonly confirmed: true; readonly receipt: Receipt }
-  | { readonly leaseId: string; readonly confirmed: false; readonly obstacle: string };
+  | { readonly leaseId: string; readonly outcome: 'confirmed'; readonly receipt: Receipt }
+  | { readonly leaseId: string; readonly outcome: 'absent'; readonly detail: string }
+  | { readonly leaseId: string; readonly outcome: 'unconfirmed'; readonly obstacle: string };
 
 /**
  * A production system that credentials can be issued for. Every operation is idempotent: repeating it after a crash
- * at any instant does no harm and finishes what was begun. None keeps state of its own.
+ * at any instant does no harm and finishes what was begun. None keeps state of its own. All end within bounded time,
+ * however the target behaves, and none touches what another installation made.
  */
 export interface Target {
   readonly id: string;
   readonly kind: 'postgresql';
 
-  /** Creates the credential. Throws `IssueFailed`. */
-  issue(intent: Intent): Promise<void>;
+  /** The name that a lease's login has at this target. */
+  roleOf(leaseId: string): string;
 
-  /** No new login and no live connection, for all leases in one batch. Resolves when asked of the target; quiet is proven by `close`. */
-  cut(leases: readonly LeaseAtTarget[]): Promise<void>;
+  /** Creates the credential. Throws `IssueFailed`. `keep` is called before, with what its end is compared to. */
+  issue(intent: Intent, keep: Keep): Promise<void>;
 
-  /** Sweep until quiet, probe, clean, look at the catalogues; a receipt per lease, or the obstacle. Assumes `cut`. */
-  close(leases: readonly LeaseAtTarget[]): Promise<Closed[]>;
+  /**
+   * No new login and no live connection, for all leases in one batch. Resolves when the target has been told, with
+   * those that it could not be done for; quiet is proven by `close`. Never rejects for what the target does.
+   */
+  cut(leases: readonly ClosingLease[], keep: Keep): Promise<NotCut[]>;
+
+  /**
+   * Sweep until quiet, probe, clean, look at the catalogues: for each lease its receipt, or what stands in the way.
+   * Assumes `cut`. Never rejects for what the target does.
+   */
+  close(leases: readonly ClosingLease[], keep: Keep): Promise<Closed[]>;
 
   /** Every credential of this installation that exists at the target now. */
   observe(): Promise<LeaseAtTarget[]>;
 
+  /** The live connections of these leases. */
   connections(leases: readonly LeaseAtTarget[]): Promise<LiveConnection[]>;
 
   /** What a person's machine needs to reach it under a lease; nothing secret. */
-  connectionDetails(lease: LeaseAtTarget): ConnectionDetails;
+  connectionDetails(lease: LeaseAtTarget & { readonly scope: unknown }): ConnectionDetails;
 
   end(): Promise<void>;
 }
