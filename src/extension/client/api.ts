@@ -1,0 +1,169 @@
+import type { Secret } from '../../contract/secret.ts';
+import type { Route, RouteName } from '../../contract/routes.ts';
+import type { Clock } from '../state/clock.ts';
+import { hostOf } from './address.ts';
+import {
+  Cancelled,
+  ProblemError,
+  SignedOut,
+  Unreachable,
+  type Api,
+  type Input,
+  type Output,
+} from './call.ts';
+import { codeOf } from './failures.ts';
+import { exchange, type Answer } from './exchange.ts';
+import { parseJson } from './http.ts';
+import type { TokenSource } from './tokens.ts';
+
+export interface ApiParts {
+  /** The broker's address, or undefined while there is none. */
+  readonly broker: () => string | undefined;
+  readonly tokens: TokenSource;
+  readonly clock: Clock;
+  /** Sees each answer before the caller does. */
+  readonly heard: <N extends RouteName>(name: N, output: Output<N>) => void;
+  /** Pauses between attempts; tests hand in shorter ones. */
+  readonly pausesMs?: readonly number[];
+}
+
+/** The same in every route, as far as making the call is concerned. */
+interface Loose {
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly body?: unknown;
+  readonly key?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The typed client. A call that may be repeated (a read, or one with an `Idempotency-Key`) is repeated by itself when
+ * its answer was lost or the broker still works on the first; a refused token is exchanged once.
+ */
+export class ApiClient implements Api {
+  readonly #parts: ApiParts;
+
+  constructor(parts: ApiParts) {
+    this.#parts = parts;
+  }
+
+  async call<N extends RouteName>(
+    name: N,
+    ...[input]: [input?: Input<N>] | [input: Input<N>]
+  ): Promise<Output<N>> {
+    const { routes } = await import('../../contract/routes.ts');
+    const route: Route = routes[name];
+    const broker = this.#parts.broker();
+    if (broker === undefined) throw new SignedOut();
+    const loose: Loose = input ?? {};
+    const answer = await this.#persistently(route, broker, loose);
+    if (this.#parts.broker() !== broker) throw new SignedOut();
+    const output = await understand(route, answer, hostOf(broker));
+    this.#parts.heard(name, output as Output<N>);
+    return output as Output<N>;
+  }
+
+  async #persistently(route: Route, broker: string, input: Loose): Promise<Answer> {
+    const pauses = this.#parts.pausesMs ?? [200, 1000, 2000];
+    const repeatable = route.method !== 'POST' || input.key !== undefined;
+    for (let attempt = 0; ; attempt++) {
+      const pause = repeatable ? pauses[attempt] : undefined;
+      try {
+        const answer = await this.#authorised(route, broker, input);
+        const busy = answer.status === 409 && (await kindIn(answer)) === 'in-progress';
+        if (!busy || pause === undefined) return answer;
+      } catch (error) {
+        if (!(error instanceof Unreachable) || pause === undefined || !lostOnTheWay(error)) throw error;
+      }
+      await wait(pause, input.signal);
+    }
+  }
+
+  async #authorised(route: Route, broker: string, input: Loose): Promise<Answer> {
+    if (route.open) return this.#once(route, broker, input, undefined);
+    const token = await this.#parts.tokens.access();
+    const answer = await this.#once(route, broker, input, token);
+    if (answer.status !== 401) return answer;
+    return this.#once(route, broker, input, await this.#parts.tokens.access(token));
+  }
+
+  #once(route: Route, broker: string, input: Loose, token: Secret | undefined): Promise<Answer> {
+    if (input.signal?.aborted) throw new Cancelled();
+    return exchange(
+      {
+        method: route.method,
+        url: `${broker}${pathOf(route.path, input.params)}${queryOf(input.query)}`,
+        headers: {
+          ...(token ? { authorization: `Bearer ${token.reveal()}` } : {}),
+          ...(input.key === undefined ? {} : { 'idempotency-key': input.key }),
+        },
+        body: input.body,
+        signal: input.signal,
+      },
+      this.#parts.clock,
+    );
+  }
+}
+
+/** What was sent may or may not have arrived; a name that does not exist or a certificate will not mend itself. */
+function lostOnTheWay(error: Unreachable): boolean {
+  return ['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ETIMEDOUT', 'ERR_BAD_RESPONSE'].includes(
+    codeOf(error.cause),
+  );
+}
+
+function pathOf(path: string, params: Loose['params']): string {
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params?.[name] ?? ''));
+}
+
+function queryOf(query: Loose['query']): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {}))
+    if (value !== undefined) search.set(name, value);
+  return search.size ? `?${search.toString()}` : '';
+}
+
+async function kindIn(answer: Answer): Promise<string | undefined> {
+  const { Problem, kindOf } = await import('../../contract/problems.ts');
+  const problem = Problem.safeParse(parseJson(answer.text));
+  return problem.success ? kindOf(problem.data) : undefined;
+}
+
+async function understand(route: Route, answer: Answer, host: string): Promise<unknown> {
+  const body = parseJson(answer.text);
+  if (answer.status === route.status) {
+    const parsed = route.response.safeParse(body);
+    if (parsed.success) return parsed.data;
+    const issue = parsed.error.issues[0];
+    throw new Unreachable(
+      `${host} gave an answer that Daypass does not understand. It may be of another version.`,
+      {
+        cause: new Error(
+          `${route.method} ${route.path}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`,
+        ),
+      },
+    );
+  }
+  const { Problem, kindOf } = await import('../../contract/problems.ts');
+  const problem = Problem.safeParse(body);
+  if (problem.success) throw new ProblemError(kindOf(problem.data), problem.data);
+  throw new Unreachable(
+    answer.status >= 500
+      ? `${host} cannot work at the moment (${answer.status}). Try again in a minute.`
+      : `Something other than the broker answered for ${host} (${answer.status}). Check your network, or the VPN.`,
+  );
+}
+
+function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(new Cancelled());
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}
