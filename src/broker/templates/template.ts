@@ -23,4 +23,4 @@ export interface ResolvedTemplate {
 }
 
 /** By id. */
-export type Templates = ReadonlyMap<string, ResolvedTemplate>;
+export type TemplateSet = ReadonlyMap<string, ResolvedTemplate>;

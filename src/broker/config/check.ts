@@ -1,0 +1,157 @@
+import * as z from 'zod';
+import { inReadingOrder, type Path, type Problem } from './problem.ts';
+import { suggestion } from './suggest.ts';
+import type { YamlFile } from './yaml.ts';
+
+/** What the schema says about a place, for hints: the parts of its JSON Schema that are read here. */
+interface Described {
+  readonly description?: string;
+  readonly examples?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, Described>>;
+  readonly additionalProperties?: Described | boolean;
+  readonly items?: Described;
+  readonly anyOf?: readonly Described[];
+}
+
+export type Checked<T> =
+  | { readonly value: T; readonly problems: readonly [] }
+  | { readonly value: undefined; readonly problems: readonly Problem[] };
+
+/** A file's value by a schema, or everything that is wrong with it in words, each with its place. */
+export function check<S extends z.ZodType>(file: YamlFile, schema: S): Checked<z.output<S>> {
+  if (file.problems.length > 0) return { value: undefined, problems: file.problems };
+  const result = schema.safeParse(file.value);
+  if (result.success) return { value: result.data, problems: [] };
+  const described = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    reused: 'inline',
+  }) as Described;
+  const problems = result.error.issues.flatMap((issue) => inWords(file, issue, described));
+  return { value: undefined, problems: inReadingOrder(problems).filter(isFirstAtItsPlace) };
+}
+
+function inWords(file: YamlFile, issue: z.core.$ZodIssue, schema: Described): Problem[] {
+  const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
+  const written = valueAt(file.value, path);
+  switch (issue.code) {
+    case 'unrecognized_keys': {
+      const known = Object.keys(describedAt(schema, path)?.properties ?? {});
+      return issue.keys.map((key) =>
+        file.atKey(
+          [...path, key],
+          `there is no such key. ${suggestion(key, known.filter(isFree(written)))}`.trim(),
+        ),
+      );
+    }
+    case 'invalid_key':
+      return [file.atKey(path, issue.issues[0]?.message ?? 'this key is not possible here.')];
+    case 'invalid_type':
+      if (written === undefined) return [file.at(path, `is missing. ${hint(schema, path)}`.trim())];
+      if (written === null) return [file.at(path, `is empty. ${hint(schema, path)}`.trim())];
+      if (isOurs(issue.message)) return [file.at(path, issue.message)];
+      return [
+        file.at(
+          path,
+          `should be ${kinds[issue.expected] ?? issue.expected}, not ${kindOf(written)}. ${hint(schema, path)}`.trim(),
+        ),
+      ];
+    case 'invalid_value': {
+      const known = issue.values.map(String);
+      const said =
+        typeof written === 'string' && written.length <= 60 ? `"${written}" is not possible here. ` : '';
+      return [file.at(path, `${said}${suggestion(String(written), known, 'Possible')}`)];
+    }
+    case 'too_small':
+      return [
+        file.at(
+          path,
+          `${sizeWords(issue.origin, 'at least', Number(issue.minimum))} ${hint(schema, path)}`.trim(),
+        ),
+      ];
+    case 'too_big':
+      return [file.at(path, sizeWords(issue.origin, 'at most', Number(issue.maximum)))];
+    default:
+      return [file.at(path, issue.message)];
+  }
+}
+
+/** What several rules say about one value, the first of them says enough. */
+function isFirstAtItsPlace(problem: Problem, at: number, all: readonly Problem[]): boolean {
+  const place = (one: Problem) => JSON.stringify([one.line, one.column, one.path]);
+  return all.findIndex((other) => place(other) === place(problem)) === at;
+}
+
+// zod's own messages begin like this; what the schema says itself goes to people as it is.
+const isOurs = (message: string) => !message.startsWith('Invalid input');
+
+const isFree = (written: unknown) => (key: string) =>
+  typeof written !== 'object' || written === null || !(key in written);
+
+const kinds: Record<string, string> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a group of keys',
+  record: 'a group of keys',
+};
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  return kinds[typeof value] ?? typeof value;
+}
+
+function sizeWords(origin: string, bound: string, size: number): string {
+  if (origin === 'string')
+    return size === 1 && bound === 'at least' ? 'is empty.' : `should have ${bound} ${size} characters.`;
+  if (origin === 'array')
+    return size === 1 && bound === 'at least' ? 'is an empty list.' : `should list ${bound} ${size}.`;
+  return `should be ${bound} ${size}.`;
+}
+
+/** What the key is for, and an example. */
+function hint(schema: Described, path: Path): string {
+  const place = describedAt(schema, path);
+  const key = path.at(-1);
+  const example = place?.examples?.[0];
+  const shown = example === undefined || typeof key !== 'string' ? undefined : `${key}: ${asYaml(example)}`;
+  return [place?.description, shown === undefined ? undefined : `For example: ${shown}`]
+    .filter(Boolean)
+    .join(' ');
+}
+
+/** In flow style, as short as it can be written. */
+function asYaml(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(asYaml).join(', ')}]`;
+  if (typeof value === 'object' && value !== null)
+    return `{ ${Object.entries(value)
+      .map(([key, part]) => `${key}: ${asYaml(part)}`)
+      .join(', ')} }`;
+  return String(value);
+}
+
+function describedAt(schema: Described, path: Path): Described | undefined {
+  let here: Described | undefined = schema;
+  for (const part of path) {
+    const options: readonly Described[] = here?.anyOf ?? (here ? [here] : []);
+    here = options
+      .map((option) => {
+        if (typeof part === 'number') return option.items;
+        const more = option.additionalProperties;
+        return option.properties?.[part] ?? (typeof more === 'object' ? more : undefined);
+      })
+      .find((next) => next !== undefined);
+  }
+  return here;
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  let here = value;
+  for (const part of path) {
+    if (typeof here !== 'object' || here === null) return undefined;
+    here = Object.getOwnPropertyDescriptor(here, part)?.value as unknown;
+  }
+  return here;
+}

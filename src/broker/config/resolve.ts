@@ -1,0 +1,184 @@
+import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { secondsOf } from '../../contract/durations.ts';
+import type { CertificateFiles, Config, DatabaseConfig, Login, ServerTls, TargetConfig } from './config.ts';
+import { failureOf } from './files.ts';
+import { addressOf } from './pieces.ts';
+import { spokenProblem, type Path } from './problem.ts';
+import type { Report } from './report.ts';
+import { findSecret, noSecret, type Environment } from './secrets.ts';
+import type { Settings } from './settings.ts';
+
+interface Context {
+  /** Folder of the file: what relative paths are relative to. */
+  readonly folder: string;
+  readonly environment: Environment;
+  readonly report: Report;
+}
+
+/**
+ * Settings of a valid shape with everything that they name: absolute paths, secrets, certificates.
+ * Whatever is not to be had is reported, and its place in the result then holds nothing of use.
+ */
+export async function resolveSettings(
+  file: string,
+  settings: Settings,
+  environment: Environment,
+  report: Report,
+): Promise<Config> {
+  const context: Context = { folder: dirname(file), environment, report };
+  const { identity, organisation, requests } = settings;
+  const [editor = '', ...others] = identity.clients;
+  const publicUrl = new URL(settings.public_url).origin;
+  const tls = settings.tls && (await certificateFiles(settings.tls, context));
+  const database = await databaseOf(settings.database, context);
+  const targets = new Map<string, TargetConfig>();
+  for (const [id, target] of Object.entries(settings.targets))
+    targets.set(id, await targetOf(id, target, context));
+  return {
+    file,
+    listen: addressOf(settings.listen),
+    ...(tls ? { tls } : {}),
+    ...(settings.metrics === undefined ? {} : { metrics: addressOf(settings.metrics) }),
+    publicUrl,
+    organisation: {
+      name: organisation.name,
+      ...(organisation.ask === undefined ? {} : { ask: organisation.ask }),
+    },
+    groups: settings.groups,
+    identity: {
+      issuer: identity.issuer,
+      audience: identity.audience ?? publicUrl,
+      clients: [editor, ...others],
+      ...(identity.device_client === undefined ? {} : { deviceClient: identity.device_client }),
+      groupsClaim: identity.groups_claim,
+      nameClaim: identity.name_claim,
+      ...(identity.person_claim === undefined ? {} : { personClaim: identity.person_claim }),
+      scopes: identity.scopes,
+      algorithms: identity.algorithms,
+    },
+    audit: settings.audit,
+    database,
+    templates: resolve(context.folder, settings.templates),
+    targets,
+    requests: {
+      answerWithinSeconds: secondsOf(requests.answer_within),
+      activateWithinSeconds: secondsOf(requests.activate_within),
+    },
+    warnings: report.warnings.map((warning) => spokenProblem(warning)),
+  };
+}
+
+async function databaseOf(written: Settings['database'], context: Context): Promise<DatabaseConfig> {
+  const { embedded, host = '', port = 5432, name = '', tls, owner, runtime } = written;
+  if (embedded !== undefined) return { kind: 'embedded', folder: resolve(context.folder, embedded) };
+  const path = ['database'];
+  return {
+    kind: 'server',
+    host,
+    port,
+    database: name,
+    tls: await tlsOf(tls, [...path, 'tls'], context),
+    owner: await loginOf(owner, [...path, 'owner'], context),
+    ...(runtime ? { runtime: await loginOf(runtime, [...path, 'runtime'], context) } : {}),
+  };
+}
+
+async function targetOf(
+  id: string,
+  written: Settings['targets'][string],
+  context: Context,
+): Promise<TargetConfig> {
+  const path = ['targets', id];
+  const { title, kind, host, hostaddr, port, database, tls, login, advertised } = written;
+  return {
+    id,
+    title,
+    kind,
+    host,
+    ...(hostaddr === undefined ? {} : { hostaddr }),
+    port,
+    database,
+    tls: await tlsOf(tls, [...path, 'tls'], context),
+    login: await loginOf(login, [...path, 'login'], context),
+    advertised: advertised ?? { host, port },
+  };
+}
+
+async function tlsOf(
+  written: Settings['targets'][string]['tls'],
+  path: Path,
+  { folder, report }: Context,
+): Promise<ServerTls> {
+  const mode = written?.mode ?? 'verify-full';
+  if (written?.certificate_authority === undefined) return { mode };
+  const file = resolve(folder, written.certificate_authority);
+  const place = [...path, 'certificate_authority'];
+  try {
+    const pem = await readFile(file, 'utf8');
+    if (isCertificate(pem)) return { mode, certificateAuthority: pem };
+    report.isWrong(place, `${file} is not a certificate in PEM form.`);
+  } catch (error) {
+    report.isMissing(place, `${file} ${failureOf(error)}`);
+  }
+  return { mode };
+}
+
+async function loginOf(
+  written: Settings['targets'][string]['login'] | undefined,
+  path: Path,
+  { folder, environment, report }: Context,
+): Promise<Login> {
+  if (!written) return { user: '', password: noSecret };
+  const { file, env } = written.password;
+  const source = env === undefined ? { file: resolve(folder, file ?? '') } : { env };
+  const found = await findSecret(source, environment);
+  const place = [...path, 'password'];
+  if (!found.secret) {
+    report.isMissing(place, found.missing);
+    return { user: written.user, password: noSecret };
+  }
+  if (found.warning !== undefined) report.warn(place, found.warning);
+  return { user: written.user, password: found.secret };
+}
+
+async function certificateFiles(
+  written: { readonly certificate: string; readonly key: string },
+  { folder, report }: Context,
+): Promise<CertificateFiles> {
+  const certificate = resolve(folder, written.certificate);
+  const key = resolve(folder, written.key);
+  const certificateText = await readFile(certificate, 'utf8').catch((error: unknown) =>
+    report.isMissing(['tls', 'certificate'], `${certificate} ${failureOf(error)}`),
+  );
+  const keyText = await readFile(key, 'utf8').catch((error: unknown) =>
+    report.isMissing(['tls', 'key'], `${key} ${failureOf(error)}`),
+  );
+  if (typeof certificateText === 'string' && !isCertificate(certificateText))
+    report.isWrong(['tls', 'certificate'], `${certificate} is not a certificate in PEM form.`);
+  else if (typeof certificateText === 'string' && typeof keyText === 'string') {
+    const wrong = keyProblem(certificateText, keyText);
+    if (wrong !== undefined) report.isWrong(['tls', 'key'], `${key} ${wrong}`);
+  }
+  return { certificate, key };
+}
+
+function keyProblem(certificate: string, key: string): string | undefined {
+  try {
+    const privateKey = createPrivateKey(key);
+    return new X509Certificate(certificate).checkPrivateKey(privateKey)
+      ? undefined
+      : 'is the key of another certificate.';
+  } catch {
+    return 'is not a private key in PEM form without a passphrase.';
+  }
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,224 @@
+import { isIP } from 'node:net';
+import * as z from 'zod';
+import { plainText } from '../../contract/values.ts';
+import { signatureAlgorithms } from './config.ts';
+import {
+  Address,
+  durationBetween,
+  File,
+  GroupName,
+  Host,
+  Port,
+  PostgresName,
+  SecretSource,
+  SecureUrl,
+} from './pieces.ts';
+
+/** `daypass.yaml` as it is written. Descriptions and examples are what editors show; keep them for people. */
+
+const TlsMode = z.enum(['verify-full', 'verify-ca', 'require', 'off']).meta({
+  description:
+    'verify-full: the certificate must be that of the host. verify-ca: of a trusted authority. require: encrypted, ' +
+    'not verified. off: in clear, which people are shown.',
+});
+
+const ServerTls = z
+  .strictObject({
+    mode: TlsMode.default('verify-full'),
+    certificate_authority: File.optional().meta({
+      description:
+        'File (PEM) with the authorities that may vouch for the server; absent: those this machine trusts.',
+      examples: ['certificates/shop-ca.pem'],
+    }),
+  })
+  .meta({
+    description: 'How the connection is encrypted and verified.',
+    examples: [{ mode: 'verify-full' }],
+  });
+
+const Login = z.strictObject({
+  user: PostgresName.meta({ description: 'Name of the role.', examples: ['daypass_broker'] }),
+  password: SecretSource,
+});
+
+const Identity = z
+  .strictObject({
+    issuer: SecureUrl.meta({
+      description: 'The identity provider, exactly as its tokens name it (iss).',
+      examples: ['https://login.shop.example'],
+    }),
+    audience: z
+      .string()
+      .min(1)
+      .max(2000)
+      .optional()
+      .meta({
+        description: 'What access tokens for Daypass name as their audience (aud); absent: public_url.',
+        examples: ['https://access.shop.example'],
+      }),
+    clients: z
+      .array(z.string().min(1).max(255))
+      .min(1)
+      .meta({
+        description: 'Client ids whose tokens are accepted. The first one is the editor’s.',
+        examples: [['daypass-vscode']],
+      }),
+    device_client: z
+      .string()
+      .min(1)
+      .max(255)
+      .optional()
+      .meta({
+        description:
+          'Client id for signing in by a code on another device. Its tokens cannot decide or revoke.',
+        examples: ['daypass-device'],
+      }),
+    groups_claim: z.string().min(1).max(255).default('groups').meta({
+      description: 'Claim of the access token that lists somebody’s groups.',
+    }),
+    name_claim: z.string().min(1).max(255).default('name').meta({
+      description: 'Claim of the access token that others see as somebody’s name.',
+    }),
+    person_claim: z
+      .string()
+      .min(1)
+      .max(255)
+      .optional()
+      .meta({
+        description:
+          'Claim that is the same for all accounts of one person; absent: sub. Never an e-mail address.',
+        examples: ['employee_id'],
+      }),
+    scopes: z
+      .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'should be a scope, a word without spaces.'))
+      .default(['openid', 'profile', 'offline_access'])
+      .meta({ description: 'Scopes that the editor asks for at sign-in.' }),
+    algorithms: z
+      .array(z.enum(signatureAlgorithms))
+      .min(1)
+      .default(['RS256', 'ES256', 'PS256', 'EdDSA'])
+      .meta({ description: 'Algorithms that access tokens may be signed with.' }),
+  })
+  .meta({ description: 'Who people are: the identity provider and its access tokens.' });
+
+const Database = z
+  .strictObject({
+    embedded: File.optional().meta({
+      description: 'Folder of a PostgreSQL that the broker starts itself: for one broker on one machine.',
+      examples: ['./data'],
+    }),
+    host: Host.optional().meta({
+      description: 'Host of the PostgreSQL server.',
+      examples: ['db.shop.example'],
+    }),
+    port: Port.optional().meta({ description: 'Its port; 5432 unless said.' }),
+    name: PostgresName.optional().meta({ description: 'Name of the database.', examples: ['daypass'] }),
+    tls: ServerTls.optional(),
+    owner: Login.optional().meta({ description: 'The role that owns the tables and migrates them.' }),
+    runtime: Login.optional().meta({
+      description:
+        'The role that the broker works as. It owns nothing, so that the broker cannot rewrite the audit log. ' +
+        'Absent: the owner, and /readyz warns.',
+    }),
+  })
+  .meta({
+    description:
+      'Where the broker keeps its state: { embedded: folder }, or a PostgreSQL server with two roles.',
+    examples: [{ embedded: './data' }],
+    oneOf: [{ required: ['embedded'] }, { required: ['host', 'name', 'owner'] }],
+  });
+
+/** Checked beside the schema: a key that zod refuses would hide what is wrong under it. */
+export const targetId = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+
+const Target = z.strictObject({
+  title: plainText({ min: 1, max: 60 }).meta({ description: 'What people call it.', examples: ['Shop'] }),
+  kind: z.enum(['postgresql']).meta({ description: 'What kind of system it is.' }),
+  host: Host.meta({ description: 'Host where the broker reaches it.', examples: ['shop-db.internal'] }),
+  hostaddr: z
+    .string()
+    .refine((text) => isIP(text) !== 0, 'should be an IP address.')
+    .optional()
+    .meta({
+      description: 'IP address to connect to instead of looking the host up.',
+      examples: ['10.0.3.7'],
+    }),
+  port: Port.default(5432).meta({ description: 'Port where the broker reaches it.' }),
+  database: PostgresName.meta({ description: 'The database that people work in.', examples: ['shop'] }),
+  tls: ServerTls.optional(),
+  login: Login.meta({ description: 'The broker’s own login; `daypass target setup` prints what it needs.' }),
+  advertised: z
+    .strictObject({
+      host: Host.meta({ description: 'Host for people’s machines.' }),
+      port: Port.default(5432),
+    })
+    .optional()
+    .meta({ description: 'Where people’s machines reach it, if that is another address than the broker’s.' }),
+});
+
+export const Settings = z
+  .strictObject({
+    listen: Address.default('127.0.0.1:8443').meta({ description: 'Where the broker listens.' }),
+    tls: z
+      .strictObject({
+        certificate: File.meta({ description: 'Certificate chain, PEM.', examples: ['tls/access.crt'] }),
+        key: File.meta({ description: 'Its private key, PEM.', examples: ['tls/access.key'] }),
+      })
+      .optional()
+      .meta({ description: 'Certificate of the broker; needed unless it listens on this machine only.' }),
+    metrics: Address.optional().meta({
+      description: 'Where /metrics is served.',
+      examples: ['127.0.0.1:9464'],
+    }),
+    public_url: SecureUrl.meta({
+      description: 'The address that people configure in their editor.',
+      examples: ['https://access.shop.example'],
+    }),
+    organisation: z
+      .strictObject({
+        name: plainText({ min: 1, max: 80 }).meta({ description: 'Shown to people.', examples: ['Shop'] }),
+        ask: plainText({ min: 1, max: 200 })
+          .optional()
+          .meta({ description: 'Whom to ask for access.', examples: ['Ben Roth or #platform'] }),
+      })
+      .meta({ description: 'Whose broker this is.' }),
+    groups: z
+      .array(GroupName)
+      .min(1)
+      .meta({
+        description:
+          'Every group of the identity provider that templates may name; others are taken for typing errors.',
+        examples: [['engineering', 'payments-leads']],
+      }),
+    identity: Identity,
+    audit: z
+      .strictObject({
+        by: z
+          .array(GroupName)
+          .meta({ description: 'Groups whose members may read everything and decide nothing.' }),
+      })
+      .default({ by: [] })
+      .meta({ description: 'Who audits.', examples: [{ by: ['auditors'] }] }),
+    database: Database,
+    templates: File.default('templates').meta({ description: 'Folder with the templates.' }),
+    targets: z
+      .record(z.string(), Target)
+      .refine((targets) => Object.keys(targets).length > 0, 'names no target. Add at least one.')
+      .meta({
+        description: 'The production systems, by a short name that templates use.',
+        propertyNames: { pattern: targetId.source, maxLength: 40 },
+      }),
+    requests: z
+      .strictObject({
+        answer_within: durationBetween('PT1M', 'PT168H')
+          .default('PT12H')
+          .meta({ description: 'How long a request waits for an answer before it expires.' }),
+        activate_within: durationBetween('PT1M', 'PT24H')
+          .default('PT15M')
+          .meta({ description: 'How long an approved grant waits for its first terminal before it lapses.' }),
+      })
+      .prefault({})
+      .meta({ description: 'How long things wait.' }),
+  })
+  .meta({ title: 'Daypass', description: 'Configuration of a Daypass broker.' });
+export type Settings = z.output<typeof Settings>;
