@@ -1,0 +1,78 @@
+import { spawnSync } from 'node:child_process';
+import { writeSync } from 'node:fs';
+
+const bar = '\x1b[0;41m \x1b[0m ';
+const holding = 'This text stays until you close the terminal.';
+
+/** Text without what could move the cursor, hide or reorder text: whoever wrote a reason wrote part of these lines. */
+export function harmless(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '');
+}
+
+/** The first lines of a production terminal: a red bar beside them, the first in bold. */
+export function heading(lines: readonly string[]): string {
+  const marked = lines.map(
+    (line, i) => `${bar}${i === 0 ? `\x1b[1m${harmless(line)}\x1b[0m` : harmless(line)}\r\n`,
+  );
+  return `${marked.join('')}\r\n`;
+}
+
+/** What is said after the end, in the same hand. */
+export function afterwards(lines: readonly string[]): string {
+  return lines.map((line) => `${bar}${harmless(line)}\r\n`).join('');
+}
+
+/** The last line: nothing runs here any more. */
+export const hold = `${bar}\x1b[2m${holding}\x1b[0m\r\n`;
+
+/**
+ * Undoes what a killed program left switched on in the terminal, without touching what stands in its scrollback.
+ * The cursor is saved before the alternate screen is left: where no program was in it, the way back restores this
+ * position and nothing is overwritten; where one was, the saved position belongs to the screen that vanishes.
+ */
+export const calm = [
+  '\x1b7\x1b[?1049l', // alternate screen
+  '\x1b7\x1b[r\x1b8', // scroll region
+  '\x1b[?9l\x1b[?1000l\x1b[?1001l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l\x1b[?1015l\x1b[?1016l', // mouse
+  '\x1b[?1004l\x1b[?2004l\x1b[?2026l', // focus reports, bracketed paste, synchronised output
+  '\x1b[?1l\x1b>\x1b[4l\x1b[<u\x1b[>4;0m', // cursor keys, keypad, insert mode, other keyboards
+  '\x1b[?7h\x1b[?12l\x1b[?25h\x1b[0 q', // wrapping, the cursor's look
+  '\x0f\x1b(B\x1b]8;;\x1b\\\x1b[0m', // character set, link, colours
+  '\r\n',
+].join('');
+
+/**
+ * Writes to the terminal and never fails: a terminal that has gone away has no reader left to tell.
+ * At most two seconds are spent on one that takes nothing.
+ */
+export function write(text: string): void {
+  let rest = Buffer.from(text);
+  const giveUp = Date.now() + 2000;
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || Date.now() > giveUp) return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+}
+
+/** Where the system's own programs are; the inherited PATH is the workspace's. */
+export const systemPath = '/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin';
+
+/**
+ * Brings the terminal's line settings back from whatever was killed in it, and turns off echo and the keys' signals:
+ * nobody reads any more. `stty` runs in a session of its own, without this terminal as its controlling one: after a
+ * SIGKILL the terminal's foreground process group is a dead one, and only such a process may still change settings.
+ * `-tostop` is what lets the launcher go on writing.
+ */
+export function quietKeyboard(): void {
+  if (process.platform === 'win32') return;
+  spawnSync('stty', ['sane', '-echo', '-icanon', '-isig', '-ixon', '-tostop'], {
+    stdio: ['inherit', 'ignore', 'ignore'],
+    detached: true,
+    env: { PATH: systemPath },
+    timeout: 2000,
+  } as Parameters<typeof spawnSync>[2]);
+}
