@@ -62,11 +62,13 @@ export type LeaseEvent =
   | { readonly is: 'issue confirmed' }
   | { readonly is: 'issue failed'; readonly nothingCreated: boolean }
   | { readonly is: 'close'; readonly reason: CloseReason }
-  | { readonly is: 'end confirmed' };
+  | { readonly is: 'end confirmed' }
+  /** Nothing of it is at the target and no proof of its end could be had: it is over, without a receipt. */
+  | { readonly is: 'found absent' };
 
 /**
  * `issuing → issued → closing → closed`; `failed` only where it is proven that nothing was created. An issue with an
- * unknown outcome goes to `closing`, and `closing` has no way out but the target's confirmation.
+ * unknown outcome goes to `closing`, and `closing` has no way out but what the target says.
  */
 export function moveLease(state: LeaseState, event: LeaseEvent): Step<LeaseState> {
   switch (event.is) {
@@ -78,7 +80,10 @@ export function moveLease(state: LeaseState, event: LeaseEvent): Step<LeaseState
     case 'close':
       return state === 'issuing' || state === 'issued' ? to('closing') : no('already settled');
     case 'end confirmed':
-      return state === 'closing' ? to('closed') : no(state === 'closed' || state === 'failed' ? 'already settled' : 'not yet');
+    case 'found absent':
+      return state === 'closing'
+        ? to('closed')
+        : no(state === 'closed' || state === 'failed' ? 'already settled' : 'not yet');
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { ColumnType, Generated, JSONColumnType, Kysely, Transaction } from 'kysely';
 import type { GrantState } from '../../contract/grants.ts';
 import type { CloseReason, LeaseState } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
@@ -107,3 +107,6 @@ export interface Schema {
   };
   audit_number: { number: number; event_id: string };
 }
+
+export type Db = Kysely<Schema>;
+export type Trx = Transaction<Schema>;

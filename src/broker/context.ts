@@ -1,0 +1,16 @@
+import type { Logger } from 'pino';
+import type { Config } from './config/config.ts';
+import type { Worker } from './leases/worker.ts';
+import type { Store } from './store/connect.ts';
+import type { Target } from './targets/target.ts';
+import type { Templates } from './templates/template.ts';
+
+/** What the resources of the HTTP interface work with. */
+export interface Context {
+  readonly config: Config;
+  readonly store: Store;
+  readonly log: Logger;
+  /** The last good set. */
+  readonly templates: () => Templates;
+  readonly targets: ReadonlyMap<string, { readonly target: Target; readonly worker: Worker }>;
+}

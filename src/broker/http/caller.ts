@@ -1,0 +1,9 @@
+import type { Who } from '../rules/policy.ts';
+
+/** Whoever made this call: a person the store knows, with the groups that this call's token says. */
+export interface Caller extends Who {
+  readonly name: string;
+  readonly audits: boolean;
+  /** When the token ends. */
+  readonly expiresAt: Date;
+}

@@ -1,0 +1,103 @@
+import type { FastifyInstance } from 'fastify';
+import { routes } from '../../contract/routes.ts';
+import type { Context } from '../context.ts';
+import { mayRevoke, maySee } from '../rules/policy.ts';
+import { grantById, listGrants, lockGrant, stepGrant, type GrantRow } from '../store/grant.ts';
+import { closeLeases, leasesOf } from '../store/lease.ts';
+import { requestById, type RequestRow } from '../store/request.ts';
+import type { Db, Trx } from '../store/schema.ts';
+import type { Caller } from './caller.ts';
+import { presentGrants, ruleOf } from './present.ts';
+import { Refusal } from './problem.ts';
+import { handle } from './server.ts';
+
+const listed = { open: 200, recent: 50 };
+
+export function grantRoutes(app: FastifyInstance, context: Context): void {
+  const { store } = context;
+
+  const reread = async (caller: Caller, id: string) => {
+    const { grant } = await visible(store.db, context, caller, await grantById(store.db, id));
+    const [shown] = await presentGrants(context, caller, [grant]);
+    if (!shown) throw noGrant();
+    return shown;
+  };
+
+  handle(app, routes.grants, async ({ caller, query }) => {
+    const rows = await listGrants(
+      store.db,
+      caller,
+      query.which === 'open' ? 'open' : 'all',
+      listed[query.which],
+    );
+    return { grants: await presentGrants(context, caller, rows) };
+  });
+
+  handle(app, routes.grant, ({ caller, params }) => reread(caller, params.id));
+
+  handle(app, routes.endGrant, async ({ caller, params }) => {
+    await store.transaction(async (trx) => {
+      const { grant } = await visible(trx, context, caller, await lockGrant(trx, params.id));
+      if (grant.holder !== caller.id)
+        throw new Refusal('not-allowed', 'Only its holder ends it; revoke it instead.');
+      const { step, grant: after } = await stepGrant(trx, grant, 'ended', caller.id);
+      if (step.moved) await closeLeases(trx, after, 'ended', caller.id);
+    });
+    return reread(caller, params.id);
+  });
+
+  handle(app, routes.revokeGrant, async ({ caller, params, body }) => {
+    await store.transaction(async (trx) => {
+      const { grant, request } = await visible(trx, context, caller, await lockGrant(trx, params.id));
+      if (!mayRevoke(caller, ruleOf(request)))
+        throw new Refusal(
+          'not-allowed',
+          `Members of ${request.revoke_by.join(' or ') || 'no group'} may revoke this.`,
+        );
+      const { step, grant: after } = await stepGrant(trx, grant, 'revoked', caller.id, body.comment);
+      if (!step.moved) throw new Refusal('too-late', 'It is over already. Nothing is open under it.');
+      await closeLeases(trx, after, 'revoked', caller.id);
+    });
+    return reread(caller, params.id);
+  });
+
+  handle(app, routes.connections, async ({ caller, params }) => {
+    const { grant } = await visible(store.db, context, caller, await grantById(store.db, params.id));
+    const at = context.targets.get(grant.target);
+    const leases = (await leasesOf(store.db, [grant.id])).filter(
+      (one) => one.state === 'issued' || one.state === 'closing',
+    );
+    if (!at) throw new Refusal('target-refused', `The target "${grant.target}" is not configured any more.`);
+    try {
+      const connections = await at.target.connections(
+        leases.map((one) => ({ leaseId: one.id, role: one.role })),
+      );
+      return {
+        connections: connections.map((one) => ({ ...one, since: one.since.toISOString() })),
+        asOf: new Date().toISOString(),
+      };
+    } catch (error) {
+      context.log.warn({ err: error, target: grant.target }, 'The live connections could not be read.');
+      throw new Refusal(
+        'target-refused',
+        `${grant.target} cannot be reached at the moment, so its connections are not known.`,
+      );
+    }
+  });
+}
+
+/** The grant with its request, if the caller has a part in it. */
+export async function visible(
+  db: Db | Trx,
+  { config }: Context,
+  caller: Caller,
+  grant: GrantRow | undefined,
+): Promise<{ grant: GrantRow; request: RequestRow }> {
+  const request = grant ? await requestById(db, grant.request_id) : undefined;
+  if (!grant || !request || !maySee(caller, ruleOf(request), config.audit.by)) throw noGrant();
+  return { grant, request };
+}
+
+function noGrant(): Refusal {
+  return new Refusal('not-found', 'There is no such access, or you have no part in it.');
+}

@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import type { IssuedLease, NewLease } from '../../contract/leases.ts';
+import { routes } from '../../contract/routes.ts';
+import type { Context } from '../context.ts';
+import { lockGrant, stepGrant, type GrantRow } from '../store/grant.ts';
+import { claim, hashOf } from '../store/idempotency.ts';
+import {
+  closeLeases,
+  insertLease,
+  keepEvidence,
+  leaseByKey,
+  leasesOf,
+  receiptsOf,
+  settleIssue,
+  type LeaseRow,
+} from '../store/lease.ts';
+import type { RequestRow } from '../store/request.ts';
+import type { Trx } from '../store/schema.ts';
+import { IssueFailed } from '../targets/target.ts';
+import type { Caller } from './caller.ts';
+import { visible } from './grants.ts';
+import { presentLease } from './present.ts';
+import { Refusal } from './problem.ts';
+import { handle } from './server.ts';
+
+export function leaseRoutes(app: FastifyInstance, context: Context): void {
+  const { store } = context;
+
+  handle(app, routes.createLease, async ({ caller, params, body, key }) => {
+    const intent = await store.transaction((trx) =>
+      recordIntent(trx, context, caller, { grantId: params.id, key, body }),
+    );
+    const lease = intent.repeated ? intent.lease : await issue(context, intent.lease, intent.request, body);
+    return issued(context, lease, intent.request);
+  });
+
+  handle(app, routes.endLease, async ({ caller, params }) => {
+    const lease = await store.transaction(async (trx) => {
+      const { grant } = await visible(trx, context, caller, await lockGrant(trx, params.id));
+      if (grant.holder !== caller.id) throw new Refusal('not-allowed', 'Only its holder closes a terminal.');
+      await closeLeases(trx, grant, 'terminal closed', caller.id, params.lease);
+      return (await leasesOf(trx, [grant.id])).find((one) => one.id === params.lease);
+    });
+    if (!lease) throw new Refusal('not-found', 'There is no such terminal under this access.');
+    return presentLease(lease, (await receiptsOf(store.db, [lease.id])).get(lease.id));
+  });
+}
+
+interface Wanted {
+  readonly grantId: string;
+  readonly key: string;
+  readonly body: NewLease;
+}
+
+/** The intent with its due time and its audit event stands in the store before anything touches the target. */
+async function recordIntent(
+  trx: Trx,
+  context: Context,
+  caller: Caller,
+  { grantId, key, body }: Wanted,
+): Promise<{ lease: LeaseRow; request: RequestRow; repeated: boolean }> {
+  const inProgress = new Refusal(
+    'in-progress',
+    'The same call is still being worked on. Try again in a moment.',
+  );
+  if (!(await claim(trx, { personId: caller.id, route: `leases ${grantId}`, key }))) throw inProgress;
+  const { grant, request } = await visible(trx, context, caller, await lockGrant(trx, grantId));
+  if (grant.holder !== caller.id) throw new Refusal('not-allowed', 'Only its holder opens a terminal.');
+
+  const bodyHash = hashOf(body);
+  const earlier = await leaseByKey(trx, caller.id, grantId, key);
+  if (earlier) {
+    if (earlier.body_hash !== bodyHash)
+      throw new Refusal('key-reused', 'This Idempotency-Key was used for another credential. Use a new one.');
+    if (earlier.state === 'issuing') throw inProgress;
+    if (earlier.state !== 'issued')
+      throw new Refusal('too-late', 'That credential is closed. Open another terminal.');
+    return { lease: earlier, request, repeated: true };
+  }
+
+  if (!context.targets.has(grant.target))
+    throw new Refusal(
+      'target-refused',
+      `The target "${grant.target}" is not configured any more. Tell your platform team.`,
+    );
+  const { step, grant: active } = await stepGrant(trx, grant, 'lease wanted', caller.id);
+  if (!step.moved) throw tooLate(grant, step.why === 'too late');
+  const inUse = (await leasesOf(trx, [grant.id])).filter(
+    (one) => one.state === 'issuing' || one.state === 'issued',
+  ).length;
+  if (inUse >= grant.terminals)
+    throw new Refusal(
+      'too-many-terminals',
+      `This access allows ${grant.terminals} terminals at once. Close one first.`,
+    );
+
+  const id = randomUUID();
+  const role = context.targets.get(grant.target)?.target.roleOf(id) ?? '';
+  const lease = await insertLease(trx, active, { id, role, key, bodyHash });
+  return { lease, request, repeated: false };
+}
+
+async function issue(
+  context: Context,
+  lease: LeaseRow,
+  request: RequestRow,
+  body: NewLease,
+): Promise<LeaseRow> {
+  const at = context.targets.get(lease.target);
+  if (!at) throw new Refusal('target-refused', `The target "${lease.target}" is not configured any more.`);
+  const { store, log } = context;
+  return at.worker.whileIssuing(lease.id, async () => {
+    try {
+      await at.target.issue(
+        {
+          leaseId: lease.id,
+          role: lease.role,
+          templateId: request.template_id,
+          scope: request.scope,
+          verifier: body.verifier,
+          expiresAt: lease.due_at,
+        },
+        (evidence) => keepEvidence(store.db, evidence),
+      );
+    } catch (error) {
+      const nothingCreated = error instanceof IssueFailed && error.nothingCreated;
+      const obstacle =
+        error instanceof IssueFailed ? error.message : 'The target did not answer as expected.';
+      log.warn({ err: error, lease: lease.id, target: lease.target }, 'A credential could not be issued.');
+      await store.transaction((trx) =>
+        settleIssue(trx, lease.id, { is: 'issue failed', nothingCreated, obstacle }),
+      );
+      throw new Refusal(
+        'target-refused',
+        `${request.template.target.title} did not issue the credential: ${obstacle} Nothing is open; try again.`,
+      );
+    }
+    const settled = await store.transaction((trx) => settleIssue(trx, lease.id, { is: 'issue confirmed' }));
+    if (!settled)
+      throw new Refusal('too-late', 'It ended while the terminal was being opened. Nothing is open.');
+    return settled;
+  });
+}
+
+function issued(context: Context, lease: LeaseRow, request: RequestRow): IssuedLease {
+  const at = context.targets.get(lease.target);
+  if (!at) throw new Refusal('target-refused', `The target "${lease.target}" is not configured any more.`);
+  return {
+    lease: presentLease(lease, undefined),
+    connection: at.target.connectionDetails({ leaseId: lease.id, role: lease.role, scope: request.scope }),
+  };
+}
+
+function tooLate(grant: GrantRow, byTheClock: boolean): Refusal {
+  if (grant.state === 'approved' || grant.state === 'lapsed')
+    return new Refusal(
+      'too-late',
+      'Nobody opened a terminal in time, so this approval has lapsed. Request it again.',
+    );
+  if (byTheClock || grant.state === 'expired')
+    return new Refusal('too-late', 'Its time is up. Request it again if you need more.');
+  return new Refusal(
+    'too-late',
+    grant.state === 'revoked' ? 'It was revoked. Nothing is open.' : 'You ended it. Request it again.',
+  );
+}

@@ -1,0 +1,167 @@
+import type { AccessRequest } from '../../contract/requests.ts';
+import type { Grant } from '../../contract/grants.ts';
+import type { Lease } from '../../contract/leases.ts';
+import type { Person } from '../../contract/people.ts';
+import type { Receipt } from '../../contract/receipts.ts';
+import type { Context } from '../context.ts';
+import { mayDecide, mayRevoke, type RequestRule } from '../rules/policy.ts';
+import { decisionsOn, type DecisionRow } from '../store/decision.ts';
+import { countActiveAt, grantsOf, type GrantRow } from '../store/grant.ts';
+import { leasesOf, receiptsOf, type LeaseRow } from '../store/lease.ts';
+import { peopleById, peopleIn, type PersonRow } from '../store/person.ts';
+import { requestsById, type RequestRow } from '../store/request.ts';
+import { durationOf } from '../../contract/values.ts';
+import type { Caller } from './caller.ts';
+
+/** The rule's view of a stored request. */
+export function ruleOf(request: RequestRow): RequestRule {
+  return { requester: request.requester, approveBy: request.approve_by, revokeBy: request.revoke_by };
+}
+
+function person(people: ReadonlyMap<string, PersonRow>, id: string): Person {
+  return { id, name: people.get(id)?.name ?? 'somebody' };
+}
+
+/** Stored requests as the caller sees them, in the order given. */
+export async function presentRequests(
+  { store: { db } }: Context,
+  caller: Caller,
+  rows: readonly RequestRow[],
+): Promise<AccessRequest[]> {
+  const ids = rows.map((row) => row.id);
+  const [decisions, grants, active] = await Promise.all([
+    decisionsOn(db, ids),
+    grantsOf(db, ids),
+    countActiveAt(
+      db,
+      rows.map((row) => row.target),
+    ),
+  ]);
+  const people = await peopleById(db, [
+    ...rows.map((row) => row.requester),
+    ...decisions.map((one) => one.person_id),
+  ]);
+  return Promise.all(
+    rows.map(async (row) => {
+      const grant = grants.find((one) => one.request_id === row.id);
+      const asked = row.state === 'pending' ? await peopleIn(db, row.approve_by, row.requester) : [];
+      return {
+        id: row.id,
+        state: row.state,
+        requester: person(people, row.requester),
+        template: row.template,
+        duration: durationOf(row.duration_s),
+        reason: row.reason,
+        ...(row.ticket === null ? {} : { ticket: row.ticket }),
+        digest: row.digest,
+        createdAt: row.created_at.toISOString(),
+        answerBy: row.answer_by.toISOString(),
+        decisions: decisions
+          .filter((one) => one.request_id === row.id)
+          .map((one) => presentDecision(one, people)),
+        ...(grant ? { grantId: grant.id } : {}),
+        askedOf: asked.map((one) => one.name),
+        openOnTarget: (active.get(row.target) ?? 0) - (grant?.state === 'active' ? 1 : 0),
+        version: row.version,
+        may: {
+          withdraw: row.state === 'pending' && row.requester === caller.id,
+          decide: row.state === 'pending' && mayDecide(caller, ruleOf(row)),
+        },
+      };
+    }),
+  );
+}
+
+function presentDecision(
+  row: DecisionRow,
+  people: ReadonlyMap<string, PersonRow>,
+): AccessRequest['decisions'][number] {
+  return {
+    by: person(people, row.person_id),
+    verdict: row.verdict,
+    ...(row.comment === null ? {} : { comment: row.comment }),
+    at: row.at.toISOString(),
+  };
+}
+
+const open = new Set(['issuing', 'issued', 'closing']);
+
+/** Stored grants as the caller sees them, in the order given. */
+export async function presentGrants(
+  { store: { db } }: Context,
+  caller: Caller,
+  rows: readonly GrantRow[],
+): Promise<Grant[]> {
+  const requestIds = rows.map((row) => row.request_id);
+  const [requests, decisions, leases] = await Promise.all([
+    requestsById(db, requestIds),
+    decisionsOn(db, requestIds),
+    leasesOf(
+      db,
+      rows.map((row) => row.id),
+    ),
+  ]);
+  const receipts = await receiptsOf(
+    db,
+    leases.map((lease) => lease.id),
+  );
+  const people = await peopleById(db, [
+    ...rows.flatMap((row) => [row.holder, ...(row.ended_by ? [row.ended_by] : [])]),
+    ...decisions.map((one) => one.person_id),
+  ]);
+  return rows.flatMap((row) => {
+    const request = requests.find((one) => one.id === row.request_id);
+    if (!request) return [];
+    const mine = leases.filter((lease) => lease.grant_id === row.id);
+    const live = row.state === 'approved' || row.state === 'active';
+    const inUse = mine.filter((lease) => lease.state === 'issuing' || lease.state === 'issued').length;
+    return [
+      {
+        id: row.id,
+        requestId: row.request_id,
+        state: row.state,
+        holder: person(people, row.holder),
+        template: request.template,
+        duration: durationOf(row.duration_s),
+        reason: request.reason,
+        ...(request.ticket === null ? {} : { ticket: request.ticket }),
+        approvedBy: decisions
+          .filter((one) => one.request_id === row.request_id && one.verdict === 'approve')
+          .map((one) => person(people, one.person_id)),
+        createdAt: row.created_at.toISOString(),
+        activateBy: row.activate_by.toISOString(),
+        ...(row.activated_at ? { activatedAt: row.activated_at.toISOString() } : {}),
+        ...(row.expires_at ? { expiresAt: row.expires_at.toISOString() } : {}),
+        ...(row.ended_at ? { endedAt: row.ended_at.toISOString() } : {}),
+        ...(row.ended_by ? { endedBy: person(people, row.ended_by) } : {}),
+        ...(row.comment === null ? {} : { comment: row.comment }),
+        leases: mine.map((lease) => presentLease(lease, receipts.get(lease.id))),
+        settled: !live && !mine.some((lease) => open.has(lease.state)),
+        version: row.version,
+        may: {
+          openTerminal: live && row.holder === caller.id && inUse < row.terminals,
+          end: live && row.holder === caller.id,
+          revoke: live && mayRevoke(caller, ruleOf(request)),
+        },
+      },
+    ];
+  });
+}
+
+export function presentLease(row: LeaseRow, receipt: Receipt | undefined): Lease {
+  return {
+    id: row.id,
+    grantId: row.grant_id,
+    state: row.state,
+    role: row.role,
+    createdAt: row.created_at.toISOString(),
+    expiresAt: row.due_at.toISOString(),
+    ...(row.close_reason ? { closeReason: row.close_reason } : {}),
+    ...(row.closed_at ? { closedAt: row.closed_at.toISOString() } : {}),
+    ...(row.state === 'closing' && row.obstacle !== null && row.closing_at
+      ? { unconfirmed: { since: row.closing_at.toISOString(), obstacle: row.obstacle } }
+      : {}),
+    ...(row.state === 'closed' && row.obstacle !== null ? { absent: row.obstacle } : {}),
+    ...(receipt ? { receipt } : {}),
+  };
+}

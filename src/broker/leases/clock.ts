@@ -1,0 +1,79 @@
+import type { Logger } from 'pino';
+import type { Store } from '../store/connect.ts';
+import { lockGrant, overdueGrants, stepGrant } from '../store/grant.ts';
+import { closeLeases } from '../store/lease.ts';
+import { now } from '../store/now.ts';
+import { lockRequest, overdueRequests, stepRequest } from '../store/request.ts';
+
+const lookAtLeastEveryMs = 30_000;
+const retryMs = 1_000;
+
+/**
+ * What time alone brings about: requests expire, grants lapse and expire. The credentials themselves are ended by the
+ * targets' workers, each at its own due time; nothing waits for this.
+ */
+export function startClock(store: Store, log: Logger): { wake(): void; stop(): Promise<void> } {
+  let timer: NodeJS.Timeout | undefined;
+  let turning: Promise<void> | undefined;
+  let again = false;
+  let stopped = false;
+
+  function wake(): void {
+    if (stopped) return;
+    if (turning) {
+      again = true;
+      return;
+    }
+    turning = turn().finally(() => {
+      turning = undefined;
+      if (again) {
+        again = false;
+        wake();
+      }
+    });
+  }
+
+  async function turn(): Promise<void> {
+    let waitMs = lookAtLeastEveryMs;
+    try {
+      const requests = await overdueRequests(store.db);
+      for (const id of requests.due) await expireRequest(store, id);
+      const grants = await overdueGrants(store.db);
+      for (const id of grants.due) await expireGrant(store, id);
+      const at = (await now(store.db)).getTime();
+      for (const next of [requests.next, grants.next])
+        if (next) waitMs = Math.min(waitMs, Math.max(next.getTime() - at, 0) + 1);
+    } catch (error) {
+      log.error({ err: error }, 'What is overdue could not be settled; trying again.');
+      waitMs = retryMs;
+    }
+    clearTimeout(timer);
+    if (!stopped) timer = setTimeout(wake, waitMs);
+  }
+
+  wake();
+  return {
+    wake,
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await turning;
+    },
+  };
+}
+
+async function expireRequest(store: Store, id: string): Promise<void> {
+  await store.transaction(async (trx) => {
+    const request = await lockRequest(trx, id);
+    if (request) await stepRequest(trx, request, 'time passed', null, { approvals: 0 });
+  });
+}
+
+async function expireGrant(store: Store, id: string): Promise<void> {
+  await store.transaction(async (trx) => {
+    const grant = await lockGrant(trx, id);
+    if (!grant) return;
+    const { step, grant: after } = await stepGrant(trx, grant, 'time passed', null);
+    if (step.moved) await closeLeases(trx, after, 'expired', null);
+  });
+}

@@ -1,0 +1,48 @@
+import type { CloseReason } from '../../contract/leases.ts';
+import type { Receipt } from '../../contract/receipts.ts';
+import { append } from '../audit/append.ts';
+import * as leases from '../store/lease.ts';
+import type { Store } from '../store/connect.ts';
+import type { Closed } from '../targets/target.ts';
+import type { OwedLease } from './settle.ts';
+
+/** What the worker asks of the store, and nothing else. */
+export interface LeaseStore {
+  owed(target: string): Promise<{ now: Date; leases: OwedLease[] }>;
+  openRoles(target: string, roles: readonly string[]): Promise<Set<string>>;
+  begin(closing: readonly { leaseId: string; reason: CloseReason }[]): Promise<void>;
+  keepEvidence(evidence: ReadonlyMap<string, unknown>): Promise<void>;
+  /** The same leases with the evidence that is stored by now. */
+  withEvidence(of: readonly OwedLease[]): Promise<OwedLease[]>;
+  confirm(leaseId: string, end: { receipt: Receipt } | { absent: string }): Promise<void>;
+  noteObstacle(leaseId: string, obstacle: string): Promise<void>;
+  noteRemoved(target: string, result: Closed): Promise<void>;
+}
+
+export function leaseStore({ db, transaction }: Store): LeaseStore {
+  return {
+    owed: (target) => leases.owedLeases(db, target),
+    openRoles: (target, roles) => leases.openRoles(db, target, roles),
+    begin: (closing) => transaction((trx) => leases.beginClosing(trx, closing)),
+    keepEvidence: (evidence) => leases.keepEvidence(db, evidence),
+    withEvidence: async (of) => {
+      const evidence = await leases.evidenceOf(
+        db,
+        of.map((lease) => lease.leaseId),
+      );
+      return of.map((lease) => ({ ...lease, evidence: evidence.get(lease.leaseId) }));
+    },
+    confirm: (leaseId, end) => transaction((trx) => leases.confirmClosed(trx, leaseId, end)),
+    noteObstacle: (leaseId, obstacle) => transaction((trx) => leases.noteObstacle(trx, leaseId, obstacle)),
+    noteRemoved: (target, result) =>
+      transaction((trx) =>
+        append(trx, {
+          action: 'lease removed',
+          actor: null,
+          resource: 'broker',
+          target,
+          detail: { leaseId: result.leaseId, outcome: result.outcome },
+        }),
+      ),
+  };
+}

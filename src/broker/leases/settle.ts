@@ -1,0 +1,74 @@
+/** A lease that is not over, with what its target needs to end it. */
+export interface OwedLease {
+  readonly leaseId: string;
+  readonly role: string;
+  readonly state: 'issuing' | 'issued' | 'closing';
+  readonly createdAt: Date;
+  readonly dueAt: Date;
+  readonly templateId: string;
+  readonly scope: unknown;
+  readonly evidence: unknown;
+}
+
+/** A credential that is at the target now. */
+export interface Seen {
+  readonly leaseId: string;
+  readonly role: string;
+}
+
+export interface Situation {
+  /** Every lease of this target that is not over. */
+  readonly leases: readonly OwedLease[];
+  /** Ours at the target although no open lease is known for them. Empty where the target was not looked at. */
+  readonly unknown: readonly Seen[];
+  /** Leases that this process is issuing at this moment; they are closed once that has come back. */
+  readonly beingIssued: ReadonlySet<string>;
+  /** How long an issue may take before its outcome counts as unknown. */
+  readonly issueWithinMs: number;
+  /** The database's clock. */
+  readonly now: Date;
+}
+
+export interface Owed {
+  /** Past their due time, or of unknown outcome: they begin to close. */
+  readonly begin: readonly {
+    readonly lease: OwedLease;
+    readonly reason: 'expired' | 'issue not confirmed';
+  }[];
+  /** No new login and no live connection, at once. */
+  readonly cut: readonly OwedLease[];
+  /** To be proven, cleaned and confirmed. */
+  readonly close: readonly OwedLease[];
+  /** To be removed although no lease is known for them. */
+  readonly remove: readonly Seen[];
+  /** When to look again at the latest, on the database's clock; null: nothing is due. */
+  readonly wakeAt: Date | null;
+}
+
+/** What is owed at a target now. Issuing, recovery after a crash, revocation and reconciliation all come from here. */
+export function settle({ leases, unknown, beingIssued, issueWithinMs, now }: Situation): Owed {
+  const begin: { lease: OwedLease; reason: 'expired' | 'issue not confirmed' }[] = [];
+  const cut: OwedLease[] = [];
+  const close: OwedLease[] = [];
+  let wakeAt: number | null = null;
+  const wake = (at: number) => (wakeAt = wakeAt === null ? at : Math.min(wakeAt, at));
+
+  for (const lease of leases) {
+    const due = lease.dueAt.getTime();
+    const lost = lease.createdAt.getTime() + issueWithinMs;
+    if (lease.state === 'closing') cut.push(lease);
+    else if (due <= now.getTime()) {
+      begin.push({ lease, reason: 'expired' });
+      cut.push(lease);
+    } else if (lease.state === 'issuing' && !beingIssued.has(lease.leaseId) && lost <= now.getTime()) {
+      begin.push({ lease, reason: 'issue not confirmed' });
+      cut.push(lease);
+    } else {
+      wake(due);
+      if (lease.state === 'issuing') wake(Math.max(lost, now.getTime() + 1));
+    }
+  }
+  for (const lease of cut) if (!beingIssued.has(lease.leaseId)) close.push(lease);
+
+  return { begin, cut, close, remove: unknown, wakeAt: wakeAt === null ? null : new Date(wakeAt) };
+}

@@ -1,0 +1,256 @@
+import type { Logger } from 'pino';
+import type { LeaseStore } from './lease-store.ts';
+import { settle, type OwedLease, type Seen } from './settle.ts';
+import type { Closed, Target } from '../targets/target.ts';
+
+const issueWithinMs = 30_000;
+const lookAtLeastEveryMs = 30_000;
+const firstRetryMs = 250;
+const longestRetryMs = 5_000;
+
+export interface Worker {
+  /** Look now: something about this target's leases has changed. */
+  wake(): void;
+  /** While `work` runs, the lease is cut if it must be but not closed: its login may appear at any moment. */
+  whileIssuing<T>(leaseId: string, work: () => Promise<T>): Promise<T>;
+  stop(): Promise<void>;
+}
+
+export interface WorkerParts {
+  readonly target: Target;
+  readonly store: LeaseStore;
+  readonly log: Logger;
+  /** Told how long after its due time a lease was cut, in ms. */
+  readonly onCut?: (lateMs: number) => void;
+}
+
+/**
+ * Ends the leases of one target. The lease table is the schedule: it sleeps until the earliest due time or until it is
+ * woken, and cuts everything due together. A lease is never given up: whatever is not confirmed is tried again.
+ */
+export function startWorker({ target, store, log, onCut }: WorkerParts): Worker {
+  let known: readonly OwedLease[] = [];
+  /** The database's clock minus this process's monotonic one, in ms. */
+  let clockOffset = Date.now() - performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  let looking: Promise<void> | undefined;
+  let lookAgain = false;
+  let stopped = false;
+  let lastObserved = -Infinity;
+  const beingIssued = new Set<string>();
+  const inHand = new Set<string>();
+  const attempts = new Map<string, number>();
+  const running = new Set<Promise<void>>();
+
+  const databaseNow = () => new Date(performance.now() + clockOffset);
+
+  function wake(): void {
+    if (stopped) return;
+    if (looking) {
+      lookAgain = true;
+      return;
+    }
+    looking = look().finally(() => {
+      looking = undefined;
+      if (lookAgain) {
+        lookAgain = false;
+        wake();
+      }
+    });
+  }
+
+  async function look(): Promise<void> {
+    let next: Date | null = null;
+    try {
+      const before = performance.now();
+      const { now, leases } = await store.owed(target.id);
+      clockOffset = now.getTime() - before;
+      known = leases;
+      next = act([]);
+      const unknown = await strangers();
+      if (unknown.length > 0) act(unknown);
+    } catch (error) {
+      log.error(
+        { err: error, target: target.id },
+        'The leases of this target could not be read; trying again.',
+      );
+      next = new Date(databaseNow().getTime() + 1_000);
+    }
+    sleepUntil(next);
+  }
+
+  /** At the deadline nothing is read first: due times never move later, so what is known is enough to cut. */
+  function onTimer(): void {
+    if (stopped) return;
+    act([]);
+    wake();
+  }
+
+  function sleepUntil(next: Date | null): void {
+    clearTimeout(timer);
+    if (stopped) return;
+    const wait = next ? next.getTime() - databaseNow().getTime() : lookAtLeastEveryMs;
+    timer = setTimeout(onTimer, Math.min(Math.max(wait, 0), lookAtLeastEveryMs));
+  }
+
+  /** Looks at the target itself now and then: what is ours there and unknown here is removed. */
+  async function strangers(): Promise<Seen[]> {
+    if (performance.now() - lastObserved < lookAtLeastEveryMs) return [];
+    lastObserved = performance.now();
+    try {
+      const seen = (await target.observe()).filter(
+        (one) => !inHand.has(one.leaseId) && !beingIssued.has(one.leaseId),
+      );
+      const open = await store.openRoles(
+        target.id,
+        seen.map((one) => one.role),
+      );
+      return seen.filter((one) => !open.has(one.role));
+    } catch (error) {
+      log.warn({ err: error, target: target.id }, 'The target could not be looked at.');
+      return [];
+    }
+  }
+
+  function act(unknown: readonly Seen[]): Date | null {
+    const owed = settle({ leases: known, unknown, beingIssued, issueWithinMs, now: databaseNow() });
+    const fresh = owed.cut.filter((lease) => !inHand.has(lease.leaseId));
+    if (fresh.length > 0) {
+      for (const lease of fresh) inHand.add(lease.leaseId);
+      const ids = new Set(fresh.map((lease) => lease.leaseId));
+      track(
+        end(
+          fresh,
+          owed.begin.filter(({ lease }) => ids.has(lease.leaseId)),
+        ),
+      );
+    }
+    if (owed.remove.length > 0) track(remove(owed.remove));
+    return owed.wakeAt;
+  }
+
+  function track(work: Promise<void>): void {
+    running.add(work);
+    void work.finally(() => running.delete(work));
+  }
+
+  /** Cut at once; record meanwhile that they close; then prove it. Each lease stays in hand until that is settled. */
+  async function end(
+    leases: readonly OwedLease[],
+    begin: readonly { readonly lease: OwedLease; readonly reason: 'expired' | 'issue not confirmed' }[],
+  ): Promise<void> {
+    const cut = target
+      .cut(leases, (evidence) => store.keepEvidence(evidence))
+      .then((notCut) => {
+        for (const { lease } of begin) onCut?.(databaseNow().getTime() - lease.dueAt.getTime());
+        return notCut;
+      });
+    const recorded =
+      begin.length === 0
+        ? Promise.resolve()
+        : store.begin(begin.map(({ lease, reason }) => ({ leaseId: lease.leaseId, reason })));
+    const [cutResult, recordResult] = await Promise.allSettled([cut, recorded]);
+    if (cutResult.status === 'rejected')
+      log.error({ err: cutResult.reason as unknown, target: target.id }, 'A cut failed; trying again.');
+    if (recordResult.status === 'rejected')
+      log.error(
+        { err: recordResult.reason as unknown, target: target.id },
+        'The end could not be recorded; trying again.',
+      );
+    const ready = leases.filter((lease) => !beingIssued.has(lease.leaseId));
+    const settled =
+      cutResult.status === 'fulfilled' && recordResult.status === 'fulfilled' ? await close(ready) : [];
+    const done = new Set(settled);
+    let retryIn = longestRetryMs;
+    for (const { leaseId } of leases) {
+      if (done.has(leaseId)) {
+        attempts.delete(leaseId);
+        continue;
+      }
+      const attempt = attempts.get(leaseId) ?? 0;
+      attempts.set(leaseId, attempt + 1);
+      retryIn = Math.min(retryIn, firstRetryMs * 2 ** Math.min(attempt, 6));
+    }
+    if (done.size === leases.length) {
+      for (const lease of leases) inHand.delete(lease.leaseId);
+      return;
+    }
+    const again = setTimeout(() => {
+      for (const lease of leases) inHand.delete(lease.leaseId);
+      wake();
+    }, retryIn);
+    again.unref();
+  }
+
+  /** The ids of those whose end is settled and stored. */
+  async function close(leases: readonly OwedLease[]): Promise<string[]> {
+    if (leases.length === 0) return [];
+    const settled: string[] = [];
+    try {
+      const current = await store.withEvidence(leases);
+      for (const result of await target.close(current, (evidence) => store.keepEvidence(evidence)))
+        if (await conclude(result)) settled.push(result.leaseId);
+    } catch (error) {
+      log.error({ err: error, target: target.id }, 'Closing failed; trying again.');
+    }
+    return settled;
+  }
+
+  async function conclude(result: Closed): Promise<boolean> {
+    switch (result.outcome) {
+      case 'confirmed':
+        await store.confirm(result.leaseId, { receipt: result.receipt });
+        return true;
+      case 'absent':
+        await store.confirm(result.leaseId, { absent: result.detail });
+        return true;
+      case 'unconfirmed':
+        log.warn(
+          { lease: result.leaseId, target: target.id, obstacle: result.obstacle },
+          'The end is not confirmed yet.',
+        );
+        await store.noteObstacle(result.leaseId, result.obstacle);
+        return false;
+    }
+  }
+
+  async function remove(unknown: readonly Seen[]): Promise<void> {
+    for (const one of unknown)
+      log.warn(
+        { role: one.role, target: target.id },
+        'A login of ours that no lease accounts for; removing it.',
+      );
+    const keep = () => Promise.resolve();
+    const unknowns = unknown.map(({ leaseId, role }) => ({ leaseId, role }));
+    try {
+      await target.cut(unknowns, keep);
+      for (const result of await target.close(unknowns, keep)) {
+        if (result.outcome === 'unconfirmed') lastObserved = -Infinity;
+        if (result.outcome === 'confirmed') await store.noteRemoved(target.id, result);
+      }
+    } catch (error) {
+      lastObserved = -Infinity;
+      log.error({ err: error, target: target.id }, 'Removing an unknown login failed; trying again.');
+    }
+  }
+
+  wake();
+  return {
+    wake,
+    async whileIssuing(leaseId, work) {
+      beingIssued.add(leaseId);
+      try {
+        return await work();
+      } finally {
+        beingIssued.delete(leaseId);
+        wake();
+      }
+    },
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await looking;
+      await Promise.allSettled(running);
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import type { DatabaseConfig, Login, ServerTls } from '../config/config.ts';
+import { openListener, type Listen } from './listen.ts';
+import { openSession, type Session } from './session.ts';
+import type { Schema } from './schema.ts';
+
+export type Db = Kysely<Schema>;
+export type Trx = Transaction<Schema>;
+
+/** A PostgreSQL server with our database in it, and the roles to use there. */
+export type StoreServer = Extract<DatabaseConfig, { kind: 'server' }>;
+
+/** The store as the broker uses it while it works: always as the runtime role, where there is one. */
+export interface Store {
+  readonly db: Db;
+  /**
+   * Calls back at every notification on the channel, with its payload; with an empty payload after the connection was
+   * lost and found again, since something may have been missed. Resolves once it listens, with what ends it.
+   */
+  readonly listen: Listen;
+  /** A connection of one's own, for session advisory locks. */
+  session(purpose: string): Promise<Session>;
+  close(): Promise<void>;
+}
+
+export interface StoreOptions {
+  /** Connections at most, those of `listen` and `session` aside. */
+  readonly connections?: number;
+}
+
+/** No statement of ours takes longer; one that does is ended here and at the server. */
+const statementTimeoutMs = 15_000;
+
+const settings = Object.entries({
+  search_path: 'daypass,pg_temp',
+  timezone: 'UTC',
+  statement_timeout: statementTimeoutMs,
+  lock_timeout: 5_000,
+  idle_in_transaction_session_timeout: 30_000,
+  // A broker that lost its network must not hold locks for the two hours that are TCP's default.
+  tcp_keepalives_idle: 10,
+  tcp_keepalives_interval: 5,
+  tcp_keepalives_count: 3,
+})
+  .map(([name, value]) => `-c ${name}=${value}`)
+  .join(' ');
+
+const int8 = 20;
+const types = {
+  getTypeParser(oid: number, format?: 'text' | 'binary'): unknown {
+    if (oid === int8 && format !== 'binary') return safeInteger;
+    return pg.types.getTypeParser(oid, format ?? 'text');
+  },
+} as pg.CustomTypesConfig;
+
+function safeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${text} does not fit a number.`);
+  return value;
+}
+
+/** Options of `node:tls` for a mode, in libpq's meaning of the words. */
+function encryption(tls: ServerTls): pg.ClientConfig['ssl'] {
+  if (tls.mode === 'off') return false;
+  const ca = tls.certificateAuthority === undefined ? {} : { ca: tls.certificateAuthority };
+  if (tls.mode === 'require') return { rejectUnauthorized: false };
+  if (tls.mode === 'verify-ca')
+    return { ...ca, rejectUnauthorized: true, checkServerIdentity: () => undefined };
+  return { ...ca, rejectUnauthorized: true };
+}
+
+/** What `pg` needs for a connection as one of the two roles; the password leaves its wrapper only when it is asked for. */
+export function connectionOf(server: StoreServer, login: Login, purpose: string): pg.ClientConfig {
+  return {
+    host: server.host,
+    port: server.port,
+    database: server.database,
+    user: login.user,
+    password: () => login.password.reveal(),
+    ssl: encryption(server.tls),
+    application_name: `daypass ${purpose}`,
+    options: settings,
+    types,
+    keepAlive: true,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: statementTimeoutMs + 5_000,
+  };
+}
+
+/**
+ * Opens the store as the runtime role. Nothing is connected yet when it returns, so that a database that is away for
+ * a while ends calls and not the broker.
+ */
+export function openStore(server: StoreServer, log: Logger, options: StoreOptions = {}): Store {
+  const login = server.runtime ?? server.owner;
+  const pool = new pg.Pool({ ...connectionOf(server, login, 'broker'), max: options.connections ?? 12 });
+  pool.on('error', (error) => log.warn({ err: error }, 'A connection to the database was lost.'));
+  // A client that is checked out has no listener of the pool's; without one a lost connection would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const listener = openListener(() => new pg.Client(connectionOf(server, login, 'listen')), log);
+  const sessions = new Set<Session>();
+  return {
+    db,
+    listen: listener.listen,
+    async session(purpose) {
+      const session = await openSession(new pg.Client(connectionOf(server, login, purpose)), () =>
+        sessions.delete(session),
+      );
+      sessions.add(session);
+      return session;
+    },
+    async close() {
+      await listener.close();
+      await Promise.all([...sessions].map((session) => session.close()));
+      await db.destroy();
+    },
+  };
+}

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { sql, type Selectable } from 'kysely';
+import type { GrantState } from '../../contract/grants.ts';
+import { append } from '../audit/append.ts';
+import { expiryOf, moveGrant, type GrantEvent, type Step } from '../rules/lifecycle.ts';
+import { channels, notify } from './notify.ts';
+import { now } from './now.ts';
+import type { Reader, RequestRow } from './request.ts';
+import type { Db, Schema, Trx } from './schema.ts';
+
+export type GrantRow = Selectable<Schema['grant']>;
+
+/** The grant of an approved request. Nothing is issued; its clock starts with the first lease. */
+export async function insertGrant(
+  trx: Trx,
+  request: RequestRow,
+  options: { approvedBy: string | null; activateWithinSeconds: number },
+): Promise<GrantRow> {
+  const grant = await trx
+    .insertInto('grant')
+    .values({
+      id: randomUUID(),
+      request_id: request.id,
+      holder: request.requester,
+      target: request.target,
+      duration_s: request.duration_s,
+      terminals: request.template.terminals,
+      state: 'approved',
+      activate_by:
+        sql<Date>`clock_timestamp() + make_interval(secs => ${options.activateWithinSeconds})` as unknown as Date,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await append(trx, {
+    action: 'grant approved',
+    actor: options.approvedBy,
+    resource: 'grant',
+    resourceId: grant.id,
+    version: grant.version,
+    requestId: request.id,
+    grantId: grant.id,
+    target: grant.target,
+    detail: { activateBy: grant.activate_by.toISOString(), durationSeconds: grant.duration_s },
+  });
+  await notify(trx, channels.clock);
+  return grant;
+}
+
+export function grantById(db: Db, id: string): Promise<GrantRow | undefined> {
+  return db.selectFrom('grant').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export function grantsOf(db: Db, requestIds: readonly string[]): Promise<GrantRow[]> {
+  if (requestIds.length === 0) return Promise.resolve([]);
+  return db
+    .selectFrom('grant')
+    .selectAll()
+    .where('request_id', 'in', [...requestIds])
+    .execute();
+}
+
+export function lockGrant(trx: Trx, id: string): Promise<GrantRow | undefined> {
+  return trx.selectFrom('grant').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+}
+
+/** Grants that the reader has a part in, newest first: those that are not over and settled, or everything up to `limit`. */
+export function listGrants(db: Db, reader: Reader, only: 'open' | 'all', limit: number): Promise<GrantRow[]> {
+  let query = db
+    .selectFrom('grant')
+    .innerJoin('request', 'request.id', 'grant.request_id')
+    .selectAll('grant');
+  if (!reader.audits) {
+    const groups = sql<string[]>`${[...reader.groups]}::text[]`;
+    query = query.where((e) =>
+      e.or([
+        e('grant.holder', '=', reader.id),
+        e('request.approve_by', '&&', groups),
+        e('request.revoke_by', '&&', groups),
+      ]),
+    );
+  }
+  if (only === 'open') {
+    query = query.where((e) =>
+      e.or([
+        e('grant.state', 'in', ['approved', 'active']),
+        e.exists(
+          e
+            .selectFrom('lease')
+            .select('lease.id')
+            .whereRef('lease.grant_id', '=', 'grant.id')
+            .where('lease.state', 'in', ['issuing', 'issued', 'closing']),
+        ),
+      ]),
+    );
+  }
+  return query.orderBy('grant.created_at', 'desc').limit(limit).execute();
+}
+
+/** Active grants at a target, but for one. */
+export async function countActiveAt(db: Db, targets: readonly string[]): Promise<Map<string, number>> {
+  if (targets.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('grant')
+    .select(['target', (e) => e.fn.countAll<string>().as('count')])
+    .where('state', '=', 'active')
+    .where('target', 'in', [...new Set(targets)])
+    .groupBy('target')
+    .execute();
+  return new Map(rows.map((row) => [row.target, Number(row.count)]));
+}
+
+/**
+ * Moves a locked grant by one event and records it; `active` sets its end once and for all.
+ * The row as it stands then comes back, or the refusal, which changes nothing.
+ */
+export async function stepGrant(
+  trx: Trx,
+  grant: GrantRow,
+  event: GrantEvent,
+  actor: string | null,
+  comment?: string,
+): Promise<{ step: Step<GrantState>; grant: GrantRow }> {
+  const at = await now(trx);
+  const step = moveGrant(
+    { state: grant.state, activateBy: grant.activate_by, expiresAt: grant.expires_at },
+    event,
+    at,
+  );
+  if (!step.moved || step.state === grant.state) return { step, grant };
+  const activates = step.state === 'active';
+  const after = await trx
+    .updateTable('grant')
+    .set({
+      state: step.state,
+      version: grant.version + 1,
+      ...(activates
+        ? { activated_at: at, expires_at: expiryOf(at, grant.duration_s) }
+        : { ended_at: at, ended_by: actor, comment: comment ?? null }),
+    })
+    .where('id', '=', grant.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await append(trx, {
+    action: activates
+      ? 'grant activated'
+      : `grant ${step.state as 'ended' | 'revoked' | 'expired' | 'lapsed'}`,
+    actor,
+    resource: 'grant',
+    resourceId: grant.id,
+    version: after.version,
+    requestId: grant.request_id,
+    grantId: grant.id,
+    target: grant.target,
+    detail: {
+      ...(after.expires_at && activates ? { expiresAt: after.expires_at.toISOString() } : {}),
+      ...(comment === undefined ? {} : { comment }),
+    },
+  });
+  if (activates) await notify(trx, channels.clock);
+  return { step, grant: after };
+}
+
+/** A change of a lease shows as a new version of its grant. */
+export async function touchGrant(trx: Trx, grantId: string): Promise<GrantRow> {
+  return trx
+    .updateTable('grant')
+    .set((e) => ({ version: e('version', '+', 1) }))
+    .where('id', '=', grantId)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+/** Ids of grants whose time has passed (approved ones that nobody activated, active ones), and when the next one's will. */
+export async function overdueGrants(db: Db): Promise<{ due: string[]; next: Date | null }> {
+  const end = sql<Date>`case state when 'approved' then activate_by else expires_at end`;
+  const open = db.selectFrom('grant').where('state', 'in', ['approved', 'active']);
+  const due = await open
+    .select('id')
+    .where(end, '<=', sql<Date>`clock_timestamp()`)
+    .limit(2000)
+    .execute();
+  const { next } = await open.select((e) => e.fn.min<Date | null>(end).as('next')).executeTakeFirstOrThrow();
+  return { due: due.map((row) => row.id), next };
+}

@@ -1,0 +1,18 @@
+import { sql } from 'kysely';
+import type { Trx } from './schema.ts';
+
+/** What a transaction tells every broker when it commits. */
+export const channels = {
+  /** A target's leases have changed; the payload is the target's id. */
+  lease: 'daypass_lease',
+  /** Something has a new time at which it ends by itself. */
+  clock: 'daypass_clock',
+} as const;
+
+export async function notify(
+  trx: Trx,
+  channel: (typeof channels)[keyof typeof channels],
+  payload = '',
+): Promise<void> {
+  await sql`select pg_notify(${channel}, ${payload})`.execute(trx);
+}

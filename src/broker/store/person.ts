@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import { sql, type Selectable } from 'kysely';
+import type { Db, Schema } from './schema.ts';
+
+export type PersonRow = Selectable<Schema['person']>;
+
+export interface KnownAs {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly name: string;
+  readonly groups: readonly string[];
+}
+
+/** The person whom a token names, made known at first sight. A person is (issuer, subject). */
+export async function recognise(db: Db, who: KnownAs): Promise<PersonRow> {
+  const known = await db
+    .selectFrom('person')
+    .selectAll()
+    .where('issuer', '=', who.issuer)
+    .where('subject', '=', who.subject)
+    .executeTakeFirst();
+  if (known && known.name === who.name && sameMembers(known.groups, who.groups)) return known;
+  return db
+    .insertInto('person')
+    .values({
+      id: randomUUID(),
+      issuer: who.issuer,
+      subject: who.subject,
+      name: who.name,
+      groups: [...who.groups],
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['issuer', 'subject'])
+        .doUpdateSet({ name: who.name, groups: [...who.groups], seen_at: sql<Date>`now()` }),
+    )
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}
+
+export async function peopleById(db: Db, ids: readonly string[]): Promise<Map<string, PersonRow>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('person')
+    .selectAll()
+    .where('id', 'in', [...new Set(ids)])
+    .execute();
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** People last seen in one of the groups, but for one of them. What a token says when they decide is what counts. */
+export function peopleIn(db: Db, groups: readonly string[], butNot: string): Promise<PersonRow[]> {
+  if (groups.length === 0) return Promise.resolve([]);
+  return db
+    .selectFrom('person')
+    .selectAll()
+    .where('groups', '&&', sql<string[]>`${[...groups]}::text[]`)
+    .where('id', '<>', butNot)
+    .orderBy('seen_at', 'desc')
+    .limit(20)
+    .execute();
+}
+
+function sameMembers(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((one) => b.includes(one));
+}

@@ -1,0 +1,144 @@
+import { sql, type Insertable, type Selectable } from 'kysely';
+import { append } from '../audit/append.ts';
+import { moveRequest, type RequestEvent, type Step } from '../rules/lifecycle.ts';
+import type { RequestState } from '../../contract/requests.ts';
+import { channels, notify } from './notify.ts';
+import { now } from './now.ts';
+import type { Db, Schema, Trx } from './schema.ts';
+
+export type RequestRow = Selectable<Schema['request']>;
+export type NewRequestRow = Insertable<Schema['request']>;
+
+/** Whose requests a list shows. */
+export interface Reader {
+  readonly id: string;
+  readonly groups: readonly string[];
+  readonly audits: boolean;
+}
+
+export async function insertRequest(trx: Trx, row: NewRequestRow): Promise<RequestRow> {
+  const request = await trx.insertInto('request').values(row).returningAll().executeTakeFirstOrThrow();
+  await append(trx, {
+    action: 'request created',
+    actor: request.requester,
+    resource: 'request',
+    resourceId: request.id,
+    version: request.version,
+    requestId: request.id,
+    target: request.target,
+    detail: {
+      template: request.template_id,
+      digest: request.digest,
+      durationSeconds: request.duration_s,
+      reason: request.reason,
+      ...(request.ticket === null ? {} : { ticket: request.ticket }),
+    },
+  });
+  await notify(trx, channels.clock);
+  return request;
+}
+
+export function requestById(db: Db, id: string): Promise<RequestRow | undefined> {
+  return db.selectFrom('request').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export function requestsById(db: Db, ids: readonly string[]): Promise<RequestRow[]> {
+  if (ids.length === 0) return Promise.resolve([]);
+  return db
+    .selectFrom('request')
+    .selectAll()
+    .where('id', 'in', [...ids])
+    .execute();
+}
+
+export function lockRequest(trx: Trx, id: string): Promise<RequestRow | undefined> {
+  return trx.selectFrom('request').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+}
+
+/** How many requests of a person wait for an answer. Locks the person, so that two at once cannot both be the third. */
+export async function countPending(trx: Trx, personId: string): Promise<number> {
+  await trx.selectFrom('person').select('id').where('id', '=', personId).forUpdate().execute();
+  const { count } = await trx
+    .selectFrom('request')
+    .select((e) => e.fn.countAll<string>().as('count'))
+    .where('requester', '=', personId)
+    .where('state', '=', 'pending')
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+/** Requests that the reader has a part in, newest first: those that wait, or everything up to `limit`. */
+export function listRequests(
+  db: Db,
+  reader: Reader,
+  only: 'pending' | 'all',
+  limit: number,
+): Promise<RequestRow[]> {
+  let query = db.selectFrom('request').selectAll();
+  if (!reader.audits) {
+    const groups = sql<string[]>`${[...reader.groups]}::text[]`;
+    query = query.where((e) =>
+      e.or([e('requester', '=', reader.id), e('approve_by', '&&', groups), e('revoke_by', '&&', groups)]),
+    );
+  }
+  if (only === 'pending') query = query.where('state', '=', 'pending');
+  return query.orderBy('created_at', 'desc').limit(limit).execute();
+}
+
+const actions = {
+  approved: 'request approved',
+  denied: 'request denied',
+  withdrawn: 'request withdrawn',
+  expired: 'request expired',
+} as const;
+
+/**
+ * Moves a locked request by one event and records it. `actor` is null where time alone did it.
+ * A refusal changes nothing.
+ */
+export async function stepRequest(
+  trx: Trx,
+  request: RequestRow,
+  event: RequestEvent,
+  actor: string | null,
+  facts: { approvals: number; comment?: string },
+): Promise<Step<RequestState>> {
+  const step = moveRequest(
+    { state: request.state, answerBy: request.answer_by, quorum: request.quorum, approvals: facts.approvals },
+    event,
+    await now(trx),
+  );
+  if (!step.moved) return step;
+  const version = request.version + 1;
+  await trx.updateTable('request').set({ state: step.state, version }).where('id', '=', request.id).execute();
+  if (step.state in actions) {
+    await append(trx, {
+      action: actions[step.state as keyof typeof actions],
+      actor,
+      resource: 'request',
+      resourceId: request.id,
+      version,
+      requestId: request.id,
+      target: request.target,
+      detail: facts.comment === undefined ? {} : { comment: facts.comment },
+    });
+  }
+  return step;
+}
+
+/** Ids of pending requests whose time to answer has passed, and when the next one's will. */
+export async function overdueRequests(db: Db): Promise<{ due: string[]; next: Date | null }> {
+  const due = await db
+    .selectFrom('request')
+    .select('id')
+    .where('state', '=', 'pending')
+    .where('answer_by', '<=', sql<Date>`clock_timestamp()`)
+    .limit(500)
+    .execute();
+  const { next } = await db
+    .selectFrom('request')
+    .select((e) => e.fn.min('answer_by').as('next'))
+    .where('state', '=', 'pending')
+    .executeTakeFirstOrThrow();
+  return { due: due.map((row) => row.id), next };
+}
