@@ -1,0 +1,230 @@
+import pg from 'pg';
+import type { TargetConfig } from '../../config/config.ts';
+
+/** Where problems are told that concern nobody's request. Details never hold a secret. */
+export interface Log {
+  warn(details: object, message: string): void;
+}
+
+/** Longest time that anything asked of a target may take, in milliseconds. */
+export const bounds = {
+  connect: 5_000,
+  lock: 2_000,
+  statement: 15_000,
+  /** Without an answer by then the connection is given up: the server or the way to it is dead. */
+  answer: 17_000,
+  /** A connection that was idle for longer than this must show a pulse within that before it is relied on. */
+  idle: 10_000,
+  pulse: 1_000,
+} as const;
+
+/** What can be asked of one session at the target. */
+export interface Session {
+  query<Row extends object = Record<string, unknown>>(
+    sql: string,
+    values?: readonly unknown[],
+  ): Promise<Row[]>;
+  /** Statements in one message and one implicit transaction: all of them take hold or none. */
+  batch(statements: readonly string[]): Promise<void>;
+  /** The number of the server process. */
+  readonly pid: number;
+}
+
+/** What a login attempt met: the server's answer, or `in` when it opened a session. */
+export type LoginAttempt = { readonly in: true } | { readonly in: false; readonly error: unknown };
+
+type TlsOptions = Exclude<pg.ClientConfig['ssl'], undefined>;
+
+function tlsOf({ tls, host }: TargetConfig): TlsOptions {
+  const { mode, certificateAuthority: ca } = tls;
+  const trusted = ca === undefined ? {} : { ca };
+  switch (mode) {
+    case 'off':
+      return false;
+    case 'require':
+      return { ...trusted, rejectUnauthorized: false };
+    case 'verify-ca':
+      return { ...trusted, rejectUnauthorized: true, checkServerIdentity: () => undefined };
+    case 'verify-full':
+      return { ...trusted, rejectUnauthorized: true, host };
+  }
+}
+
+// Only what the server itself defines is found by an unqualified name: what others put into a schema is never run.
+const safePath = '-c search_path=pg_catalog,pg_temp';
+
+function configOf(config: TargetConfig, database: string): pg.ClientConfig {
+  return {
+    host: config.hostaddr ?? config.host,
+    port: config.port,
+    database,
+    ssl: tlsOf(config),
+    connectionTimeoutMillis: bounds.connect,
+    keepAlive: true,
+  };
+}
+
+function brokerConfig(config: TargetConfig, database: string): pg.ClientConfig {
+  return {
+    ...configOf(config, database),
+    user: config.login.user,
+    password: config.login.password.reveal(),
+    application_name: 'daypass',
+    options: `${safePath} -c idle_in_transaction_session_timeout=60s -c client_min_messages=warning`,
+    statement_timeout: bounds.statement,
+    lock_timeout: bounds.lock,
+    query_timeout: bounds.answer,
+  };
+}
+
+function sessionOf(client: pg.Client): Session {
+  return {
+    query: async <Row extends object>(sql: string, values?: readonly unknown[]) =>
+      (await client.query<Row>(sql, values ? [...values] : undefined)).rows,
+    batch: async (statements) => {
+      if (statements.length) await client.query(statements.join(';\n'));
+    },
+    pid: (client as unknown as { processID: number }).processID,
+  };
+}
+
+/** An error of the server that ended a statement and nothing else: the session goes on, the transaction is rolled back. */
+export function refusedByServer(error: unknown): error is pg.DatabaseError {
+  return error instanceof pg.DatabaseError && error.severity === 'ERROR';
+}
+
+/** The broker's connections to one PostgreSQL server. The only place that takes its password out of the wrapper. */
+export class Connections {
+  readonly #config: TargetConfig;
+  readonly #pool: pg.Pool;
+  readonly #lastUsed = new WeakMap<pg.PoolClient, number>();
+
+  constructor(config: TargetConfig, log: Log) {
+    this.#config = config;
+    this.#pool = new pg.Pool({
+      ...brokerConfig(config, config.database),
+      max: 6,
+      // A cut must not wait for a new connection: one stays open.
+      min: 1,
+      idleTimeoutMillis: 60_000,
+      allowExitOnIdle: true,
+    });
+    this.#pool.on('error', (error) =>
+      log.warn({ target: config.id, error: error.message }, 'An idle connection to a target was lost.'),
+    );
+  }
+
+  /** A session in the target's own database. It is thrown away after anything but a plain refusal by the server. */
+  async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const client = await this.#lively();
+    let broken = false;
+    try {
+      return await work(sessionOf(client));
+    } catch (error) {
+      broken = !refusedByServer(error);
+      throw error;
+    } finally {
+      this.#lastUsed.set(client, performance.now());
+      client.release(broken || client.getTransactionStatus() !== 'I');
+    }
+  }
+
+  // A connection that a firewall forgot while it was idle would be noticed only after the longest answer time.
+  async #lively(): Promise<pg.PoolClient> {
+    for (;;) {
+      const client = await this.#pool.connect();
+      const lastUsed = this.#lastUsed.get(client);
+      if (lastUsed === undefined || performance.now() - lastUsed < bounds.idle) return client;
+      try {
+        await client.query({ text: 'select', query_timeout: bounds.pulse } as pg.QueryConfig);
+        return client;
+      } catch {
+        client.release(true);
+      }
+    }
+  }
+
+  /**
+   * Like `use`, for work that may be begun twice: once more on a fresh session if the first one turned out dead,
+   * as after a restart of the server.
+   */
+  async useTwice<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    try {
+      return await this.use(work);
+    } catch (error) {
+      if (refusedByServer(error) || isTimeout(error)) throw error;
+      return this.use(work);
+    }
+  }
+
+  /** A session of its own in any database of the server, closed afterwards. */
+  async useIn<T>(database: string, work: (session: Session) => Promise<T>): Promise<T> {
+    const client = new pg.Client(brokerConfig(this.#config, database));
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return await work(sessionOf(client));
+    } finally {
+      await ended(client);
+    }
+  }
+
+  /** Tries to log in, and logs out at once if that works. */
+  async tryLogin(user: string, password: string): Promise<LoginAttempt> {
+    const client = new pg.Client({ ...configOf(this.#config, this.#config.database), user, password });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return { in: true };
+    } catch (error) {
+      return { in: false, error };
+    } finally {
+      await ended(client);
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+// A server that has stopped answering does not answer to a goodbye either.
+async function ended(client: pg.Client): Promise<void> {
+  const goodbye = client.end().catch(() => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([goodbye, new Promise((resolve) => (timer = setTimeout(resolve, 1_000)))]);
+  clearTimeout(timer);
+  client.connection.stream.destroy();
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && /timeout/i.test(error.message);
+}
+
+/** Runs work in one transaction of this session; rolled back if it fails. */
+export async function inTransaction<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  await session.query('begin');
+  try {
+    const result = await work();
+    await session.query('commit');
+    return result;
+  } catch (error) {
+    if (refusedByServer(error)) await session.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Why a target could not be asked, in words: what happened, and what it means for whoever operates it. */
+export function spoken(error: unknown): string {
+  if (error instanceof pg.DatabaseError)
+    return `the server answered: ${error.message} (SQLSTATE ${error.code ?? '?'})`;
+  if (isTimeout(error)) return 'the server did not answer in time';
+  if (error instanceof AggregateError && error.errors.length) return spoken(error.errors[0]);
+  if (error instanceof Error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ECONNREFUSED') return 'nothing listens at its address';
+    if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'its host name is not known';
+    return error.message;
+  }
+  return 'unknown trouble';
+}

@@ -1,0 +1,75 @@
+import pg from 'pg';
+
+/** PostgreSQL cuts longer names off without an error, so that two could become one (NAMEDATALEN). */
+const longestNameBytes = 63;
+
+/** An identifier as it stands in SQL, always quoted. Throws for a name that PostgreSQL could not hold as it is. */
+export function identifier(name: string): string {
+  if (name === '' || name.includes('\0') || Buffer.byteLength(name) > longestNameBytes)
+    throw new Error(
+      `A name in PostgreSQL has 1 to ${longestNameBytes} bytes and no NUL: ${JSON.stringify(name)}`,
+    );
+  return pg.escapeIdentifier(name);
+}
+
+/** A text as it stands in SQL, for the statements that take no parameters. */
+export function literal(text: string): string {
+  if (text.includes('\0')) throw new Error('A text in PostgreSQL holds no NUL.');
+  return pg.escapeLiteral(text);
+}
+
+/** Quoted name with its schema. */
+export function qualified(name: { readonly schema: string; readonly name: string }): string {
+  return `${identifier(name.schema)}.${identifier(name.name)}`;
+}
+
+const leaseName =
+  /^daypass_([0-9a-f]{8})_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/;
+
+/**
+ * The login of a lease: `daypass_<installation>_<lease id without dashes>`, 49 bytes.
+ * @param installation the broker installation's eight hexadecimal digits
+ */
+export function leaseRole(installation: string, leaseId: string): string {
+  const role = `daypass_${installation}_${leaseId.toLowerCase().replaceAll('-', '')}`;
+  if (!leaseName.test(role))
+    throw new Error(`No login can be named after installation ${installation} and lease ${leaseId}.`);
+  return role;
+}
+
+/** The lease that a login belongs to, or undefined if it is none of this installation's. */
+export function leaseOfRole(installation: string, role: string): string | undefined {
+  const [, owner, ...parts] = leaseName.exec(role) ?? [];
+  return owner === installation ? parts.join('-') : undefined;
+}
+
+/** Begins the name of every login of this installation. */
+export function leasePrefix(installation: string): string {
+  return `daypass_${installation}_`;
+}
+
+/**
+ * The NOLOGIN role that carries a template's privileges. It is named after the template alone: a server is prepared
+ * once, and brokers that share it share what a template means there.
+ */
+export function templateRole(templateId: string): string {
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(templateId))
+    throw new Error(`No role can be named after template ${JSON.stringify(templateId)}.`);
+  return `daypass_tpl_${templateId}`;
+}
+
+/** Owns what a lease left behind and could not be dropped because others depend on it. It cannot log in and may do nothing. */
+export function keptRole(installation: string): string {
+  return `daypass_${installation}_kept`;
+}
+
+// Control characters and whatever reorders or hides text: object names are the holder's text and end up before people.
+
+const treacherous =
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
+
+/** A text from the target made fit to be read: invisible and reordering characters spelled out, at most 200 characters. */
+export function readable(text: string): string {
+  const shown = text.replace(treacherous, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
+  return shown.length > 200 ? `${shown.slice(0, 199)}…` : shown;
+}

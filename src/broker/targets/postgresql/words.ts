@@ -1,0 +1,95 @@
+import type { Privilege, PrivilegeObject } from './privileges.ts';
+import type { PostgresScope } from './scope.ts';
+
+const wellKnownRoles: Readonly<
+  Record<string, { readonly access: 'read' | 'write'; readonly words: string }>
+> = {
+  pg_monitor: {
+    access: 'read',
+    words: 'see what the server is doing: running queries, statistics, settings',
+  },
+  pg_read_all_stats: { access: 'read', words: 'see statistics and everybody’s running queries' },
+  pg_read_all_settings: { access: 'read', words: 'see every setting of the server' },
+  pg_stat_scan_tables: { access: 'read', words: 'run monitoring functions that scan tables' },
+  pg_read_all_data: { access: 'read', words: 'read every table' },
+  pg_write_all_data: { access: 'write', words: 'add, change and delete rows in every table' },
+  pg_maintain: {
+    access: 'write',
+    words: 'run maintenance on every table: vacuum, analyze, reindex, cluster, lock',
+  },
+  pg_checkpoint: { access: 'write', words: 'start a checkpoint' },
+  pg_use_reserved_connections: { access: 'read', words: 'connect when nearly all connections are taken' },
+  pg_signal_autovacuum_worker: { access: 'write', words: 'stop automatic vacuum workers' },
+};
+
+const list = (items: readonly string[]): string =>
+  items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1) ?? ''}`;
+
+function thing(on: PrivilegeObject): string {
+  switch (on.kind) {
+    case 'table':
+      return `${on.schema}.${on.name}`;
+    case 'sequence':
+      return `the sequence ${on.schema}.${on.name}`;
+    case 'function':
+      return `${on.schema}.${on.name}(${on.arguments})`;
+    case 'schema':
+      return `the schema ${on.schema}`;
+    default:
+      return `${on.kind} in ${on.schema}`;
+  }
+}
+
+function said({ action, columns, on }: Privilege): string {
+  const what = thing(on);
+  const isSequence = on.kind === 'sequence' || on.kind === 'all sequences';
+  switch (action) {
+    case 'select':
+      return columns.length ? `read ${list(columns)} of ${what}` : `read ${what}`;
+    case 'insert':
+      return columns.length ? `add rows to ${what}, giving ${list(columns)}` : `add rows to ${what}`;
+    case 'update':
+      if (isSequence) return `set ${what}`;
+      return columns.length ? `update ${list(columns)} of ${what}` : `update ${what}`;
+    case 'delete':
+      return `delete rows from ${what}`;
+    case 'truncate':
+      return `empty ${what} at once`;
+    case 'maintain':
+      return `vacuum, analyze, reindex and lock ${what}`;
+    case 'execute':
+      return `run ${what}`;
+    case 'usage':
+      return isSequence ? `draw numbers from ${what}` : `see what is in ${what}`;
+  }
+}
+
+/** What a scope allows, a line each, in words that a tired person understands. It claims no limit that PostgreSQL does not hold. */
+export function allowsOf(scope: PostgresScope): string[] {
+  const lines = scope.privileges
+    .filter(
+      ({ on }) =>
+        on.kind !== 'schema' ||
+        !scope.privileges.some((other) => other.on.kind !== 'schema' && other.on.schema === on.schema),
+    )
+    .map(said);
+  for (const role of scope.roles)
+    lines.push(wellKnownRoles[role]?.words ?? `everything that the role ${role} may do`);
+  if (scope.owner) {
+    lines.push(
+      `change, create and drop anything of ${scope.owner.role}’s in the schema ${scope.owner.schema}`,
+    );
+    lines.push('read, change and delete all data in it');
+  }
+  return [...new Set(lines)];
+}
+
+/** How much harm a scope could do at most. A function counts as writing: what it does is its own affair. */
+export function accessOf(scope: PostgresScope): 'read' | 'write' | 'owner' {
+  if (scope.owner) return 'owner';
+  const onlyReads =
+    scope.privileges.every(
+      ({ action, on }) => action === 'select' || (action === 'usage' && on.kind === 'schema'),
+    ) && scope.roles.every((role) => wellKnownRoles[role]?.access === 'read');
+  return onlyReads ? 'read' : 'write';
+}
