@@ -41,7 +41,7 @@ export type DatabaseConfig =
       readonly runtime?: Login;
     };
 
-/** The asymmetric signature algorithms that an access token may be signed with (RFC 7518, RFC 8037). */
+/** The asymmetric signature algorithms that an access token may be signed with (RFC 7518, RFC 8037, RFC 9864). */
 export const signatureAlgorithms = [
   'RS256',
   'RS384',
@@ -53,6 +53,7 @@ export const signatureAlgorithms = [
   'ES384',
   'ES512',
   'EdDSA',
+  'Ed25519',
 ] as const;
 export type SignatureAlgorithm = (typeof signatureAlgorithms)[number];
 

@@ -56,7 +56,12 @@ function checkListening(settings: Settings, report: Report): void {
 }
 
 function checkIdentity(identity: Settings['identity'], report: Report): void {
-  const { clients, device_client: device, person_claim: person } = identity;
+  const { clients, device_client: device, person_claim: person, audience } = identity;
+  if (audience !== undefined && (clients.includes(audience) || audience === device))
+    report.isWrong(
+      ['identity', 'audience'],
+      'is a client id, so ID tokens would count as access tokens. Give the API a name of its own.',
+    );
   reportTwice(clients, ['identity', 'clients'], report);
   if (device !== undefined && clients.includes(device))
     report.isWrong(

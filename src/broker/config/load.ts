@@ -4,7 +4,7 @@ import { check } from './check.ts';
 import type { Config, TargetConfig } from './config.ts';
 import { checkConsistency } from './consistency.ts';
 import { failureOf } from './files.ts';
-import { ProblemsFound, type Problem } from './problem.ts';
+import { inReadingOrder, ProblemsFound, type Problem } from './problem.ts';
 import { Report } from './report.ts';
 import { resolveSettings } from './resolve.ts';
 import type { Environment } from './secrets.ts';
@@ -58,7 +58,7 @@ export async function readConfig(file: string, environment: Environment = proces
   return {
     ...(report.wrong.length + report.missing.length === 0 ? { config } : {}),
     outline: { groups, targets, templates },
-    problems: report.wrong,
+    problems: inReadingOrder(report.wrong),
     missing: report.missing,
     warnings: report.warnings,
   };

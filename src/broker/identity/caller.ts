@@ -11,29 +11,32 @@ export interface Caller {
   readonly expiresAt: Date;
 }
 
-/** A call without an access token that counts here. */
+/**
+ * A call without an access token that counts here; answered with 401. Its message is the reason, for the log: which
+ * check failed, never any part of the token. It has no cause: the library's errors carry the token's claims.
+ */
 export class NotSignedIn extends Error {
   /** What people read: what happened and what to do. */
   readonly words: string;
   /** Value of the `WWW-Authenticate` header (RFC 6750 section 3, RFC 9728 section 5.1). */
   readonly wwwAuthenticate: string;
 
-  /** @param reason for the log: which check failed, never any part of the token */
-  constructor(reason: string, words: string, wwwAuthenticate: string, cause?: unknown) {
-    super(reason, { cause });
+  constructor(reason: string, words: string, wwwAuthenticate: string) {
+    super(reason);
     this.name = 'NotSignedIn';
     this.words = words;
     this.wwwAuthenticate = wwwAuthenticate;
   }
 }
 
-/** The identity provider gave no usable keys so that nobody can be recognised at the moment; answers with 503. */
+/** The identity provider gives no usable keys, so that nobody can be recognised at the moment; answered with 503. */
 export class ProviderUnavailable extends Error {
-  readonly words: string;
+  /** What people read. */
+  readonly words =
+    'The identity provider cannot be reached, so nobody can be recognised at the moment. Running sessions still end on time. Try again soon.';
 
-  constructor(reason: string, words: string, cause?: unknown) {
-    super(reason, { cause });
+  constructor(reason: string, options?: ErrorOptions) {
+    super(reason, options);
     this.name = 'ProviderUnavailable';
-    this.words = words;
   }
 }

@@ -1,0 +1,135 @@
+import type { JWTHeaderParameters, JWTPayload } from 'jose';
+import * as z from 'zod';
+import { misleads } from '../../contract/plain-text.ts';
+import type { IdentityConfig } from '../config/config.ts';
+import type { Caller } from './caller.ts';
+
+/** A verified token that says something we cannot use: `reason` for the log, `words` for people. */
+export class Refused extends Error {
+  readonly words: string;
+
+  constructor(reason: string, words: string) {
+    super(reason);
+    this.words = words;
+  }
+}
+
+const notForUs =
+  'This sign-in was made for something else and does not count here. Sign in again from the editor.';
+const askPlatform = 'Tell whoever runs the identity provider; signing in again does not help.';
+
+/**
+ * Who calls, from a token whose signature, issuer, audience and times are verified already.
+ * Follows RFC 9068 sections 2 and 4 and RFC 8725 section 3, and tells access tokens from ID tokens without `typ` too.
+ * @throws Refused
+ */
+export function callerOf(header: JWTHeaderParameters, payload: JWTPayload, identity: IdentityConfig): Caller {
+  refuseOtherTokens(header, payload, identity);
+  const clientId = clientOf(payload, identity);
+  const subject = subjectOf(payload, clientId, identity);
+  return {
+    issuer: identity.issuer,
+    subject,
+    name: cleanName(payload[identity.nameClaim]) ?? cleanName(subject) ?? 'somebody',
+    groups: groupsOf(payload, identity),
+    clientId,
+    mayDecide: clientId !== identity.deviceClient,
+    expiresAt: expiryOf(payload),
+  };
+}
+
+/** An ID token says who signed in and is for the client's eyes; other kinds are for other purposes altogether. */
+function refuseOtherTokens(header: JWTHeaderParameters, payload: JWTPayload, identity: IdentityConfig): void {
+  const type = header.typ?.toLowerCase().replace(/^application\//, '');
+  if (type !== undefined && type !== 'at+jwt' && type !== 'jwt')
+    throw new Refused('The token is of another type than an access token.', notForUs);
+  const audiences = [payload.aud].flat();
+  const clients = [...identity.clients, identity.deviceClient];
+  const markedAsId =
+    'at_hash' in payload ||
+    'c_hash' in payload ||
+    's_hash' in payload ||
+    ('nonce' in payload && type !== 'at+jwt') ||
+    (typeof payload['typ'] === 'string' && /^(id|refresh|logout|offline)$/i.test(payload['typ']));
+  if (markedAsId || audiences.some((audience) => clients.includes(audience)))
+    throw new Refused('The token is an ID token, not an access token.', notForUs);
+  if ('cnf' in payload)
+    throw new Refused(
+      'The token is bound to a key (cnf), and came without its proof.',
+      `The identity provider binds sign-ins to a key, which is not possible here. ${askPlatform}`,
+    );
+}
+
+function clientOf(payload: JWTPayload, { clients, deviceClient }: IdentityConfig): string {
+  const { client_id: named, azp } = payload;
+  if (named !== undefined && azp !== undefined && named !== azp)
+    throw new Refused('The token names two different clients (client_id, azp).', notForUs);
+  const clientId = named ?? azp;
+  if (typeof clientId !== 'string')
+    throw new Refused(
+      'The token does not name its client (client_id, azp).',
+      `The identity provider does not say which program this sign-in was made for. ${askPlatform}`,
+    );
+  if (!clients.includes(clientId) && clientId !== deviceClient)
+    throw new Refused('The token was issued to a client that is not configured.', notForUs);
+  return clientId;
+}
+
+function subjectOf(payload: JWTPayload, clientId: string, { personClaim }: IdentityConfig): string {
+  const subject = payload[personClaim ?? 'sub'];
+  if (typeof subject !== 'string' || subject.trim() === '' || subject.length > 255 || misleads(subject))
+    throw new Refused(
+      `The token does not say who somebody is (${personClaim ?? 'sub'}).`,
+      `The identity provider does not say who you are. ${askPlatform}`,
+    );
+  if (payload.sub === clientId)
+    throw new Refused(
+      'The token belongs to a program, not to a person (sub is the client).',
+      'This is a sign-in of a program. Access is for people: sign in as yourself.',
+    );
+  return subject;
+}
+
+const Groups = z.array(z.string().max(1000)).max(5000);
+
+function groupsOf(payload: JWTPayload, { groupsClaim }: IdentityConfig): string[] {
+  const claim = payload[groupsClaim];
+  if (claim === undefined || claim === null) {
+    // OpenID Connect Core section 5.6.2: a claim that is to be had elsewhere, as some providers do for long lists.
+    const elsewhere = z.object({ _claim_names: z.looseObject({}) }).safeParse(payload);
+    if (elsewhere.success && Object.hasOwn(elsewhere.data._claim_names, groupsClaim))
+      throw new Refused(
+        `The token leaves the groups out because there are too many (${groupsClaim}).`,
+        `The identity provider left your groups out because they are too many. ${askPlatform}`,
+      );
+    return [];
+  }
+  const groups = Groups.safeParse(claim);
+  if (!groups.success)
+    throw new Refused(
+      `The token’s groups are not a list of texts (${groupsClaim}).`,
+      `The identity provider does not list your groups in a form that can be read. ${askPlatform}`,
+    );
+  return [...new Set(groups.data.filter((group) => group !== '' && !misleads(group)))];
+}
+
+/** A name as others may read it: one line, nothing invisible or reordering, at most 100 characters. */
+function cleanName(claim: unknown): string | undefined {
+  if (typeof claim !== 'string') return undefined;
+  const kept = Array.from(claim.slice(0, 1000), (char) =>
+    /\s/u.test(char) ? ' ' : misleads(char) ? '' : char,
+  );
+  const line = kept.join('').normalize('NFC').replace(/ +/g, ' ').trim();
+  const name = Array.from(line).slice(0, 100).join('').trim();
+  return /[\p{L}\p{N}]/u.test(name) ? name : undefined;
+}
+
+function expiryOf(payload: JWTPayload): Date {
+  const date = new Date((payload.exp ?? Number.NaN) * 1000);
+  if (Number.isNaN(date.getTime()))
+    throw new Refused(
+      'The token’s expiry is no point in time (exp).',
+      `This sign-in has no end. ${askPlatform}`,
+    );
+  return date;
+}

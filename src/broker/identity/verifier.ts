@@ -1,0 +1,128 @@
+import { decodeProtectedHeader, errors, jwtVerify, type JWTVerifyOptions, type JWTVerifyResult } from 'jose';
+import type { IdentityConfig } from '../config/config.ts';
+import { NotSignedIn, type Caller } from './caller.ts';
+import { callerOf, Refused } from './claims.ts';
+import { Keys } from './keys.ts';
+
+/** Longest token, in characters. */
+const longest = 16 * 1024;
+/** How far clocks may be apart, in seconds. */
+const tolerance = 10;
+
+export interface VerifierOptions {
+  readonly identity: IdentityConfig;
+  /** The protected resource (RFC 9728), for the way to sign in that a refusal names. */
+  readonly publicUrl: string;
+  readonly fetch?: typeof globalThis.fetch;
+  readonly now?: () => Date;
+  /** Milliseconds on a clock that is never set, for how long keys are kept. */
+  readonly elapsed?: () => number;
+  /** Told what was wrong with the identity provider. Nothing of a token ever comes here. */
+  readonly log?: (message: string, error?: unknown) => void;
+}
+
+export interface Verifier {
+  /**
+   * Whoever calls, from the value of the `Authorization` header.
+   * @throws NotSignedIn, ProviderUnavailable
+   */
+  verify(authorization: string | undefined): Promise<Caller>;
+  /** Fetches the provider's keys if there are none, so that the first call need not wait. Never rejects. */
+  prepare(): Promise<void>;
+  /** Whether tokens can be verified at the moment. */
+  readonly ready: boolean;
+}
+
+/** Verifies access tokens (RFC 9068, RFC 8725) of one issuer. Nothing but a header carries a token (RFC 6750 section 2.1). */
+export function createVerifier(options: VerifierOptions): Verifier {
+  const { identity, publicUrl } = options;
+  const now = options.now ?? (() => new Date());
+  const keys = new Keys({
+    issuer: identity.issuer,
+    fetch: options.fetch ?? globalThis.fetch,
+    elapsed: options.elapsed ?? (() => performance.now()),
+    log: options.log ?? (() => undefined),
+  });
+  const where = `resource_metadata="${publicUrl}/.well-known/oauth-protected-resource"`;
+  const refuse = (reason: string, words: string) =>
+    new NotSignedIn(reason, words, `Bearer error="invalid_token", ${where}`);
+
+  const verify = async (authorization: string | undefined): Promise<Caller> => {
+    if (authorization === undefined || authorization === '')
+      throw new NotSignedIn('No token came.', 'Sign in first.', `Bearer ${where}`);
+    const token = authorization.length > longest ? undefined : bearer.exec(authorization)?.[1];
+    if (token === undefined)
+      throw refuse('The Authorization header is not a bearer token of a sensible size.', again);
+    const { protectedHeader, payload } = await verifySignature(token);
+    try {
+      return callerOf(protectedHeader, payload, identity);
+    } catch (error) {
+      if (error instanceof Refused) throw refuse(error.message, error.words);
+      throw error;
+    }
+  };
+
+  const verifySignature = async (token: string): Promise<JWTVerifyResult> => {
+    const checks: JWTVerifyOptions = {
+      issuer: identity.issuer,
+      audience: identity.audience,
+      algorithms: [...identity.algorithms],
+      clockTolerance: tolerance,
+      currentDate: now(),
+      requiredClaims: ['exp', 'sub'],
+    };
+    let header;
+    try {
+      header = decodeProtectedHeader(token);
+    } catch {
+      throw refuse('The token is not a JWT.', again);
+    }
+    // Before any key is looked for: what is not signed as it must be costs the provider nothing.
+    if (header.alg === undefined || !checks.algorithms?.includes(header.alg))
+      throw refuse('The token is not signed with an accepted algorithm.', again);
+    const candidates = await keys.matching({ ...header, alg: header.alg });
+    let last: unknown;
+    for (const key of candidates) {
+      try {
+        return await jwtVerify(token, key, checks);
+      } catch (error) {
+        last = error;
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) break;
+      }
+    }
+    const [reason, words] = spoken(last);
+    throw refuse(reason, words);
+  };
+
+  return {
+    verify,
+    prepare: () => keys.prepare(),
+    get ready() {
+      return keys.present;
+    },
+  };
+}
+
+const bearer = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)$/i;
+const again = 'This sign-in cannot be read. Sign in again.';
+const elsewhere =
+  'This sign-in was made for something else and does not count here. Sign in again from the editor.';
+
+/** The reason for the log, without anything that the token says, and the words for people. */
+function spoken(error: unknown): [reason: string, words: string] {
+  if (error === undefined)
+    return ['The token is signed with a key that the provider does not publish.', again];
+  if (error instanceof errors.JWTExpired)
+    return ['The token has expired.', 'Your sign-in has ended. Sign in again.'];
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    if (error.claim === 'iss') return ['The token is of another issuer.', elsewhere];
+    if (error.claim === 'aud') return ['The token is for another audience.', elsewhere];
+    if (error.claim === 'nbf')
+      return ['The token is not valid yet (nbf).', 'Your sign-in is not valid yet. Try again in a moment.'];
+    return [`A claim of the token is missing or wrong (${error.claim}).`, again];
+  }
+  if (error instanceof errors.JWSSignatureVerificationFailed)
+    return ['The token’s signature is wrong.', again];
+  if (error instanceof errors.JOSEError) return [`The token cannot be used (${error.code}).`, again];
+  return ['The token’s key cannot be used.', again];
+}
