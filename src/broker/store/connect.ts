@@ -1,13 +1,10 @@
-import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import type { DatabaseConfig, Login, ServerTls } from '../config/config.ts';
 import { openListener, type Listen } from './listen.ts';
 import { openSession, type Session } from './session.ts';
-import type { Schema } from './schema.ts';
-
-export type Db = Kysely<Schema>;
-export type Trx = Transaction<Schema>;
+import type { Db, Schema, Trx } from './schema.ts';
 
 /** A PostgreSQL server with our database in it, and the roles to use there. */
 export type StoreServer = Extract<DatabaseConfig, { kind: 'server' }>;
@@ -15,6 +12,8 @@ export type StoreServer = Extract<DatabaseConfig, { kind: 'server' }>;
 /** The store as the broker uses it while it works: always as the runtime role, where there is one. */
 export interface Store {
   readonly db: Db;
+  /** All of it happens, or nothing does. */
+  readonly transaction: <T>(work: (trx: Trx) => Promise<T>) => Promise<T>;
   /**
    * Calls back at every notification on the channel, with its payload; with an empty payload after the connection was
    * lost and found again, since something may have been missed. Resolves once it listens, with what ends it.
@@ -104,6 +103,7 @@ export function openStore(server: StoreServer, log: Logger, options: StoreOption
   const sessions = new Set<Session>();
   return {
     db,
+    transaction: (work) => db.transaction().execute(work),
     listen: listener.listen,
     async session(purpose) {
       const session = await openSession(new pg.Client(connectionOf(server, login, purpose)), () =>

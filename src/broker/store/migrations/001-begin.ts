@@ -6,6 +6,7 @@ export const sql = `
 create table installation (
   only_one boolean primary key default true check (only_one),
   id text not null check (id ~ '^[0-9a-f]{8}$'),
+  event_key uuid not null default gen_random_uuid(),
   created_at timestamptz not null default now()
 );
 
@@ -132,8 +133,10 @@ create table audit_event (
   request_id uuid,
   grant_id uuid,
   target text,
-  detail jsonb not null default '{}'
+  detail jsonb not null default '{}',
+  transaction xid8 not null default pg_current_xact_id()
 );
+create index audit_event_transaction on audit_event (transaction);
 create index audit_event_request on audit_event (request_id);
 create index audit_event_actor on audit_event (actor, at);
 create index audit_event_target on audit_event (target, at);

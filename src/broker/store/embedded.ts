@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, chown, link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { Secret } from '../../contract/secret.ts';
+import { connectionOf, type StoreServer } from './connect.ts';
+import { accountOfServer, programsFor, reaches, type Account } from './embedded-programs.ts';
+import { initialise } from './embedded-initialise.ts';
+import { endProcess, findPostmaster, startPostmaster, type Postmaster } from './embedded-postmaster.ts';
+import { StoreUnusable } from './unusable.ts';
+
+export interface EmbeddedStore {
+  /** How to reach it, as owner and as runtime role. The port is another one at each start. */
+  readonly server: StoreServer;
+  /** Resolves when the server ended although nobody had asked it to. */
+  readonly lost: Promise<void>;
+  close(): Promise<void>;
+}
+
+const dataName = 'data';
+const lockName = 'daypass embedded';
+
+/**
+ * Starts a real PostgreSQL with its data in `folder`, for this process alone and closed to everybody else: folder 0700,
+ * loopback only, no socket, SCRAM with random passwords (files of 0600 in the folder), and no role that could log in
+ * but our two, neither of them a superuser. A server that a killed broker left behind is stopped first.
+ * Throws `StoreUnusable`, also where another broker uses the folder.
+ * @param folder absolute path; made if it is missing
+ */
+export async function startEmbedded(folder: string, log: Logger): Promise<EmbeddedStore> {
+  const account = await accountOfServer();
+  await prepareFolder(folder, account);
+  const passwords = {
+    owner: await password(folder, 'owner', account),
+    runtime: await password(folder, 'runtime', account),
+  };
+  const serverAt = (port: number): StoreServer => ({
+    kind: 'server',
+    host: '127.0.0.1',
+    port,
+    database: 'daypass',
+    tls: { mode: 'off' },
+    owner: { user: 'daypass_owner', password: new Secret(passwords.owner) },
+    runtime: { user: 'daypass_runtime', password: new Secret(passwords.runtime) },
+  });
+  const programs = await programsFor(account, folder);
+  const data = join(folder, dataName);
+  if (!(await isThere(data))) await initialise({ programs, account, folder, data, passwords, log });
+
+  await stopOrphan(data, (port) => claim(serverAt(port)));
+  const postmaster = await startPostmaster({ programs, account, data, log });
+  const server = serverAt(postmaster.port);
+  const keeper = await claim(server).catch(async (error: unknown) => {
+    await postmaster.stop();
+    throw error;
+  });
+  if (!keeper) {
+    await postmaster.stop();
+    throw inUse(folder);
+  }
+  return {
+    server,
+    lost: postmaster.lost,
+    async close() {
+      await keeper.end().catch(() => undefined);
+      await postmaster.stop();
+    },
+  };
+}
+
+const inUse = (folder: string) =>
+  new StoreUnusable(
+    `Another broker uses the data folder ${folder}. Stop it first, or give this one a folder of its own. Several brokers can share a PostgreSQL server named under "database".`,
+  );
+
+async function prepareFolder(folder: string, account: Account | undefined): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const names = await readdir(folder);
+  if (names.length > 0 && !names.some((name) => name === dataName || name.endsWith('.password')))
+    throw new StoreUnusable(
+      `${folder} holds other things and cannot become the data folder of the embedded database. Name an empty or a new one.`,
+    );
+  await chmod(folder, 0o700);
+  if (!account) return;
+  await chown(folder, account.uid, account.gid);
+  if (!(await reaches(account, join(folder, dataName))))
+    throw new StoreUnusable(
+      `The broker runs as root, so PostgreSQL runs as "postgres", and that account cannot reach ${folder}: a folder above it is closed. Name a data folder in a place that all accounts can pass through, such as /var/lib/daypass.`,
+    );
+}
+
+/** The password of a role, made at the first start. It is complete under its name or not there at all. */
+async function password(
+  folder: string,
+  role: 'owner' | 'runtime',
+  account: Account | undefined,
+): Promise<string> {
+  const file = join(folder, `${role}.password`);
+  const unfinished = `${file}.${process.pid}`;
+  await writeFile(unfinished, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flush: true });
+  await link(unfinished, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  await rm(unfinished, { force: true });
+  const { mode, uid } = await stat(file);
+  if ((mode & 0o077) !== 0 || (account && uid !== 0))
+    throw new StoreUnusable(
+      `${file} can be read or was written by others, so the password in it may be known. Delete the data folder if it holds nothing of worth, or restore it from a backup with its modes.`,
+    );
+  return (await readFile(file, 'utf8')).trim();
+}
+
+/**
+ * Connects and takes the lock that says whose server it is: it dies with the process that holds it, whatever ended
+ * that. Undefined where another process holds it.
+ */
+async function claim(server: StoreServer): Promise<pg.Client | undefined> {
+  const client = new pg.Client(connectionOf(server, server.owner, 'keeper'));
+  client.on('error', () => undefined);
+  await client.connect();
+  const { rows } = await client.query<{ mine: boolean }>(
+    `select pg_try_advisory_lock(hashtextextended($1, 0)) as mine`,
+    [lockName],
+  );
+  if (rows[0]?.mine) return client;
+  await client.end();
+  return undefined;
+}
+
+const orphanDeadlineMs = 60_000;
+
+/** SCRAM shows both sides who they are: whoever answers there to our password is our server, and its file names it. */
+async function stopOrphan(
+  data: string,
+  connect: (port: number) => Promise<pg.Client | undefined>,
+): Promise<void> {
+  const deadline = Date.now() + orphanDeadlineMs;
+  let found: Postmaster | undefined;
+  while ((found = await findPostmaster(data))) {
+    const attempt = await connect(found.port).then(
+      (client) => ({ client }),
+      (error: unknown) => ({ error }),
+    );
+    if ('client' in attempt) {
+      if (!attempt.client) throw inUse(join(data, '..'));
+      await attempt.client.end();
+      await endProcess(found.pid, data);
+      return;
+    }
+    if (Date.now() > deadline)
+      throw new StoreUnusable(
+        `A PostgreSQL with process id ${found.pid} uses ${data} and does not answer. Stop it and start the broker again.`,
+        { cause: attempt.error },
+      );
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+const isThere = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
