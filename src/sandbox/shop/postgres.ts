@@ -1,0 +1,135 @@
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { Secret } from '../../contract/secret.ts';
+import { findBinaries, serverAccount } from './binaries.ts';
+
+const run = promisify(execFile);
+
+export interface PostgresOptions {
+  /** Everything goes in here. As root it must be a folder that others may pass through. */
+  readonly folder: string;
+  readonly port: number;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface Postgres {
+  readonly port: number;
+  readonly pid: number;
+  readonly log: string;
+  /** `postgres://…` of its superuser, for one database. */
+  superuser(database: string): Secret;
+  stop(): Promise<void>;
+}
+
+const user = 'postgres';
+
+/** A new, empty PostgreSQL: on 127.0.0.1 only, no socket, SCRAM, a random password that no other account can read. */
+export async function startPostgres({
+  folder,
+  port,
+  settings,
+  environment,
+}: PostgresOptions): Promise<Postgres> {
+  const account = await serverAccount();
+  const data = join(folder, 'data');
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  const binaries = await findBinaries(account, join(folder, 'postgresql'));
+  const password = new Secret(randomBytes(24).toString('base64url'));
+  const passwordFile = join(folder, 'password');
+  await writeFile(passwordFile, password.reveal(), { mode: 0o600 });
+  if (account) for (const path of [data, passwordFile]) await chown(path, account.uid, account.gid);
+
+  const env = { ...process.env, ...environment, LC_ALL: 'C' };
+  const flags = [
+    '--auth=scram-sha-256',
+    `--username=${user}`,
+    '--encoding=UTF8',
+    '--locale=C',
+    '--no-sync',
+    '--no-instructions',
+  ];
+  await run(binaries.initdb, [`--pgdata=${data}`, `--pwfile=${passwordFile}`, ...flags], {
+    ...account,
+    cwd: '/',
+    env,
+  });
+  await rm(passwordFile);
+
+  const all = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    password_encryption: 'scram-sha-256',
+    ...settings,
+  };
+  const log = join(folder, 'postgres.log');
+  const child = spawn(
+    binaries.postgres,
+    [
+      '-D',
+      data,
+      '-p',
+      String(port),
+      ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
+    {
+      ...account,
+      cwd: '/',
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      detached: process.platform !== 'win32',
+    },
+  );
+  const kept = createWriteStream(log, { mode: 0o600 });
+  child.stderr.pipe(kept);
+  const said: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', () => reject(new Error(`PostgreSQL did not start:\n${said.join('\n')}`)));
+    const lines = createInterface({ input: child.stderr });
+    lines.on('line', (line) => {
+      said.push(line);
+      if (line.includes('database system is ready to accept connections')) {
+        lines.close();
+        // Closing the reader pauses what the log is written from.
+        child.stderr.resume();
+        resolve();
+      }
+    });
+  });
+  const { pid } = child;
+  if (pid === undefined) throw new Error('PostgreSQL has no process id.');
+
+  return {
+    port,
+    pid,
+    log,
+    superuser: (database) =>
+      new Secret(`postgres://${user}:${password.reveal()}@127.0.0.1:${port}/${database}`),
+    stop: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, 'exit');
+      // Fast shutdown: ends sessions, does not wait for them.
+      child.kill('SIGINT');
+      await ended;
+    },
+  };
+}
+
+/** Runs a script, all of it or nothing of it known to have failed, on a connection of its own. */
+export async function runSql(connection: Secret, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: connection.reveal() });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
