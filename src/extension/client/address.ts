@@ -16,13 +16,8 @@ export function brokerAddress(typed: string): Address {
   if (scheme && scheme !== 'https' && scheme !== 'http')
     return { problem: `A broker’s address starts with https://, not ${scheme}://.` };
   const full = scheme ? text : withScheme(text);
-  let url: URL;
-  try {
-    url = new URL(full);
-  } catch {
-    return { problem: 'That is not an address. It looks like access.example.com.' };
-  }
-  if (!url.hostname) return { problem: 'That is not an address. It looks like access.example.com.' };
+  const url = parseUrl(full);
+  if (!url?.hostname) return { problem: 'That is not an address. It looks like access.example.com.' };
   if (url.username || url.password)
     return { problem: 'A broker’s address holds no user name and no password.' };
   if (url.search || url.hash) return { problem: 'A broker’s address ends before any “?” or “#”.' };
@@ -39,4 +34,9 @@ function withScheme(text: string): string {
 /** The host as people know it: with its port only if that is not the usual one. */
 export function hostOf(url: string): string {
   return new URL(url).host;
+}
+
+/** A URL, or undefined if the text is none. */
+export function parseUrl(text: string, base?: string): URL | undefined {
+  return URL.canParse(text, base) ? new URL(text, base) : undefined;
 }

@@ -1,6 +1,6 @@
 import type { ResourceMetadata } from '../../contract/discovery.ts';
 import type { Clock } from '../state/clock.ts';
-import { hostOf, isLoopback } from './address.ts';
+import { hostOf, isLoopback, parseUrl } from './address.ts';
 import { Unreachable } from './call.ts';
 import { exchange } from './exchange.ts';
 import { parseJson } from './http.ts';
@@ -70,12 +70,7 @@ function versionIn(body: unknown): number | undefined {
 }
 
 function whereTo(location: string | undefined, broker: string): string {
-  if (location === undefined) return 'nowhere in particular';
-  try {
-    return new URL(location, broker).origin;
-  } catch {
-    return 'nowhere in particular';
-  }
+  return (location && parseUrl(location, broker)?.origin) || 'nowhere in particular';
 }
 
 const withoutSlash = (url: string) => url.replace(/\/+$/, '');

@@ -1,0 +1,179 @@
+import type * as Oidc from 'openid-client';
+import { Secret } from '../../contract/secret.ts';
+import { isLoopback } from '../client/address.ts';
+import type { Clock } from '../state/clock.ts';
+import { providerFailure } from './failures.ts';
+
+/** Whom to ask for what: from the broker's metadata, or from a sign-in that stands. */
+export interface Audience {
+  readonly issuer: string;
+  readonly clientId: string;
+  /** RFC 8707: the broker, so that the token is good for nothing else. */
+  readonly resource: string;
+  readonly scopes: readonly string[];
+}
+
+export interface Tokens {
+  readonly accessToken: Secret;
+  readonly accessFrom: number;
+  /** This machine's clock, ms. */
+  readonly accessUntil: number;
+  readonly refreshToken: Secret | undefined;
+}
+
+/** A call to the identity provider ends after this, with or without an answer. */
+const timeoutSeconds = 15;
+/** What a provider gets that does not say how long its access tokens live. */
+const assumedLifetimeSeconds = 300;
+
+/** The identity provider, through openid-client, which is loaded when it is first needed. Failures are in people's words. */
+export class IdentityProvider {
+  readonly #audience: Audience;
+  readonly #oidc: typeof Oidc;
+  readonly #configuration: Oidc.Configuration;
+
+  private constructor(audience: Audience, oidc: typeof Oidc, configuration: Oidc.Configuration) {
+    this.#audience = audience;
+    this.#oidc = oidc;
+    this.#configuration = configuration;
+  }
+
+  /**
+   * Reads the provider's metadata (OpenID Connect Discovery 1.0).
+   * @throws ProviderFailure
+   */
+  static async find(audience: Audience, clock: Clock): Promise<IdentityProvider> {
+    const oidc = await import('openid-client');
+    const issuer = new URL(audience.issuer);
+    const plain = issuer.protocol === 'http:' && isLoopback(issuer.hostname);
+    const configuration = await providerFailure(audience.issuer, () =>
+      oidc.discovery(
+        issuer,
+        audience.clientId,
+        { [oidc.clockSkew]: Math.round(clock.offsetMs / 1000), [oidc.clockTolerance]: 30 },
+        oidc.None(),
+        { timeout: timeoutSeconds, ...(plain ? { execute: [oidc.allowInsecureRequests] } : {}) },
+      ),
+    );
+    return new IdentityProvider(audience, oidc, configuration);
+  }
+
+  /** Whether the provider can be asked for a device code (RFC 8628). */
+  get givesDeviceCodes(): boolean {
+    return this.#configuration.serverMetadata().device_authorization_endpoint !== undefined;
+  }
+
+  /** What one attempt at signing in through the browser needs: PKCE (RFC 7636), state and nonce, each made anew. */
+  async attempt(redirectUri: string): Promise<Attempt> {
+    const oidc = this.#oidc;
+    const [verifier, state, nonce] = [oidc.randomPKCECodeVerifier(), oidc.randomState(), oidc.randomNonce()];
+    const challenge = await oidc.calculatePKCECodeChallenge(verifier);
+    const page = await providerFailure(this.#audience.issuer, () =>
+      oidc.buildAuthorizationUrl(this.#configuration, {
+        ...this.#asked(),
+        redirect_uri: redirectUri,
+        code_challenge: challenge,
+        code_challenge_method: 'S256',
+        state,
+        nonce,
+      }),
+    );
+    return {
+      page,
+      state,
+      redeem: (callback) =>
+        this.#tokens(() =>
+          oidc.authorizationCodeGrant(
+            this.#configuration,
+            callback,
+            { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true },
+            { resource: this.#audience.resource },
+          ),
+        ),
+    };
+  }
+
+  /** RFC 8628: a code to type on a page, and the wait until somebody has. */
+  async deviceCode(): Promise<DeviceCode> {
+    const answer = await providerFailure(this.#audience.issuer, () =>
+      this.#oidc.initiateDeviceAuthorization(this.#configuration, this.#asked()),
+    );
+    return {
+      userCode: answer.user_code,
+      page: pageOf(answer.verification_uri, this.#audience.issuer),
+      pageWithCode: pageOf(
+        answer.verification_uri_complete ?? answer.verification_uri,
+        this.#audience.issuer,
+      ),
+      redeem: (signal) =>
+        this.#tokens(() =>
+          this.#oidc.pollDeviceAuthorizationGrant(
+            this.#configuration,
+            answer,
+            { resource: this.#audience.resource },
+            { signal },
+          ),
+        ),
+    };
+  }
+
+  /** @throws ProviderFailure with `ended` when the refresh token is good for nothing any more */
+  refresh(refreshToken: Secret): Promise<Tokens> {
+    return this.#tokens(() =>
+      this.#oidc.refreshTokenGrant(this.#configuration, refreshToken.reveal(), {
+        resource: this.#audience.resource,
+      }),
+    );
+  }
+
+  /** RFC 7009. @throws ProviderFailure */
+  async revoke(refreshToken: Secret): Promise<void> {
+    if (this.#configuration.serverMetadata().revocation_endpoint === undefined) return;
+    await providerFailure(this.#audience.issuer, () =>
+      this.#oidc.tokenRevocation(this.#configuration, refreshToken.reveal(), {
+        token_type_hint: 'refresh_token',
+      }),
+    );
+  }
+
+  #asked(): Record<string, string> {
+    return { scope: this.#audience.scopes.join(' '), resource: this.#audience.resource };
+  }
+
+  async #tokens(grant: () => Promise<Oidc.TokenEndpointResponse>): Promise<Tokens> {
+    const answer = await providerFailure(this.#audience.issuer, grant);
+    const accessFrom = Date.now();
+    return {
+      accessToken: new Secret(answer.access_token),
+      accessFrom,
+      accessUntil: accessFrom + (answer.expires_in ?? assumedLifetimeSeconds) * 1000,
+      refreshToken: answer.refresh_token === undefined ? undefined : new Secret(answer.refresh_token),
+    };
+  }
+}
+
+export interface Attempt {
+  readonly page: URL;
+  readonly state: string;
+  /** @param callback the redirect URI with what the browser brought back; the issuer is checked (RFC 9207) */
+  redeem(callback: URL): Promise<Tokens>;
+}
+
+export interface DeviceCode {
+  readonly userCode: string;
+  readonly page: URL;
+  readonly pageWithCode: URL;
+  /** Resolves when somebody has entered the code and signed in. */
+  redeem(signal: AbortSignal): Promise<Tokens>;
+}
+
+/** A page that the provider names is opened in a browser: only https, or http where the issuer has it too. */
+function pageOf(address: string, issuer: string): URL {
+  const url = new URL(address);
+  if (
+    url.protocol !== 'https:' &&
+    !(url.protocol === 'http:' && isLoopback(url.hostname) && issuer.startsWith('http:'))
+  )
+    throw new TypeError(`A page to sign in at must be https, not ${url.protocol}`);
+  return url;
+}

@@ -1,0 +1,46 @@
+import * as z from 'zod';
+import { Me } from '../../contract/people.ts';
+import { Secret } from '../../contract/secret.ts';
+
+const secret = z
+  .string()
+  .min(1)
+  .transform((value) => new Secret(value));
+
+/** A sign-in as it is kept, encrypted, and shared by the windows of one person. Times are this machine's, in ms. */
+export const SignIn = z.object({
+  version: z.literal(1),
+  broker: z.string(),
+  /** `resource` of RFC 8707, as the broker's metadata says it. */
+  resource: z.string(),
+  organisation: z.string(),
+  issuer: z.string(),
+  clientId: z.string(),
+  scopes: z.array(z.string()),
+  way: z.enum(['browser', 'device']),
+  accessToken: secret,
+  accessFrom: z.number(),
+  accessUntil: z.number(),
+  refreshToken: secret.optional(),
+  /** Who the broker said this is; shown at a start without network. */
+  me: Me,
+});
+export type SignIn = z.infer<typeof SignIn>;
+
+/** Only for the vault, which encrypts it. */
+export function writeOut(signIn: SignIn): string {
+  return JSON.stringify({
+    ...signIn,
+    accessToken: signIn.accessToken.reveal(),
+    refreshToken: signIn.refreshToken?.reveal(),
+  });
+}
+
+export function readBack(text: string): SignIn | undefined {
+  try {
+    const parsed = SignIn.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
