@@ -46,13 +46,12 @@ const settings = Object.entries({
   .map(([name, value]) => `-c ${name}=${value}`)
   .join(' ');
 
-const int8 = 20;
-const types = {
-  getTypeParser(oid: number, format?: 'text' | 'binary'): unknown {
-    if (oid === int8 && format !== 'binary') return safeInteger;
-    return pg.types.getTypeParser(oid, format ?? 'text');
+const types: pg.CustomTypesConfig = {
+  getTypeParser(id, format): (text: string) => unknown {
+    if (id === pg.types.builtins.INT8 && format !== 'binary') return safeInteger;
+    return pg.types.getTypeParser(id, format) as (text: string) => unknown;
   },
-} as pg.CustomTypesConfig;
+};
 
 function safeInteger(text: string): number {
   const value = Number(text);

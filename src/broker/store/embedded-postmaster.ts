@@ -119,7 +119,7 @@ async function tryPort(
     log.debug({ postgresql: text.trimEnd() });
   });
   let asked = false;
-  let ended = false;
+  let ended = false as boolean;
   const over = once(child, 'close')
     .catch((error: unknown) => lines.push(String(error)))
     .then(() => (ended = true));

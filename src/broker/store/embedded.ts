@@ -32,8 +32,8 @@ export async function startEmbedded(folder: string, log: Logger): Promise<Embedd
   const account = await accountOfServer();
   await prepareFolder(folder, account);
   const passwords = {
-    owner: await password(folder, 'owner', account),
-    runtime: await password(folder, 'runtime', account),
+    owner: await password(folder, 'owner'),
+    runtime: await password(folder, 'runtime'),
   };
   const serverAt = (port: number): StoreServer => ({
     kind: 'server',
@@ -91,20 +91,21 @@ async function prepareFolder(folder: string, account: Account | undefined): Prom
 }
 
 /** The password of a role, made at the first start. It is complete under its name or not there at all. */
-async function password(
-  folder: string,
-  role: 'owner' | 'runtime',
-  account: Account | undefined,
-): Promise<string> {
+async function password(folder: string, role: 'owner' | 'runtime'): Promise<string> {
   const file = join(folder, `${role}.password`);
+  if ((await isThere(join(folder, dataName))) && !(await isThere(file)))
+    throw new StoreUnusable(
+      `${file} is missing; without it nobody gets into the database beside it. Restore it from a backup.`,
+    );
   const unfinished = `${file}.${process.pid}`;
   await writeFile(unfinished, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flush: true });
-  await link(unfinished, file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
+  await link(unfinished, file).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   });
   await rm(unfinished, { force: true });
   const { mode, uid } = await stat(file);
-  if ((mode & 0o077) !== 0 || (account && uid !== 0))
+  const foreign = process.getuid !== undefined && uid !== process.getuid();
+  if (process.platform !== 'win32' && ((mode & 0o077) !== 0 || foreign))
     throw new StoreUnusable(
       `${file} can be read or was written by others, so the password in it may be known. Delete the data folder if it holds nothing of worth, or restore it from a backup with its modes.`,
     );

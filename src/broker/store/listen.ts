@@ -34,6 +34,7 @@ export function openListener(
     const mine = connect();
     const over = new AbortController();
     const end = () => over.abort();
+    const isOver = () => over.signal.aborted;
     mine.on('error', end);
     mine.on('end', end);
     closing.signal.addEventListener('abort', end);
@@ -44,9 +45,9 @@ export function openListener(
       client = mine;
       listening.resolve();
       if (again) for (const channel of callbacks.keys()) tell(channel, '');
-      while (!over.signal.aborted) {
+      while (!isOver()) {
         await pause(heartbeatMs, undefined, { signal: over.signal, ref: false }).catch(() => undefined);
-        if (!over.signal.aborted) await inTurn(mine, 'select 1');
+        if (!isOver()) await inTurn(mine, 'select 1');
       }
     } finally {
       if (client) listening = deferred();
