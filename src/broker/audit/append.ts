@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import type { Trx } from '../store/schema.ts';
+
+interface About {
+  /** The person who did it; null where time or the broker did. */
+  readonly actor: string | null;
+  readonly target: string;
+}
+
+interface OfRequest extends About {
+  readonly resource: 'request';
+  readonly resourceId: string;
+  readonly version: number;
+  readonly requestId: string;
+}
+interface OfGrant extends About {
+  readonly resource: 'grant';
+  readonly resourceId: string;
+  readonly version: number;
+  readonly requestId: string;
+  readonly grantId: string;
+}
+interface OfLease extends About {
+  readonly resource: 'lease';
+  readonly resourceId: string;
+  /** The version of its grant: a change of a lease shows as one of its grant. */
+  readonly version: number;
+  readonly requestId: string;
+  readonly grantId: string;
+}
+
+/** What happened, in the words of the field. `detail` is shown to auditors and never holds a secret. */
+export type AuditEvent = { readonly detail: Readonly<Record<string, unknown>> } & (
+  | (OfRequest & {
+      readonly action: `request ${'created' | 'approved' | 'denied' | 'withdrawn' | 'expired'}`;
+    })
+  | (About & { readonly resource: 'person'; readonly resourceId: string; readonly action: 'request refused' })
+  | (OfGrant & {
+      readonly action: `grant ${'approved' | 'activated' | 'lapsed' | 'ended' | 'expired' | 'revoked'}`;
+    })
+  | (OfLease & {
+      readonly action: `lease ${'issuing' | 'issued' | 'failed' | 'closing' | 'closed' | 'unconfirmed'}`;
+    })
+  | (About & { readonly resource: 'broker'; readonly action: 'lease removed' })
+);
+
+/** Wakes the sequencer. */
+export const auditChannel = 'daypass_audit';
+
+/** Records what happened in the transaction that makes it happen: both stand, or neither. */
+export async function append(trx: Trx, event: AuditEvent): Promise<void> {
+  await appendAll(trx, [event]);
+}
+
+/** The same for many at once, in the order given. */
+export async function appendAll(trx: Trx, events: readonly AuditEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  await trx
+    .insertInto('audit_event')
+    .values(
+      events.map((event) => ({
+        id: randomUUID(),
+        action: event.action,
+        actor: event.actor,
+        resource: event.resource,
+        resource_id: 'resourceId' in event ? event.resourceId : null,
+        version: 'version' in event ? event.version : null,
+        request_id: 'requestId' in event ? event.requestId : null,
+        grant_id: 'grantId' in event ? event.grantId : null,
+        target: event.target,
+        detail: JSON.stringify(event.detail),
+      })),
+    )
+    .execute();
+  await sql`select pg_notify(${auditChannel}, '')`.execute(trx);
+}
