@@ -11,6 +11,8 @@ interface Described {
   readonly additionalProperties?: Described | boolean;
   readonly items?: Described;
   readonly anyOf?: readonly Described[];
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, Described>>;
 }
 
 export type Checked<T> =
@@ -34,9 +36,16 @@ export function check<S extends z.ZodType>(file: YamlFile, schema: S): Checked<z
 function inWords(file: YamlFile, issue: z.core.$ZodIssue, schema: Described): Problem[] {
   const path = issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part));
   const written = valueAt(file.value, path);
+  if (issue.code === 'invalid_type' || issue.code === 'invalid_union' || issue.code === 'invalid_value') {
+    if (written === undefined) return [file.at(path, `is missing. ${hint(schema, path)}`.trim())];
+    if (written === null) return [file.at(path, `is empty. ${hint(schema, path)}`.trim())];
+  }
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const known = Object.keys(describedAt(schema, path)?.properties ?? {});
+      const place = describedAt(schema, path);
+      const known = [place, ...(place?.anyOf ?? [])].flatMap((option) =>
+        Object.keys(option?.properties ?? {}),
+      );
       return issue.keys.map((key) =>
         file.atKey(
           [...path, key],
@@ -47,8 +56,6 @@ function inWords(file: YamlFile, issue: z.core.$ZodIssue, schema: Described): Pr
     case 'invalid_key':
       return [file.atKey(path, issue.issues[0]?.message ?? 'this key is not possible here.')];
     case 'invalid_type':
-      if (written === undefined) return [file.at(path, `is missing. ${hint(schema, path)}`.trim())];
-      if (written === null) return [file.at(path, `is empty. ${hint(schema, path)}`.trim())];
       if (isOurs(issue.message)) return [file.at(path, issue.message)];
       return [
         file.at(
@@ -71,6 +78,17 @@ function inWords(file: YamlFile, issue: z.core.$ZodIssue, schema: Described): Pr
       ];
     case 'too_big':
       return [file.at(path, sizeWords(issue.origin, 'at most', Number(issue.maximum)))];
+    case 'invalid_union': {
+      // What fails deeper inside is what was meant.
+      const meant = issue.errors.find((branch) =>
+        branch.every((inner) => inner.path.length > 0 || isAboutKeys(inner)),
+      );
+      if (!meant || meant.length === 0)
+        return [file.at(path, `is not possible here. ${hint(schema, path)}`.trim())];
+      return meant.flatMap((inner) =>
+        inWords(file, { ...inner, path: [...issue.path, ...inner.path] }, schema),
+      );
+    }
     default:
       return [file.at(path, issue.message)];
   }
@@ -81,6 +99,8 @@ function isFirstAtItsPlace(problem: Problem, at: number, all: readonly Problem[]
   const place = (one: Problem) => JSON.stringify([one.line, one.column, one.path]);
   return all.findIndex((other) => place(other) === place(problem)) === at;
 }
+
+const isAboutKeys = (issue: z.core.$ZodIssue) => issue.code === 'unrecognized_keys';
 
 // zod's own messages begin like this; what the schema says itself goes to people as it is.
 const isOurs = (message: string) => !message.startsWith('Invalid input');
@@ -133,16 +153,17 @@ function asYaml(value: unknown): string {
 }
 
 function describedAt(schema: Described, path: Path): Described | undefined {
+  const followed = (here: Described | undefined): Described | undefined =>
+    here?.$ref === undefined ? here : { ...schema.$defs?.[here.$ref.replace('#/$defs/', '')], ...here };
   let here: Described | undefined = schema;
   for (const part of path) {
     const options: readonly Described[] = here?.anyOf ?? (here ? [here] : []);
-    here = options
-      .map((option) => {
-        if (typeof part === 'number') return option.items;
-        const more = option.additionalProperties;
-        return option.properties?.[part] ?? (typeof more === 'object' ? more : undefined);
-      })
-      .find((next) => next !== undefined);
+    const next: (Described | undefined)[] = options.map(followed).map((option) => {
+      if (typeof part === 'number') return option?.items;
+      const more = option?.additionalProperties;
+      return option?.properties?.[part] ?? (typeof more === 'object' ? more : undefined);
+    });
+    here = followed(next.find((one) => one !== undefined));
   }
   return here;
 }

@@ -1,0 +1,123 @@
+import * as z from 'zod';
+import { misleads } from '../../contract/plain-text.ts';
+import { TemplateId } from '../../contract/templates.ts';
+import { plainText } from '../../contract/values.ts';
+import { durationBetween, GroupName } from '../config/pieces.ts';
+import { patternProblem } from './ticket.ts';
+
+const Groups = z.array(GroupName).min(1);
+
+const Documentation = z
+  .string()
+  .max(2000)
+  .refine((text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    return (
+      /^https?:\/\//.test(text) && !!url && url.username === '' && url.password === '' && !misleads(text)
+    );
+  }, 'should be a complete address that begins with https://.');
+
+const Ticket = z.strictObject({
+  pattern: z
+    .string()
+    .min(1)
+    .superRefine((pattern, context) => {
+      const problem = patternProblem(pattern);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    })
+    .meta({
+      description:
+        'A regular expression that the whole ticket must match. In single quotes, where \\ is just a \\.',
+      examples: ['INC-\\d+'],
+    }),
+  required: z
+    .boolean()
+    .default(true)
+    .meta({ description: 'Whether there must be a ticket; true unless said.' }),
+  hint: plainText({ min: 1, max: 80 })
+    .optional()
+    .meta({ description: 'What people see where they type it.', examples: ['The incident, like INC-2231'] }),
+});
+
+/**
+ * A template as it is written, for a target whose scopes have this schema. Descriptions and examples are what editors
+ * show; keep them for people.
+ */
+export function templateFile<Scope extends z.ZodType>(scope: Scope) {
+  return z
+    .strictObject({
+      template: TemplateId.meta({
+        description: 'Its name for machines: lower-case words joined by hyphens. Never changes.',
+        examples: ['shop-read-orders'],
+      }),
+      title: plainText({ min: 1, max: 60 }).meta({
+        description: 'The task, in the words of those who have it.',
+        examples: ["Fix one order's status"],
+      }),
+      summary: plainText({ min: 1, max: 200 }).meta({
+        description: 'What it allows, in a sentence that a tired person understands.',
+        examples: ['Read the order tables, change nothing.'],
+      }),
+      target: z.string().meta({ description: 'The target, as daypass.yaml calls it.', examples: ['shop'] }),
+      documentation: Documentation.optional().meta({
+        description: 'Where the organisation describes the task.',
+        examples: ['https://docs.shop.example/runbooks/stuck-orders'],
+      }),
+      scope,
+      duration: z
+        .strictObject({
+          default: durationBetween('PT1M', 'PT24H').meta({
+            description: 'What is preselected.',
+            examples: ['PT30M'],
+          }),
+          longest: durationBetween('PT1M', 'PT24H').meta({
+            description: 'The longest possible.',
+            examples: ['PT1H'],
+          }),
+        })
+        .meta({ description: 'How long access lasts.', examples: [{ default: 'PT30M', longest: 'PT1H' }] }),
+      terminals: z
+        .int()
+        .min(1)
+        .max(10)
+        .default(3)
+        .meta({ description: 'How many terminals may be open at once under one grant; 3 unless said.' }),
+      request: z
+        .strictObject({
+          by: Groups.meta({
+            description: 'Groups whose members may request it.',
+            examples: [['engineering']],
+          }),
+          ticket: Ticket.optional().meta({ description: 'A ticket that a request names; absent: none.' }),
+        })
+        .meta({ description: 'Who may request it.', examples: [{ by: ['engineering'] }] }),
+      approve: z
+        .union([
+          z.literal('nobody'),
+          z.strictObject({
+            by: Groups.meta({
+              description: 'Groups, one of whose members must approve; never the requester.',
+              examples: [['payments-leads']],
+            }),
+          }),
+        ])
+        .meta({
+          description: 'Who must approve: one member of these groups, or "nobody".',
+          examples: [{ by: ['payments-leads'] }, 'nobody'],
+        }),
+      revoke: z
+        .strictObject({
+          by: Groups.meta({ description: 'Groups whose members may revoke.', examples: [['security']] }),
+        })
+        .optional()
+        .meta({
+          description: 'Who may end somebody’s access early; absent: those who may approve.',
+          examples: [{ by: ['payments-leads', 'security'] }],
+        }),
+    })
+    .meta({ title: 'Daypass template', description: 'Access to production for one task.' });
+}
+
+/** With any scope: its schema depends on the target. */
+export const AnyTemplateFile = templateFile(z.unknown());
+export type AnyTemplateFile = z.output<typeof AnyTemplateFile>;

@@ -1,0 +1,154 @@
+import { basename, sep } from 'node:path';
+import * as z from 'zod';
+import { secondsOf, spokenDuration } from '../../contract/durations.ts';
+import { check } from '../config/check.ts';
+import { unknownGroup } from '../config/consistency.ts';
+import type { References } from '../config/load.ts';
+import { inReadingOrder, type Problem } from '../config/problem.ts';
+import { Report } from '../config/report.ts';
+import { suggestion } from '../config/suggest.ts';
+import { readYaml, type YamlFile } from '../config/yaml.ts';
+import { digestOf } from './digest.ts';
+import { templateFile, type AnyTemplateFile } from './file.ts';
+import { scopeLanguages, type ScopeLanguage } from './scopes.ts';
+import type { ResolvedTemplate, TemplateSet } from './template.ts';
+
+export interface TemplateText {
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface ParsedTemplates {
+  /** Every template that is right by itself; to be used only if there are no problems. */
+  readonly templates: TemplateSet;
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+const Names = z.array(z.unknown()).catch([]);
+const By = z.object({ by: Names }).catch({ by: [] });
+
+/** What a file refers to, as far as it can be seen whatever else is wrong with it: everything is told at once. */
+const Mentions = z
+  .object({ target: z.unknown(), scope: z.unknown(), request: By, approve: By, revoke: By })
+  .catch({
+    target: undefined,
+    scope: undefined,
+    request: { by: [] },
+    approve: { by: [] },
+    revoke: { by: [] },
+  });
+type Mentions = z.output<typeof Mentions>;
+
+/** Templates from the texts of their files. Pure; what is wrong is in the result, in reading order. */
+export function parseTemplates(files: readonly TemplateText[], references: References): ParsedTemplates {
+  const templates = new Map<string, ResolvedTemplate>();
+  const firstFile = new Map<string, Problem>();
+  const problems: Problem[] = [];
+  const warnings: Problem[] = [];
+  for (const { file, text } of files) {
+    const document = readYaml(file, text);
+    const report = new Report(document);
+    const template = parseOne(document, references, report);
+    problems.push(...report.wrong);
+    warnings.push(...report.warnings);
+    if (!template) continue;
+    const first = firstFile.get(template.id);
+    if (first)
+      problems.push(
+        document.at(
+          ['template'],
+          `"${template.id}" is taken already, by ${basename(first.file)}:${first.line}. Choose another name.`,
+        ),
+      );
+    else {
+      templates.set(template.id, template);
+      firstFile.set(template.id, document.at(['template'], ''));
+    }
+  }
+  return { templates, problems: inReadingOrder(problems), warnings: inReadingOrder(warnings) };
+}
+
+function parseOne(document: YamlFile, references: References, report: Report): ResolvedTemplate | undefined {
+  const mentions = Mentions.parse(document.value);
+  const language = languageOf(mentions, references, report);
+  const { value: written, problems } = check(document, templateFile(language?.schema ?? z.unknown()));
+  report.wrong.push(...problems);
+  checkGroups(mentions, references, report);
+  if (language?.schema.safeParse(mentions.scope).success === true)
+    for (const { path, message } of language.issues(mentions.scope))
+      report.isWrong(['scope', ...path], message);
+  if (!written) return undefined;
+  checkRest(written, document, report);
+  return report.wrong.length > 0 ? undefined : resolved(written);
+}
+
+function languageOf(
+  { target: name }: Mentions,
+  { targets }: References,
+  report: Report,
+): ScopeLanguage | undefined {
+  if (typeof name !== 'string') return undefined;
+  const target = targets.get(name);
+  if (target) return scopeLanguages[target.kind];
+  const known = suggestion(name, [...targets.keys()], 'The targets are');
+  report.isWrong(['target'], `there is no target "${name}". ${known}`.trim());
+  return undefined;
+}
+
+function checkGroups({ request, approve, revoke }: Mentions, { groups }: References, report: Report): void {
+  for (const [key, { by }] of Object.entries({ request, approve, revoke }))
+    for (const [at, group] of by.entries())
+      if (typeof group === 'string' && group !== '' && !groups.includes(group))
+        report.isWrong([key, 'by', at], unknownGroup(group, groups));
+}
+
+function checkRest(written: AnyTemplateFile, { file }: YamlFile, report: Report): void {
+  const { duration, approve, revoke, template } = written;
+  if (secondsOf(duration.default) > secondsOf(duration.longest))
+    report.isWrong(
+      ['duration', 'default'],
+      `is longer than the longest, ${spokenDuration(duration.longest)} (${duration.longest}).`,
+    );
+  if (approve === 'nobody' && !revoke)
+    report.isWrong(
+      ['approve'],
+      'with "nobody" to approve, say who may end it early. For example: revoke: { by: [security] }',
+    );
+  const [name = '', folder = ''] = file
+    .replace(/\.ya?ml$/i, '')
+    .split(sep)
+    .reverse();
+  if (name !== template && `${folder}-${name}` !== template)
+    report.warn(
+      ['template'],
+      `is called "${template}" in a file called "${name}". Alike, it is found sooner.`,
+    );
+}
+
+function resolved(written: AnyTemplateFile): ResolvedTemplate {
+  const { request, approve, revoke, documentation } = written;
+  const approveBy = approve === 'nobody' ? [] : approve.by;
+  const content = {
+    id: written.template,
+    title: written.title,
+    summary: written.summary,
+    target: written.target,
+    scope: written.scope,
+    ...(documentation === undefined ? {} : { documentation }),
+    duration: {
+      defaultSeconds: secondsOf(written.duration.default),
+      longestSeconds: secondsOf(written.duration.longest),
+    },
+    terminals: written.terminals,
+    requestBy: request.by,
+    ...(request.ticket ? { ticket: ticketOf(request.ticket) } : {}),
+    approveBy,
+    revokeBy: revoke?.by ?? approveBy,
+  };
+  return { ...content, digest: digestOf(content) };
+}
+
+function ticketOf({ pattern, required, hint }: NonNullable<AnyTemplateFile['request']['ticket']>) {
+  return { pattern, required, ...(hint === undefined ? {} : { hint }) };
+}

@@ -1,0 +1,37 @@
+import type { Template } from '../../contract/templates.ts';
+import { durationOf } from '../../contract/durations.ts';
+import type { Config } from '../config/config.ts';
+import { scopeLanguages } from './scopes.ts';
+import type { ResolvedTemplate } from './template.ts';
+
+/** A template as people see it. Throws if its target is not configured, which checked templates never are. */
+export function present(template: ResolvedTemplate, config: Pick<Config, 'targets'>): Template {
+  const target = config.targets.get(template.target);
+  if (!target)
+    throw new Error(`Template ${template.id} is for the target ${template.target}, which is not configured.`);
+  const { allows, access } = scopeLanguages[target.kind].describe(template.scope);
+  return {
+    id: template.id,
+    title: template.title,
+    summary: template.summary,
+    allows,
+    access,
+    target: {
+      id: target.id,
+      title: target.title,
+      kind: target.kind,
+      host: target.advertised.host,
+      port: target.advertised.port,
+      tls: target.tls.mode,
+    },
+    ...(template.documentation === undefined ? {} : { documentation: template.documentation }),
+    duration: {
+      default: durationOf(template.duration.defaultSeconds),
+      longest: durationOf(template.duration.longestSeconds),
+    },
+    terminals: template.terminals,
+    ...(template.ticket ? { ticket: template.ticket } : {}),
+    approval: { needed: template.approveBy.length > 0 ? 1 : 0, from: [...template.approveBy] },
+    digest: template.digest,
+  };
+}
