@@ -168,5 +168,6 @@ const withoutSlash = (url: string) => url.replace(/\/$/, '');
 
 function page(ctx: KoaContextWithOIDC, html: string): void {
   ctx.type = 'html';
+  ctx.set('content-security-policy', pages.contentSecurityPolicy);
   ctx.body = html;
 }

@@ -33,7 +33,7 @@ export async function exchange(issuer: string, person: string, wishes: TokenWish
   const client = wishes.client ?? vscodeClient;
   const asked = {
     client_id: client,
-    scope: wishes.scope ?? 'openid profile offline_access daypass',
+    scope: wishes.scope ?? 'openid profile offline_access',
     ...(wishes.resource === undefined ? {} : { resource: wishes.resource }),
     ...(wishes.acrValues === undefined ? {} : { acr_values: wishes.acrValues }),
   };

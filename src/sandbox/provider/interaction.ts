@@ -49,12 +49,16 @@ export async function answerInteraction(
   } catch {
     // Too old, already used, or opened in another browser.
     if (!response.headersSent)
-      show(response, 400, pages.failure('This sign-in is over. Start it again in VS Code.'));
+      show(response, 400, pages.failure('This sign-in is over, or it was begun in another browser.'));
   }
 }
 
 function show(response: ServerResponse, status: number, html: string): void {
-  response.writeHead(status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
+  response.writeHead(status, {
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+    'content-security-policy': pages.contentSecurityPolicy,
+  });
   response.end(html);
 }
 

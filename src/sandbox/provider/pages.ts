@@ -1,36 +1,117 @@
+import { createHash } from 'node:crypto';
 import type { Person } from './people.ts';
+import { style } from './style.ts';
 
-const escape = (text: string) =>
-  text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0).toString()};`);
+/** For every page of ours: one style sheet by its hash, no script, no frame; forms lead here and back to VS Code. */
+export const contentSecurityPolicy = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
+  "form-action 'self' http://127.0.0.1:*",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join('; ');
 
-function document(title: string, body: string): string {
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escape(title)}</title></head><body><main>${body}</main></body></html>`;
+const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+
+const mark =
+  '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" aria-hidden="true"><path d="M12 3a9 9 0 1 1-8.2 5.3"/><path d="M12 7.5V12l3 2"/></svg>';
+
+function page(title: string, body: string, width: 'wide' | 'narrow' = 'narrow'): string {
+  return [
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    `<title>${escaped(title)} · Daypass sandbox</title><style>${style}</style></head><body>`,
+    `<main class="${width}"><header>${mark}<span>Daypass sandbox</span></header>${body}</main></body></html>`,
+  ].join('');
 }
 
 export interface SignInPage {
+  /** Where the form goes. */
   readonly action: string;
+  /** Who asked for the sign-in. */
   readonly client: string;
   readonly people: readonly Person[];
+  /** Whether the client demands more than one factor. */
   readonly secondStep: boolean;
 }
 
-export function signIn({ action, people }: SignInPage): string {
-  const cards = people.map((p) => `<button name="person" value="${escape(p.id)}">${escape(p.name)}</button>`);
-  return document('Sign in', `<form method="post" action="${escape(action)}">${cards.join('')}</form>`);
+/** Whom to be: a card each, one click. */
+export function signIn({ action, client, people, secondStep }: SignInPage): string {
+  const cards = people.map(
+    ({ id, name, role, hint }) =>
+      `<li><button class="person ${escaped(id)}" name="person" value="${escaped(id)}">` +
+      `<span class="face" aria-hidden="true">${escaped(initials(name))}</span>` +
+      `<span><span class="name">${escaped(name)}</span> <span class="role">${escaped(role)}</span></span>` +
+      `<span class="hint">${escaped(hint)}</span></button></li>`,
+  );
+  return page(
+    'Sign in',
+    '<h1>Who are you today?</h1>' +
+      `<p>Pick a person to sign in to ${escaped(client)}. This is a practice sign-in: no passwords, and nothing behind it is real.</p>` +
+      (secondStep
+        ? '<p class="note">A second factor was asked for. Here, your click counts as both.</p>'
+        : '') +
+      `<form method="post" action="${escaped(action)}"><ul>${cards.join('')}</ul>` +
+      '<div class="row"><p>You are asked every time, so that one browser can hold several people.</p>' +
+      '<button class="plain" name="cancel" value="yes">Cancel</button></div></form>',
+    'wide',
+  );
 }
-export const logout = (form: string) =>
-  document('Sign out', `${form}<button form="op.logoutForm" name="logout" value="yes">Sign out</button>`);
-export const signedOut = () => document('Signed out', '<p>Signed out.</p>');
-export const deviceCode = (form: string, wrong: boolean) =>
-  document(
+
+const initials = (name: string) =>
+  name
+    .split(/\s+/)
+    .map((part) => part.charAt(0))
+    .slice(0, 2)
+    .join('');
+
+/** @param form the library's, with the hidden fields; its id is `op.logoutForm` */
+export function logout(form: string): string {
+  return page(
+    'Sign out',
+    `<h1>Sign out?</h1><p>You will be asked who you are the next time anyway.</p>${form}` +
+      '<div class="row"><button class="main" form="op.logoutForm" name="logout" value="yes">Sign out</button></div>',
+  );
+}
+
+export function signedOut(): string {
+  return page('Signed out', '<h1>You are signed out</h1><p>You can close this page.</p>');
+}
+
+/** @param form the library's, with the field for the code; its id is `op.deviceInputForm` */
+export function deviceCode(form: string, wrong: boolean): string {
+  return page(
     'Enter the code',
-    `${wrong ? '<p>That code is not known.</p>' : ''}${form}<button form="op.deviceInputForm">Continue</button>`,
+    '<h1>Enter the code</h1><p>VS Code shows it beside the address of this page.</p>' +
+      (wrong
+        ? '<p class="note" role="alert">That code is not known, or it is too old. Look again.</p>'
+        : '') +
+      form
+        .replace(/ onfocus="[^"]*"/, '')
+        .replace('placeholder="Enter code"', 'placeholder="ABCD-EFGH" aria-label="Code"') +
+      '<div class="row"><button class="main" form="op.deviceInputForm">Continue</button></div>',
   );
-export const deviceConfirm = (form: string, client: string, code: string) =>
-  document(
-    'Is this you?',
-    `<p>${escape(client)} <code>${escape(code)}</code></p>${form}<button form="op.deviceConfirmForm">Yes</button>`,
+}
+
+/** @param form the library's, with the hidden fields; its id is `op.deviceConfirmForm` */
+export function deviceConfirm(form: string, client: string, code: string): string {
+  return page(
+    'Is this yours?',
+    `<h1>Is this code yours?</h1><p>${escaped(client)} should show exactly this one. If somebody sent it to you, say no: whoever sees it signs in as you.</p>` +
+      `<code>${escaped(code)}</code>${form}<div class="row">` +
+      '<button class="main" form="op.deviceConfirmForm" autofocus>Yes, go on</button>' +
+      '<button class="plain" form="op.deviceConfirmForm" name="abort" value="yes">No</button></div>',
   );
-export const deviceDone = () => document('Signed in', '<p>Signed in. Go back to VS Code.</p>');
-export const failure = (error: string, description?: string) =>
-  document('That did not work', `<p>${escape(description ?? error)}</p>`);
+}
+
+export function deviceDone(): string {
+  return page('Signed in', '<h1>You are signed in</h1><p>Go back to VS Code. You can close this page.</p>');
+}
+
+export function failure(error: string, description?: string): string {
+  const what = description ?? error;
+  return page(
+    'That did not work',
+    `<h1>That did not work</h1><p>${escaped(what)}</p><p>Go back to VS Code and start again.</p>`,
+  );
+}

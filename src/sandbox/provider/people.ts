@@ -22,7 +22,7 @@ export const ben: Person = {
   name: 'Ben Roth',
   groups: ['engineering', 'payments-leads'],
   role: 'Lead',
-  hint: 'Approve or deny what Ana asks for',
+  hint: 'Approve or deny what others ask for',
 };
 
 export const carol: Person = {
