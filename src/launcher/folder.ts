@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, renameSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, readdirSync, renameSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type LauncherFile,
@@ -66,14 +66,32 @@ export class Folder {
     }
   }
 
-  /** Removes everything but the two files that are read after the end. */
+  /** Removes everything but what is read, or just being written, after the end; files are overwritten first. */
   wipe(): void {
+    for (const entry of this.#entries()) {
+      const path = join(this.path, entry);
+      try {
+        const stats = lstatSync(path);
+        if (stats.isFile()) writeFileSync(path, Buffer.alloc(stats.size), { flag: 'r+' });
+      } catch {
+        // The extension wipes it, too.
+      }
+      try {
+        rmSync(path, { recursive: true, force: true, maxRetries: 2 });
+      } catch {
+        // Held open (Windows): empty by now.
+      }
+    }
+  }
+
+  #entries(): string[] {
     try {
-      for (const entry of readdirSync(this.path))
-        if (entry !== sessionFileName && entry !== launcherFileName)
-          rmSync(join(this.path, entry), { recursive: true, force: true, maxRetries: 2 });
+      const kept = [sessionFileName, launcherFileName];
+      return readdirSync(this.path).filter(
+        (entry) => !kept.some((name) => entry === name || entry.startsWith(`${name}.`)),
+      );
     } catch {
-      // Gone already.
+      return [];
     }
   }
 

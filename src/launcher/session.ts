@@ -118,15 +118,16 @@ export class Session {
     let shell: ShellEnd | undefined;
     let pid: number;
     try {
-      const started = await startShell(file, variables, this.#folder.path);
-      if (started.remark !== undefined) write(afterwards([started.remark]));
-      pid = started.process.pid ?? 0;
+      const started = await startShell(file, variables, this.#folder.path, (text) =>
+        write(afterwards([text])),
+      );
+      pid = started.pid ?? 0;
       const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
         shell = { code, signal, afterMs: performance.now() - startedAt };
         this.#bell.ring();
       };
-      started.process.once('exit', ended);
-      if (started.process.exitCode !== null) ended(started.process.exitCode, null);
+      started.once('exit', ended);
+      if (started.exitCode !== null) ended(started.exitCode, null);
     } catch (error) {
       return this.#refuse(`Not opened: ${error instanceof Error ? error.message : String(error)}.`);
     }

@@ -6,31 +6,29 @@ import type { ShellFile } from '../contract/session-file.ts';
 import { shellEnvironment } from './environment.ts';
 import { shellCommand } from './shell.ts';
 
-export interface Started {
-  readonly process: ChildProcess;
-  /** Said before the prompt, when it is not the shell that was asked for. */
-  readonly remark: string | undefined;
-}
-
 /**
  * Starts the person's shell in this terminal, in their home folder. The shell becomes the terminal's foreground job by
  * itself, as every interactive shell does.
  * @param session the credential's variables
  * @param folder the credential's folder, where zsh's start-up files are put
+ * @param remark is told when it has to be another shell, before that one writes
+ * @throws Error when no shell can be started
  */
 export async function startShell(
   file: ShellFile,
   session: Record<string, string>,
   folder: string,
-): Promise<Started> {
-  const wanted = file.shell ?? file.base['SHELL'] ?? accountShell();
-  const fallback = process.platform === 'win32' ? 'cmd.exe' : '/bin/sh';
+  remark: (text: string) => void,
+): Promise<ChildProcess> {
+  const wanted = file.shell ?? file.base['SHELL'] ?? account()?.shell ?? undefined;
   const first =
     wanted !== undefined && isAbsolute(wanted) ? await tryShell(wanted, file, session, folder) : undefined;
-  if (first) return { process: first, remark: undefined };
+  if (first) return first;
+  const fallback = process.platform === 'win32' ? 'cmd.exe' : '/bin/sh';
+  remark(`${wanted ?? 'Your shell'} cannot be started; this is ${fallback}.`);
   const second = await tryShell(fallback, file, session, folder);
-  if (!second) throw new Error(`neither ${wanted ?? 'your shell'} nor ${fallback} can be started`);
-  return { process: second, remark: `${wanted ?? 'Your shell'} cannot be started; this is ${fallback}.` };
+  if (!second) throw new Error(`${fallback} cannot be started either`);
+  return second;
 }
 
 async function tryShell(
@@ -69,8 +67,4 @@ function account() {
   } catch {
     return undefined;
   }
-}
-
-function accountShell(): string | undefined {
-  return account()?.shell ?? undefined;
 }
