@@ -3,7 +3,7 @@ import type { Config } from './config/config.ts';
 import type { Worker } from './leases/worker.ts';
 import type { Store } from './store/connect.ts';
 import type { Target } from './targets/target.ts';
-import type { Templates } from './templates/template.ts';
+import type { TemplateSet } from './templates/template.ts';
 
 /** What the resources of the HTTP interface work with. */
 export interface Context {
@@ -11,6 +11,6 @@ export interface Context {
   readonly store: Store;
   readonly log: Logger;
   /** The last good set. */
-  readonly templates: () => Templates;
+  readonly templates: () => TemplateSet;
   readonly targets: ReadonlyMap<string, { readonly target: Target; readonly worker: Worker }>;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { sql } from 'kysely';
+import { channels, notify } from '../store/notify.ts';
 import type { Trx } from '../store/schema.ts';
 
 interface About {
@@ -45,9 +45,6 @@ export type AuditEvent = { readonly detail: Readonly<Record<string, unknown>> } 
   | (About & { readonly resource: 'broker'; readonly action: 'lease removed' })
 );
 
-/** Wakes the sequencer. */
-export const auditChannel = 'daypass_audit';
-
 /** Records what happened in the transaction that makes it happen: both stand, or neither. */
 export async function append(trx: Trx, event: AuditEvent): Promise<void> {
   await appendAll(trx, [event]);
@@ -73,5 +70,5 @@ export async function appendAll(trx: Trx, events: readonly AuditEvent[]): Promis
       })),
     )
     .execute();
-  await sql`select pg_notify(${auditChannel}, '')`.execute(trx);
+  await notify(trx, channels.audit);
 }

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { NewDecision, NewRequest } from '../../contract/requests.ts';
 import { routes } from '../../contract/routes.ts';
@@ -22,7 +22,9 @@ import {
   type RequestRow,
 } from '../store/request.ts';
 import type { Trx } from '../store/schema.ts';
+import { digestOf } from '../templates/digest.ts';
 import type { ResolvedTemplate } from '../templates/template.ts';
+import { ticketExpression } from '../templates/ticket.ts';
 import { present } from '../templates/present.ts';
 import type { Caller } from './caller.ts';
 import { presentRequests, ruleOf } from './present.ts';
@@ -181,7 +183,7 @@ function checkTerms(template: ResolvedTemplate, shown: Template, body: NewReques
       );
     return;
   }
-  if (!new RegExp(`^(?:${ticket.pattern})$`, 'u').test(body.ticket))
+  if (!ticketExpression(ticket.pattern).test(body.ticket))
     throw new Refusal('ticket-needed', `The ticket must look like ${ticket.hint ?? ticket.pattern}.`);
 }
 
@@ -261,11 +263,6 @@ async function recordRefusal(context: Context, caller: Caller, template: Resolve
       detail: { template: template.id, why: 'not a member of a group that may request it' },
     }),
   );
-}
-
-/** SHA-256 over what somebody decides about. */
-function digestOf(what: Record<string, unknown>): string {
-  return createHash('sha256').update(JSON.stringify(what)).digest('hex');
 }
 
 function whomToAsk({ config }: Context): string {

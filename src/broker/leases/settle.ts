@@ -50,8 +50,7 @@ export function settle({ leases, unknown, beingIssued, issueWithinMs, now }: Sit
   const begin: { lease: OwedLease; reason: 'expired' | 'issue not confirmed' }[] = [];
   const cut: OwedLease[] = [];
   const close: OwedLease[] = [];
-  let wakeAt: number | null = null;
-  const wake = (at: number) => (wakeAt = wakeAt === null ? at : Math.min(wakeAt, at));
+  const wakes: number[] = [];
 
   for (const lease of leases) {
     const due = lease.dueAt.getTime();
@@ -64,11 +63,11 @@ export function settle({ leases, unknown, beingIssued, issueWithinMs, now }: Sit
       begin.push({ lease, reason: 'issue not confirmed' });
       cut.push(lease);
     } else {
-      wake(due);
-      if (lease.state === 'issuing') wake(Math.max(lost, now.getTime() + 1));
+      wakes.push(due);
+      if (lease.state === 'issuing') wakes.push(Math.max(lost, now.getTime() + 1));
     }
   }
   for (const lease of cut) if (!beingIssued.has(lease.leaseId)) close.push(lease);
 
-  return { begin, cut, close, remove: unknown, wakeAt: wakeAt === null ? null : new Date(wakeAt) };
+  return { begin, cut, close, remove: unknown, wakeAt: wakes.length > 0 ? new Date(Math.min(...wakes)) : null };
 }

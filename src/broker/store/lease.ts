@@ -31,7 +31,7 @@ async function record(
     grantId: grant.id,
     target: lease.target,
     detail: { role: lease.role, ...detail },
-  } as AuditEvent);
+  });
 }
 
 /** The intent, with its due time, before anything touches the target. The grant must be locked and active. */

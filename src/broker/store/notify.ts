@@ -5,6 +5,8 @@ import type { Trx } from './schema.ts';
 export const channels = {
   /** A target's leases have changed; the payload is the target's id. */
   lease: 'daypass_lease',
+  /** Events were appended that have no number yet. */
+  audit: 'daypass_audit',
   /** Something has a new time at which it ends by itself. */
   clock: 'daypass_clock',
 } as const;
