@@ -2,6 +2,7 @@ import type { Secret } from '../../contract/secret.ts';
 import { SignedOut, Unreachable } from '../client/call.ts';
 import type { TokenSource } from '../client/tokens.ts';
 import type { Log } from '../services.ts';
+import { Emitter, type Event } from '../state/event.ts';
 import { ProviderFailure } from './failures.ts';
 import type { SignIn } from './sign-in.ts';
 import type { Tokens } from './provider.ts';
@@ -28,9 +29,15 @@ export class TokenKeeper implements TokenSource {
   readonly #parts: KeeperParts;
   #current: SignIn | undefined;
   #exchange: Promise<SignIn> | undefined;
+  readonly #ended = new Emitter<undefined>();
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
+  }
+
+  /** The sign-in was found, by this window, to be at its end. */
+  get onDidEnd(): Event<undefined> {
+    return this.#ended.event;
   }
 
   async access(rejected?: Secret): Promise<Secret> {
@@ -64,6 +71,18 @@ export class TokenKeeper implements TokenSource {
     return this.#parts.vault.change((current) => Promise.resolve({ next: undefined, result: current }));
   }
 
+  /** Removes a sign-in at another broker than `broker`. @returns it */
+  async removeUnless(broker: string | undefined): Promise<SignIn | undefined> {
+    if ((await this.#parts.vault.read())?.broker === broker) return undefined;
+    return this.#parts.vault.change((current) => {
+      const verdict: Verdict<SignIn | undefined> =
+        !current || current.broker === broker
+          ? { keep: true, result: undefined }
+          : { next: undefined, result: current };
+      return Promise.resolve(verdict);
+    });
+  }
+
   #exchanged(rejected: Secret | undefined): Promise<SignIn> {
     this.#exchange ??= this.#parts.vault
       .change((signIn) => this.#renewed(signIn, rejected))
@@ -85,8 +104,7 @@ export class TokenKeeper implements TokenSource {
     if (signIn?.broker !== this.#parts.broker()) return { keep: true, result: undefined };
     if (!signIn || this.#isGood(signIn, rejected)) return { keep: true, result: signIn };
     if (!signIn.refreshToken) {
-      this.#parts.log.info('The sign-in has come to its end and cannot be renewed.');
-      return { next: undefined, result: undefined };
+      return this.#end('The sign-in has come to its end and cannot be renewed.');
     }
     try {
       const { refreshToken, ...tokens } = await this.#parts.refresh(signIn, signIn.refreshToken);
@@ -95,9 +113,14 @@ export class TokenKeeper implements TokenSource {
     } catch (error) {
       if (!(error instanceof ProviderFailure)) throw error;
       if (error.trouble !== 'ended') throw new Unreachable(error.message, { cause: error });
-      this.#parts.log.info('The identity provider has ended the sign-in.');
-      return { next: undefined, result: undefined };
+      return this.#end('The identity provider has ended the sign-in.');
     }
+  }
+
+  #end(why: string): Verdict<undefined> {
+    this.#parts.log.info(why);
+    this.#ended.fire(undefined);
+    return { next: undefined, result: undefined };
   }
 
   #isGood(signIn: SignIn, rejected: Secret | undefined): boolean {

@@ -16,9 +16,15 @@ import { exchange, type Answer } from './exchange.ts';
 import { parseJson } from './http.ts';
 import type { TokenSource } from './tokens.ts';
 
+/** For whom a call is made. An answer that arrives when somebody else is signed in is not theirs to see. */
+export interface Caller {
+  readonly broker: string;
+  readonly who: string;
+}
+
 export interface ApiParts {
-  /** The broker's address, or undefined while there is none. */
-  readonly broker: () => string | undefined;
+  /** Undefined while nobody is signed in. */
+  readonly caller: () => Caller | undefined;
   readonly tokens: TokenSource;
   readonly clock: Clock;
   /** Sees each answer before the caller does. */
@@ -53,12 +59,12 @@ export class ApiClient implements Api {
   ): Promise<Output<N>> {
     const { routes } = await import('../../contract/routes.ts');
     const route: Route = routes[name];
-    const broker = this.#parts.broker();
-    if (broker === undefined) throw new SignedOut();
-    const loose: Loose = input ?? {};
-    const answer = await this.#persistently(route, broker, loose);
-    if (this.#parts.broker() !== broker) throw new SignedOut();
-    const output = await understand(route, answer, hostOf(broker));
+    const caller = this.#parts.caller();
+    if (!caller) throw new SignedOut();
+    const answer = await this.#persistently(route, caller.broker, input ?? {});
+    const output = await understand(route, answer, hostOf(caller.broker));
+    const now = this.#parts.caller();
+    if (now?.who !== caller.who || now.broker !== caller.broker) throw new SignedOut();
     this.#parts.heard(name, output as Output<N>);
     return output as Output<N>;
   }
@@ -118,8 +124,7 @@ function pathOf(path: string, params: Loose['params']): string {
 
 function queryOf(query: Loose['query']): string {
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query ?? {}))
-    if (value !== undefined) search.set(name, value);
+  for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined) search.set(name, value);
   return search.size ? `?${search.toString()}` : '';
 }
 

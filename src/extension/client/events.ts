@@ -2,6 +2,7 @@ import type { Secret } from '../../contract/secret.ts';
 import type { StreamEvent } from '../../contract/events.ts';
 import type { Clock } from '../state/clock.ts';
 import type { Disposable } from '../state/event.ts';
+import { hostOf } from './address.ts';
 import { SignedOut, Unreachable } from './call.ts';
 import { followOnce } from './stream.ts';
 import type { TokenSource } from './tokens.ts';
@@ -57,7 +58,10 @@ export class Events implements Disposable {
         const ending = await this.#follow(token);
         if (ending === 'aborted') return;
         // A new token that is refused as well: waiting is all that is left, the calls will say why.
-        if (ending === 'refused token' && refused) throw new Unreachable('The broker refuses the sign-in.');
+        if (ending === 'refused token' && refused)
+          throw new Unreachable(
+            `${hostOf(this.#parts.broker)} refuses your sign-in. Sign out, then sign in again.`,
+          );
         refused = ending === 'closed' ? undefined : token;
         if (ending === 'closed') await this.#pause();
       } catch (error) {

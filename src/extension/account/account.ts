@@ -1,0 +1,241 @@
+import type { Clock } from '../state/clock.ts';
+import { ApiClient } from '../client/api.ts';
+import { ProblemError, SignedOut, Unreachable } from '../client/call.ts';
+import { discover, NotABroker } from '../client/discover.ts';
+import type { AccountService, Log } from '../services.ts';
+import type { Disposable, Event } from '../state/event.ts';
+import { withAccount } from '../state/learn.ts';
+import type { Store } from '../state/store.ts';
+import type { Me } from '../state/world.ts';
+import type { Editor } from './editor.ts';
+import { ProviderFailure } from './failures.ts';
+import { IdentityProvider } from './provider.ts';
+import { NoWay, signInAtProvider, TookTooLong, type Outcome } from './sign-in-flow.ts';
+import type { SignIn } from './sign-in.ts';
+import type { TokenKeeper } from './tokens.ts';
+
+/** The setting `daypass.broker`, in the form of `brokerAddress`. */
+export interface BrokerSetting {
+  get(): string | undefined;
+  readonly onDidChange: Event<unknown>;
+}
+
+export interface AccountParts {
+  readonly store: Store;
+  readonly keeper: TokenKeeper;
+  /** The kept sign-in may have changed, here or in another window. */
+  readonly kept: Event<unknown>;
+  readonly setting: BrokerSetting;
+  readonly editor: Editor;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const tryAgain = 'Try again';
+
+/** Who is signed in at which broker: restores it, changes it when the person says so, follows the other windows. */
+export class Account implements AccountService, Disposable {
+  readonly #parts: AccountParts;
+  readonly #listening: readonly Disposable[];
+  #signingIn: Promise<Me | undefined> | undefined;
+  #settling: Promise<void> = Promise.resolve();
+  #disposed = false;
+
+  constructor(parts: AccountParts) {
+    this.#parts = parts;
+    this.#listening = [
+      parts.kept(() => void this.settle()),
+      parts.setting.onDidChange(() => void this.#brokerChanged()),
+      parts.keeper.onDidEnd(() => void this.#ended()),
+    ];
+  }
+
+  /** Makes the store say what the vault and the setting say. Never rejects. */
+  settle(): Promise<void> {
+    this.#settling = this.#settling.then(() => this.#settle());
+    return this.#settling;
+  }
+
+  ensureSignedIn(): Promise<Me | undefined> {
+    this.#signingIn ??= this.#ensure().finally(() => {
+      this.#signingIn = undefined;
+    });
+    return this.#signingIn;
+  }
+
+  async signOut(): Promise<void> {
+    const { keeper, editor, log } = this.#parts;
+    let before: SignIn | undefined;
+    try {
+      before = await keeper.remove();
+    } catch (error) {
+      log.error('The sign-in could not be removed.', error);
+      await editor.say('You are still signed in: the folder that keeps the sign-in cannot be written.');
+      return;
+    }
+    await this.settle();
+    if (before) await this.#revoke(before);
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    for (const listening of this.#listening) listening.dispose();
+  }
+
+  async #settle(): Promise<void> {
+    const { store, keeper, setting, log } = this.#parts;
+    const broker = setting.get();
+    if (broker === undefined) {
+      store.update(withAccount({ is: 'no broker' }));
+      return;
+    }
+    let signIn: SignIn | undefined;
+    try {
+      signIn = await keeper.look();
+    } catch (error) {
+      log.error('The sign-in that is kept here could not be read.', error);
+    }
+    if (this.#disposed || setting.get() !== broker) return;
+    store.update((world) => {
+      const { account } = world;
+      if (!signIn)
+        return account.is === 'signed out' && account.broker === broker ? world : signedOut(broker)(world);
+      const same =
+        account.is === 'signed in' &&
+        account.broker === broker &&
+        account.me.person.id === signIn.me.person.id;
+      return same ? world : withAccount({ is: 'signed in', broker, me: signIn.me })(world);
+    });
+  }
+
+  async #ended(): Promise<void> {
+    const words = 'Your sign-in has come to its end. What is open stays open until its time.';
+    if ((await this.#parts.editor.say(words, 'Sign in')) === 'Sign in') await this.ensureSignedIn();
+  }
+
+  async #brokerChanged(): Promise<void> {
+    const { keeper, setting, log } = this.#parts;
+    const broker = setting.get();
+    try {
+      const other = await keeper.removeUnless(broker);
+      if (other) void this.#revoke(other);
+    } catch (error) {
+      log.error('The sign-in at the broker before could not be removed.', error);
+    }
+    await this.settle();
+  }
+
+  async #ensure(): Promise<Me | undefined> {
+    const { setting, editor } = this.#parts;
+    for (;;) {
+      await this.settle();
+      const me = this.#me();
+      if (me) return me;
+      const broker = setting.get();
+      if (broker === undefined) {
+        if (!(await editor.connect()) || setting.get() === undefined) return undefined;
+        continue;
+      }
+      const trouble = await this.#attempt(broker);
+      if (trouble === undefined) return this.#me();
+      if ((await editor.say(trouble, tryAgain)) !== tryAgain) return undefined;
+    }
+  }
+
+  #me(): Me | undefined {
+    const { account } = this.#parts.store.world;
+    return account.is === 'signed in' ? account.me : undefined;
+  }
+
+  /** @returns what went wrong, in words; undefined also when the person cancelled */
+  async #attempt(broker: string): Promise<string | undefined> {
+    const { editor, clock, keeper, log, setting } = this.#parts;
+    try {
+      const metadata = await editor.wait(`Asking ${new URL(broker).host} where to sign in.`, (signal) =>
+        discover(broker, clock, signal),
+      );
+      if (typeof metadata === 'string') return undefined;
+      const outcome = await signInAtProvider({ metadata, editor, clock });
+      if (!outcome) return undefined;
+      const signIn = await this.#introduce(broker, metadata.daypass_organisation, outcome);
+      if (this.#disposed || setting.get() !== broker) {
+        await this.#revoke(signIn);
+        return undefined;
+      }
+      const before = await keeper.put(signIn);
+      if (before) void this.#revoke(before);
+      await this.settle();
+      return undefined;
+    } catch (error) {
+      if (this.#disposed) return undefined;
+      log.warn('Signing in failed.', error);
+      return wordsFor(error);
+    }
+  }
+
+  /** The tokens are kept only once the broker has said whose they are. */
+  async #introduce(
+    broker: string,
+    organisation: string,
+    { tokens, audience, way }: Outcome,
+  ): Promise<SignIn> {
+    const { clock } = this.#parts;
+    const { refreshToken, ...rest } = tokens;
+    const draft = {
+      version: 1 as const,
+      broker,
+      organisation,
+      ...audience,
+      scopes: [...audience.scopes],
+      way,
+      ...rest,
+      ...(refreshToken ? { refreshToken } : {}),
+    };
+    const api = new ApiClient({
+      caller: () => ({ broker, who: 'newcomer' }),
+      tokens: { access: () => Promise.resolve(tokens.accessToken) },
+      clock,
+      heard: () => undefined,
+    });
+    try {
+      return { ...draft, me: await api.call('me') };
+    } catch (error) {
+      if (refreshToken) void this.#revoke({ ...draft, refreshToken });
+      throw error;
+    }
+  }
+
+  /** Tells the provider that the refresh token is not needed any more. Never rejects. */
+  async #revoke(signIn: Omit<SignIn, 'me'>): Promise<void> {
+    if (!signIn.refreshToken) return;
+    try {
+      const provider = await IdentityProvider.find(signIn, this.#parts.clock);
+      await provider.revoke(signIn.refreshToken);
+    } catch (error) {
+      this.#parts.log.warn(
+        'The identity provider could not be told of the sign-out; its token ends by itself.',
+        error,
+      );
+    }
+  }
+}
+
+function signedOut(broker: string) {
+  return withAccount({ is: 'signed out', broker });
+}
+
+function wordsFor(error: unknown): string {
+  if (
+    error instanceof ProviderFailure ||
+    error instanceof NotABroker ||
+    error instanceof Unreachable ||
+    error instanceof NoWay ||
+    error instanceof TookTooLong
+  )
+    return error.message;
+  if (error instanceof ProblemError) return `The broker does not accept this sign-in: ${error.message}`;
+  if (error instanceof SignedOut) return 'Signing in was interrupted.';
+  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC')
+    return 'You are not signed in: the disk is full, so the sign-in cannot be kept. Make room, then try again.';
+  return 'You are not signed in: something went wrong here. The output “Daypass” says what.';
+}
