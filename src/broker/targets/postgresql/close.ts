@@ -1,0 +1,79 @@
+import type { Closed } from '../target.ts';
+import { cutPresent } from './cut.ts';
+import { keepEvidence, locate, present, type Ending, type Site } from './ending.ts';
+import { receiptOf } from './receipt.ts';
+import { look } from './sweep.ts';
+
+/** Proves and cleans the end of leases that were cut, as far as each gets this time. */
+export async function close(site: Site, endings: readonly Ending[]): Promise<Closed[]> {
+  await locate(site, endings);
+  const known = present(endings);
+  // As long as the login exists, every proof can be had afresh, and an old one may no longer be true.
+  for (const ending of known)
+    ending.evidence = { ...ending.evidence, quiet: undefined, probe: undefined, gone: undefined };
+
+  await cutPresent(
+    site,
+    known.filter(({ canLogin, evidence }) => canLogin || !evidence.cut),
+  );
+  await site.steps.sweep(site, present(known));
+  await site.steps.probe(
+    site,
+    present(known).filter(({ evidence }) => evidence.quiet),
+  );
+
+  // Cleaning removes the login, and with it the possibility of these proofs: they are stored first.
+  const proven = present(known).filter(({ evidence: { cut, quiet, probe } }) => cut && quiet && probe);
+  await keepEvidence(site, proven);
+  await site.steps.clean(site, proven);
+
+  const missing = endings.filter(({ oid, obstacle }) => oid === undefined && obstacle === undefined);
+  await endOrphans(site, missing);
+  await site.steps.verify(site, [...present(proven), ...missing]);
+  await keepEvidence(site, proven);
+  const underWay = await issuesUnderWay(site, missing);
+  return endings.map((ending) => outcome(ending, underWay));
+}
+
+/** Sessions live on when somebody else removes their login. */
+async function endOrphans(site: Site, missing: readonly Ending[]): Promise<void> {
+  const numbers = missing.flatMap(({ evidence }) => evidence.oid ?? []);
+  if (numbers.length === 0) return;
+  const live = await look(site, numbers);
+  for (const ending of missing) {
+    const { oid } = ending.evidence;
+    if (oid === undefined || !live.has(oid)) continue;
+    const orphan = { ...ending, oid };
+    await site.steps.terminate(site, [orphan]);
+    ending.evidence = orphan.evidence;
+  }
+}
+
+/** Logins that another session of a broker is creating at this moment. */
+async function issuesUnderWay(site: Site, missing: readonly Ending[]): Promise<ReadonlySet<string>> {
+  if (missing.length === 0) return new Set();
+  const rows = await site.connections.useTwice((session) =>
+    session.query<{ role: string }>(
+      `select role from unnest($1::text[]) role
+        where exists (select from pg_stat_activity
+                       where usename = current_user and pid <> pg_backend_pid() and state = 'active' and strpos(query, role) > 0)`,
+      [missing.map(({ lease }) => lease.role)],
+    ),
+  );
+  return new Set(rows.map(({ role }) => role));
+}
+
+function outcome({ lease, oid, evidence, obstacle }: Ending, underWay: ReadonlySet<string>): Closed {
+  const { leaseId } = lease;
+  if (obstacle !== undefined) return { leaseId, outcome: 'unconfirmed', obstacle };
+  const receipt = receiptOf(lease, evidence);
+  if (typeof receipt !== 'string') return { leaseId, outcome: 'confirmed', receipt };
+  if (oid !== undefined || !evidence.gone) return { leaseId, outcome: 'unconfirmed', obstacle: receipt };
+  if (underWay.has(lease.role))
+    return { leaseId, outcome: 'unconfirmed', obstacle: 'The login is being created at this moment.' };
+  return {
+    leaseId,
+    outcome: 'absent',
+    detail: `There is no login ${lease.role} and no connection of it. It was never created, or somebody else removed it.`,
+  };
+}

@@ -1,0 +1,104 @@
+import type { TargetConfig } from '../../config/config.ts';
+import type { ClosingLease, Keep } from '../target.ts';
+import type { Connections } from './connect.ts';
+import { noEvidence, storedEvidence, type LeaseEvidence } from './evidence.ts';
+import { leaseOfRole } from './names.ts';
+import { parseScope, type PostgresScope } from './scope.ts';
+
+/** A lease on its way out. Each step replaces `evidence`, or says in `obstacle` why it could not. */
+export interface Ending {
+  readonly lease: ClosingLease;
+  /** Absent where nothing is known about the lease. */
+  readonly scope: PostgresScope | undefined;
+  /** The login's number while it exists. */
+  oid: number | undefined;
+  canLogin: boolean;
+  evidence: LeaseEvidence;
+  /** What stands in the way this time. The steps that follow leave such a lease alone. */
+  obstacle: string | undefined;
+}
+
+/** An ending whose login exists. */
+export type Present = Ending & { oid: number };
+
+/** Where the steps work, and with what. */
+export interface Site {
+  readonly config: TargetConfig;
+  readonly installation: string;
+  readonly connections: Connections;
+  readonly steps: Steps;
+  readonly keep: Keep;
+}
+
+/**
+ * What makes an end, in this order: terminate, nologin, terminate (the cut), then sweep, probe, clean, verify.
+ * Each adds the evidence that only it can give; with one left out there is no receipt.
+ */
+export interface Steps {
+  /** Ends every connection of these leases. */
+  terminate(site: Site, endings: readonly Present[]): Promise<void>;
+  /** Closes the logins, in one transaction. */
+  nologin(site: Site, endings: readonly Present[]): Promise<void>;
+  /** Watches, and terminates, until no connection was seen for long enough. */
+  sweep(site: Site, endings: readonly Present[]): Promise<void>;
+  /** Tries to log in with a password that is right. */
+  probe(site: Site, endings: readonly Present[]): Promise<void>;
+  /** Removes what the leases left in every database, then the logins. */
+  clean(site: Site, endings: readonly Present[]): Promise<void>;
+  /** Looks into the catalogues: nothing of the lease is there, and what remains of its doings. */
+  verify(site: Site, endings: readonly Ending[]): Promise<void>;
+}
+
+export function beginEnding(installation: string, lease: ClosingLease): Ending {
+  const read = lease.scope === undefined ? undefined : parseScope(lease.scope);
+  const ours = leaseOfRole(installation, lease.role) === lease.leaseId.toLowerCase();
+  return {
+    lease,
+    scope: read && 'scope' in read ? read.scope : undefined,
+    oid: undefined,
+    canLogin: false,
+    evidence: lease.evidence === undefined ? noEvidence : storedEvidence(lease.evidence),
+    obstacle: ours ? undefined : `The login ${lease.role} is not this lease's: it is left alone.`,
+  };
+}
+
+/** Those that nothing stands in the way of and whose login exists. */
+export function present(endings: readonly Ending[]): Present[] {
+  return endings.filter(
+    (ending): ending is Present => ending.obstacle === undefined && ending.oid !== undefined,
+  );
+}
+
+/** Sees which logins exist and which of them are open. */
+export async function locate(site: Site, endings: readonly Ending[]): Promise<void> {
+  const rows = await site.connections.useTwice((session) =>
+    session.query<{ oid: number; rolname: string; rolcanlogin: boolean }>(
+      'select oid, rolname, rolcanlogin from pg_roles where rolname = any($1)',
+      [endings.map(({ lease }) => lease.role)],
+    ),
+  );
+  const byName = new Map(rows.map((row) => [row.rolname, row]));
+  for (const ending of endings) {
+    const row = byName.get(ending.lease.role);
+    ending.oid = row?.oid;
+    ending.canLogin = row?.rolcanlogin ?? false;
+    if (row) ending.evidence = { ...ending.evidence, oid: row.oid };
+  }
+}
+
+/** Stores what was seen of these leases; resolves when it is durable. */
+export async function keepEvidence(site: Site, endings: readonly Ending[]): Promise<void> {
+  if (endings.length)
+    await site.keep(new Map(endings.map(({ lease, evidence }) => [lease.leaseId, evidence])));
+}
+
+export function grouped<Key, Item>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {
+  const groups = new Map<Key, Item[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
+}

@@ -1,0 +1,157 @@
+import type pg from 'pg';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ScramVerifier } from '../../../contract/leases.ts';
+import { IssueFailed, type Intent, type Keep } from '../target.ts';
+import { refusedByServer, spoken, type Connections } from './connect.ts';
+import { rolesAtRisk, stateAtRisk } from './differences.ts';
+import { noEvidence } from './evidence.ts';
+import { identifier, literal, templateRole } from './names.ts';
+import { storedScope, type PostgresScope } from './scope.ts';
+
+interface Issuer {
+  readonly id: string;
+  readonly database: string;
+  readonly connections: Connections;
+}
+
+const alreadyThere = ['42710', '23505'];
+const unknownRole = '42704';
+const notAllowed = '42501';
+
+/** The statements that make a lease's login: one transaction, so that it is there as a whole or not at all. */
+export function issueStatements(intent: Intent, scope: PostgresScope): string[] {
+  // PASSWORD takes no parameter, and a verifier that PostgreSQL does not recognise would be taken for a password.
+  const verifier = ScramVerifier.parse(intent.verifier);
+  const role = identifier(intent.role);
+  return [
+    `create role ${role} login inherit connection limit ${scope.connections} password ${literal(verifier)} valid until ${literal(intent.expiresAt.toISOString())}`,
+    `grant ${identifier(templateRole(intent.templateId))} to ${role} with inherit true, set false`,
+    ...[...scope.settings].map(
+      ([name, value]) => `alter role ${role} set ${settingName(name)} to ${settingValue(name, value)}`,
+    ),
+  ];
+}
+
+const settingName = (name: string) => name.split('.').map(identifier).join('.');
+
+const lists = ['search_path', 'temp_tablespaces'];
+function settingValue(name: string, value: string): string {
+  if (!lists.includes(name)) return literal(value);
+  const names = value.split(',').map((each) => each.trim().replace(/^"(.*)"$/, '$1'));
+  return names.map(literal).join(', ');
+}
+
+/** Creates the login of a lease; done already is done. Throws `IssueFailed`. */
+export async function issue(issuer: Issuer, intent: Intent, keep: Keep): Promise<void> {
+  let statements: string[];
+  try {
+    const scope = storedScope(intent.scope);
+    statements = issueStatements(intent, scope);
+    await keepStateBefore(issuer, intent, scope, keep);
+  } catch (error) {
+    throw new IssueFailed(`Nothing was issued at ${issuer.id}: ${spoken(error)}.`, {
+      nothingCreated: true,
+      cause: error,
+    });
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    const result = await create(issuer, intent, statements);
+    if (result === 'created') return;
+    if (result.again && attempt === 1) continue;
+    throw result.failure;
+  }
+}
+
+async function keepStateBefore(
+  { database, connections }: Issuer,
+  intent: Intent,
+  scope: PostgresScope,
+  keep: Keep,
+): Promise<void> {
+  const roles = rolesAtRisk(scope);
+  if (roles.length === 0) return;
+  const before = await connections.useIn(scope.database ?? database, (session) =>
+    stateAtRisk(session, roles),
+  );
+  await keep(new Map([[intent.leaseId, { ...noEvidence, before }]]));
+}
+
+type Failed = { readonly failure: IssueFailed; readonly again: boolean };
+
+async function create(
+  issuer: Issuer,
+  intent: Intent,
+  statements: readonly string[],
+): Promise<'created' | Failed> {
+  let sentBy: number | undefined;
+  try {
+    await issuer.connections.use(async (session) => {
+      sentBy = session.pid;
+      await session.batch(statements);
+    });
+    return 'created';
+  } catch (error) {
+    const fail = (nothingCreated: boolean, message: string, again = false): Failed => ({
+      failure: new IssueFailed(message, { nothingCreated, cause: error }),
+      again,
+    });
+    if (sentBy === undefined)
+      return fail(
+        true,
+        `${issuer.id} cannot be reached by the broker: ${spoken(error)}. Nothing was issued.`,
+      );
+    if (refusedByServer(error)) {
+      if (
+        alreadyThere.includes(error.code ?? '') &&
+        (await stateOf(issuer.connections, intent.role)) === 'open'
+      )
+        return 'created';
+      if (alreadyThere.includes(error.code ?? ''))
+        return fail(false, `At ${issuer.id} this login exists already and is not open.`);
+      return fail(true, refusal(issuer, intent, error));
+    }
+    const outcome = await outcomeOf(issuer.connections, sentBy, intent.role).catch(() => 'unknown' as const);
+    if (outcome === 'open') return 'created';
+    if (outcome === 'absent')
+      return fail(true, `The connection to ${issuer.id} broke: ${spoken(error)}. Nothing was issued.`, true);
+    return fail(
+      false,
+      `It is not known whether ${issuer.id} issued a login: ${spoken(error)}. It is being removed.`,
+    );
+  }
+}
+
+function refusal({ id }: Issuer, { templateId }: Intent, error: pg.DatabaseError): string {
+  const unprepared = error.code === unknownRole || error.code === notAllowed;
+  return unprepared
+    ? `${id} is not prepared for the template ${templateId} (${error.message}). Nothing was issued. Its operator runs: daypass target setup ${id}`
+    : `${id} refused: ${spoken(error)}. Nothing was issued.`;
+}
+
+async function stateOf(connections: Connections, role: string): Promise<'open' | 'closed' | 'absent'> {
+  const [row] = await connections.useTwice((session) =>
+    session.query<{ rolcanlogin: boolean }>('select rolcanlogin from pg_roles where rolname = $1', [role]),
+  );
+  return row ? (row.rolcanlogin ? 'open' : 'closed') : 'absent';
+}
+
+/** What became of statements whose answer was lost: certain once the server process that had them is gone. */
+async function outcomeOf(
+  connections: Connections,
+  pid: number,
+  role: string,
+): Promise<'open' | 'closed' | 'absent' | 'unknown'> {
+  for (let look = 0; look < 40; look += 1) {
+    const [still] = await connections.useTwice((session) =>
+      session.query(
+        `with it as materialized (select pid from pg_stat_activity
+           where pid = $1 and pid <> pg_backend_pid() and usename = current_user and application_name = 'daypass')
+         select pg_terminate_backend(pid) from it`,
+        [pid],
+      ),
+    );
+    if (!still) return stateOf(connections, role);
+    await delay(50);
+  }
+  return 'unknown';
+}

@@ -1,0 +1,164 @@
+import pg from 'pg';
+import { inTransaction, refusedByServer, type Session } from './connect.ts';
+import { keepEvidence, type Present, type Site } from './ending.ts';
+import { withLeftovers, type Leftover } from './evidence.ts';
+import { identifier, keptRole, readable, templateRole } from './names.ts';
+
+const othersDependOnIt = '2BP01';
+const tooManyLocks = '53200';
+const mostShown = 100;
+
+/**
+ * Removes what a lease owns and may do in the database of this session. What others depend on is not dropped but set
+ * aside; what a migration created goes to its owner. The evidence is kept before it takes hold.
+ */
+export async function removeLeftovers(
+  site: Site,
+  session: Session,
+  database: string,
+  ending: Present,
+): Promise<void> {
+  // The broker may alter a login that it made, but owns nothing through it until it is made its member.
+  await session.query(`grant ${identifier(ending.lease.role)} to current_user with inherit true, set true`);
+  const found = await describe(session, ending.oid);
+  const remove = () =>
+    inTransaction(session, async () => {
+      const heir = await disown(site, session, ending, found);
+      const leftovers = found.map((each): Leftover => ({ database, ...fate(each, heir) }));
+      ending.evidence = withLeftovers(ending.evidence, leftovers);
+      await keepEvidence(site, [ending]);
+    });
+  try {
+    await remove();
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError && error.code === tooManyLocks) || !mayDrop(ending)) throw error;
+    await dropOneByOne(session, ending.oid);
+    await remove();
+  }
+}
+
+const mayDrop = ({ scope }: Present): boolean => scope !== undefined && scope.owner === undefined;
+
+interface Found {
+  readonly what: string;
+  readonly owned: boolean;
+  /** Default privileges are nothing that could be given to somebody else. */
+  readonly movable: boolean;
+}
+
+function fate({ what, owned, movable }: Found, heir: string | undefined): Omit<Leftover, 'database'> {
+  if (!owned) return { what: `privileges on ${what}`, done: 'taken back' };
+  if (heir === undefined || !movable) return { what, done: 'dropped' };
+  return { what, done: `given to ${heir}`, heir };
+}
+
+async function describe(session: Session, oid: number): Promise<Found[]> {
+  const rows = await session.query<{ what: string; owned: boolean; movable: boolean; total: number }>(
+    `select pg_describe_object(s.classid, s.objid, s.objsubid) || case when p.prosecdef then ', which runs with its owner''s rights' else '' end as what,
+            s.deptype = 'o' as owned, s.classid <> 'pg_default_acl'::regclass as movable, count(*) over ()::int as total
+       from pg_shdepend s left join pg_proc p on s.classid = 'pg_proc'::regclass and p.oid = s.objid
+      where s.refclassid = 'pg_authid'::regclass and s.refobjid = $1
+        and s.dbid = (select oid from pg_database where datname = current_database())
+      order by s.classid, s.objid limit ${mostShown}`,
+    [oid],
+  );
+  const found = rows.map(({ what, owned, movable }) => ({ what: readable(what), owned, movable }));
+  const more = (rows[0]?.total ?? 0) - rows.length;
+  return more ? [...found, { what: `${more} more objects`, owned: true, movable: true }] : found;
+}
+
+/** Takes everything from the login, in the transaction of this session. Tells who got what it owned, if anybody. */
+async function disown(
+  site: Site,
+  session: Session,
+  ending: Present,
+  found: readonly Found[],
+): Promise<string | undefined> {
+  const role = identifier(ending.lease.role);
+  const drop = `drop owned by ${role} restrict`;
+  const ownsSomething = found.some(({ owned, movable }) => owned && movable);
+  if (mayDrop(ending) || !ownsSomething) {
+    await session.query('savepoint before_drop');
+    try {
+      await session.query(drop);
+      return undefined;
+    } catch (error) {
+      if (!refusedByServer(error) || error.code !== othersDependOnIt) throw error;
+      await session.query('rollback to before_drop');
+    }
+  }
+  const heir = ending.scope?.owner?.role ?? keptRole(site.installation);
+  await (ending.scope?.owner ? giveToOwner(session, ending, heir) : setAside(session, ending, heir));
+  await session.query(drop);
+  return heir;
+}
+
+// Both must be inherited for REASSIGN OWNED: the lease's role and, through the template's role, the owner's.
+async function giveToOwner(session: Session, ending: Present, owner: string): Promise<void> {
+  const template =
+    ending.lease.templateId === undefined ? undefined : identifier(templateRole(ending.lease.templateId));
+  if (template !== undefined)
+    await session.query(`grant ${template} to current_user with inherit true, set false`);
+  await session.query(`reassign owned by ${identifier(ending.lease.role)} to ${identifier(owner)}`);
+  if (template !== undefined)
+    await session.query(`revoke ${template} from current_user granted by current_user`);
+}
+
+// The new owner of a function must be allowed to create in its schema; the lease was, through its roles or as everybody.
+async function setAside(session: Session, ending: Present, kept: string): Promise<void> {
+  const heir = identifier(kept);
+  const [there] = await session.query('select from pg_roles where rolname = $1', [kept]);
+  if (!there) await session.query(`create role ${heir} nologin`);
+  await session.query(`grant ${heir} to current_user with inherit true, set true`);
+  const behind = await session.query<{ role: string }>(
+    `select r.rolname as role from pg_auth_members m join pg_roles r on r.oid = m.roleid where m.member = $1`,
+    [ending.oid],
+  );
+  for (const { role } of behind)
+    await session.query(`grant ${identifier(role)} to ${heir} with inherit true, set false`);
+  await session.query(`reassign owned by ${identifier(ending.lease.role)} to ${heir}`);
+  for (const { role } of behind)
+    await session.query(`revoke ${identifier(role)} from ${heir} granted by current_user`);
+  await session.query(`revoke ${heir} from current_user granted by current_user`);
+}
+
+const dropsPlainly = [
+  'table',
+  'view',
+  'materialized view',
+  'foreign table',
+  'sequence',
+  'function',
+  'procedure',
+  'aggregate',
+  'type',
+  'domain',
+  'schema',
+];
+const longestMs = 10_000;
+
+/** DROP OWNED locks everything at once, which the server has no room for after some thousands of objects. */
+async function dropOneByOne(session: Session, oid: number): Promise<void> {
+  const until = performance.now() + longestMs;
+  for (let dropped = 1; dropped;) {
+    dropped = 0;
+    const objects = await session.query<{ type: string; identity: string; objid: number }>(
+      `select i.type, i.identity, s.objid from pg_shdepend s, pg_identify_object(s.classid, s.objid, s.objsubid) i
+        where s.refclassid = 'pg_authid'::regclass and s.refobjid = $1 and s.deptype = 'o'
+          and s.dbid = (select oid from pg_database where datname = current_database())`,
+      [oid],
+    );
+    for (const { type, identity, objid } of objects) {
+      if (performance.now() > until) return;
+      const isLargeObject = type === 'large object';
+      if (!isLargeObject && !dropsPlainly.includes(type)) continue;
+      try {
+        if (isLargeObject) await session.query('select lo_unlink($1)', [objid]);
+        else await session.query(`drop ${type} ${identity} restrict`);
+        dropped += 1;
+      } catch (error) {
+        if (!refusedByServer(error)) throw error;
+      }
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import pg from 'pg';
+import { spoken, type LoginAttempt } from './connect.ts';
+import type { Present, Site } from './ending.ts';
+import { identifier, literal } from './names.ts';
+import { throwaway } from './scram.ts';
+
+const atOnce = 8;
+
+/**
+ * Tries each login with a password that is right. Only one answer proves that the login is closed: SQLSTATE 28000
+ * from the routine that looks at the role after the password was found right. A wrong password (28P01) says nothing
+ * about the role, and neither does a refusal by pg_hba.conf (28000 from another routine).
+ */
+export async function probe(site: Site, endings: readonly Present[]): Promise<void> {
+  if (endings.length === 0) return;
+  const { password, verifier } = throwaway();
+  // A lease that expired has a password that counts as wrong: that is lifted, for what is not open anyway.
+  const statements = endings.map(
+    ({ lease }) =>
+      `alter role ${identifier(lease.role)} password ${literal(verifier)} valid until 'infinity'`,
+  );
+  await site.connections.useTwice((session) => session.batch(statements));
+
+  const waiting = [...endings];
+  const lane = async () => {
+    for (let ending = waiting.pop(); ending; ending = waiting.pop()) {
+      const attempt = await site.connections.tryLogin(ending.lease.role, password);
+      const closed = proof(attempt);
+      if (typeof closed === 'string') ending.obstacle = closed;
+      else ending.evidence = { ...ending.evidence, probe: { at: new Date().toISOString(), ...closed } };
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+}
+
+/** What a login attempt proves, or why it proves nothing. */
+export function proof(attempt: LoginAttempt): { sqlstate: string; routine: string } | string {
+  if (attempt.in) return 'The login is still open: it let a test in with a valid password.';
+  const { error } = attempt;
+  if (!(error instanceof pg.DatabaseError)) return `A test of the login came to nothing: ${spoken(error)}.`;
+  const { code, routine } = error;
+  if (code === '28000' && routine === 'InitializeSessionUserId') return { sqlstate: code, routine };
+  if (code === '28000')
+    return 'A test of the login proves nothing: pg_hba.conf turns it away before the login is looked at. Let the broker’s machine try.';
+  return `A test of the login proves nothing: ${spoken(error)}.`;
+}

@@ -1,0 +1,28 @@
+import type { Receipt } from '../../../contract/receipts.ts';
+import type { LeaseAtTarget } from '../target.ts';
+import type { LeaseEvidence } from './evidence.ts';
+
+/** The receipt of a lease if every piece of evidence for it is there; otherwise what has not been proven, in words. */
+export function receiptOf(lease: LeaseAtTarget, evidence: LeaseEvidence): Receipt | string {
+  const { cut, quiet, probe, gone } = evidence;
+  if (!cut) return 'Not proven yet: that the login is closed.';
+  if (!quiet) return 'Not proven yet: that no connection is left.';
+  if (!probe) return 'Not proven yet: that a valid password is turned away.';
+  if (!gone) return 'Not proven yet: that nothing of it is left at the server.';
+  const kept = evidence.leftovers.filter(({ heir }) => heir !== undefined);
+  return {
+    leaseId: lease.leaseId,
+    role: lease.role,
+    // The later of the two: when the login was closed, and since when no connection was there.
+    closedAt: cut.at > quiet.since ? cut.at : quiet.since,
+    connectionsEnded: evidence.ended.length,
+    quietForMs: quiet.forMs,
+    probe,
+    cleaned: evidence.leftovers.map(({ database, what, done }) => ({ database, what: `${what}: ${done}` })),
+    gone: { at: gone.at, roleAbsent: true, ownsNothing: true },
+    remains: [
+      ...kept.map(({ database, what, heir }) => `${what} in ${database} belongs to ${heir ?? ''} now.`),
+      ...evidence.remains,
+    ],
+  };
+}

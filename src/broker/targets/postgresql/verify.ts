@@ -1,0 +1,82 @@
+import { spoken, type Session } from './connect.ts';
+import { differences, rolesAtRisk, stateAtRisk } from './differences.ts';
+import { grouped, type Ending, type Site } from './ending.ts';
+import { readable } from './names.ts';
+import { look } from './sweep.ts';
+
+// Names find a login that exists; numbers find what a login that is gone has left behind.
+const traces = `
+select 'login' as trace, rolname as role, oid from pg_roles where rolname = any($1) or oid = any($2::oid[])
+union all select 'owner', null, refobjid from pg_shdepend
+ where refclassid = 'pg_authid'::regclass and refobjid = any($2::oid[])
+union all select 'prepared', null, ownerid from pg_prepared_xact() where ownerid = any($2::oid[])`;
+
+// Sessions on a standby are unknown to the primary. Walsenders of logical slots have no sessions to offer.
+const standbys = `
+select coalesce(nullif(application_name, ''), 'unnamed') || coalesce(' at ' || host(client_addr), '') as standby
+  from pg_stat_replication r
+ where not exists (select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical')
+ order by 1 limit 20`;
+
+/** Looks into the catalogues for any trace of these leases, and for what of their doings can be seen to remain. */
+export async function verify(site: Site, endings: readonly Ending[]): Promise<void> {
+  if (endings.length === 0) return;
+  const oids = endings.flatMap(({ evidence }) => evidence.oid ?? []);
+  const roles = endings.map(({ lease }) => lease.role);
+  const { found, servers } = await site.connections.useTwice(async (session) => ({
+    found: await session.query<{ trace: 'login' | 'owner' | 'prepared'; role: string | null; oid: number }>(
+      traces,
+      [roles, oids],
+    ),
+    servers: await session.query<{ standby: string }>(standbys),
+  }));
+  const live = await look(site, oids);
+  const replicas = servers.map(
+    ({ standby }) => `Sessions on the standby ${readable(standby)} were not looked at.`,
+  );
+  const at = new Date().toISOString();
+  for (const ending of endings) {
+    const { oid } = ending.evidence;
+    const mine = new Set(
+      found.filter((row) => row.role === ending.lease.role || row.oid === oid).map((row) => row.trace),
+    );
+    if (oid !== undefined && live.has(oid)) ending.obstacle ??= 'A connection of it is still there.';
+    else if (mine.has('login')) ending.obstacle ??= 'The login still exists.';
+    else if (mine.has('owner')) ending.obstacle ??= 'Something at the server still belongs to it.';
+    else if (mine.has('prepared')) ending.obstacle ??= 'A transaction that it prepared is still there.';
+    else ending.evidence = { ...ending.evidence, gone: { at }, remains: replicas };
+  }
+  await compare(
+    site,
+    endings.filter(({ evidence }) => evidence.gone),
+  );
+}
+
+/** Adds what is different from before the lease began, where it could change what outlives it. */
+async function compare(site: Site, endings: readonly Ending[]): Promise<void> {
+  const atRisk = endings.filter(({ scope }) => scope && rolesAtRisk(scope).length);
+  for (const [database, there] of grouped(atRisk, ({ scope }) => scope?.database ?? site.config.database)) {
+    const add = (ending: Ending, lines: readonly string[]) => {
+      ending.evidence = { ...ending.evidence, remains: [...ending.evidence.remains, ...lines] };
+    };
+    try {
+      await site.connections.useIn(database, async (session) => {
+        for (const ending of there) add(ending, await changesOf(session, ending));
+      });
+    } catch (error) {
+      for (const ending of there)
+        add(ending, [`What changed in the database ${database} could not be compared: ${spoken(error)}.`]);
+    }
+  }
+}
+
+const mostChanges = 100;
+
+async function changesOf(session: Session, { scope, evidence }: Ending): Promise<string[]> {
+  const after = scope && (await stateAtRisk(session, rolesAtRisk(scope)));
+  if (!after || !evidence.before)
+    return ['What changed meanwhile could not be compared: it is not known how it was before.'];
+  const changed = differences(evidence.before, after).map((line) => `Since it began, ${readable(line)}.`);
+  const more = changed.length - mostChanges;
+  return more > 0 ? [...changed.slice(0, mostChanges), `And ${more} more changes.`] : changed;
+}
