@@ -1,0 +1,118 @@
+import type { FastifyError, FastifyRequest } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { problems, problemType, type Problem, type ProblemKind } from '../../contract/problems.ts';
+import { NotSignedIn, ProviderUnavailable } from '../identity/caller.ts';
+import { isAway } from '../store/unusable.ts';
+
+type FieldErrors = NonNullable<Problem['errors']>;
+
+/** A call that is answered with a problem. Whoever throws it has changed nothing. */
+export class Refusal extends Error {
+  readonly kind: ProblemKind;
+  readonly errors: FieldErrors | undefined;
+
+  /** @param detail for people: what happened, what it means, what to do next */
+  constructor(kind: ProblemKind, detail: string, options?: ErrorOptions & { errors?: FieldErrors }) {
+    super(detail, options);
+    this.name = 'Refusal';
+    this.kind = kind;
+    this.errors = options?.errors;
+  }
+}
+
+/** How an error is answered. `unforeseen` is for the log with all that is known; the answer never says more than `problem`. */
+export interface Answer {
+  readonly problem: Problem;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly unforeseen: boolean;
+}
+
+/** The answer to whatever a call ended with. `instance` (RFC 9457 section 3.1.5) names the call in our log. */
+export function answerTo(error: unknown, instance: string, request?: FastifyRequest): Answer {
+  if (error instanceof NotSignedIn)
+    return answer('not-signed-in', error.words, instance, {
+      headers: { 'www-authenticate': error.wwwAuthenticate },
+    });
+  if (error instanceof ProviderUnavailable)
+    return answer('not-ready', error.words, instance, { headers: soon });
+  const refusal = error instanceof Refusal ? error : refusalOf(error, request);
+  if (refusal) {
+    const headers = refusal.kind === 'not-ready' || refusal.kind === 'too-many-calls' ? soon : {};
+    return answer(refusal.kind, refusal.message, instance, { headers, errors: refusal.errors });
+  }
+  if (isAway(error)) return answer('not-ready', databaseAway, instance, { headers: soon, unforeseen: true });
+  return answer('unexpected', unexpected, instance, { unforeseen: true });
+}
+
+const soon = { 'retry-after': '2' };
+const databaseAway =
+  'The broker cannot reach its database at the moment, so nothing can be asked or decided. Running sessions still end on time. Try again soon.';
+const unexpected =
+  'The broker met an error that it was not made for. What you asked for may not have happened: look before you try again. If it stays, tell whoever runs the broker the id of this answer.';
+
+function answer(
+  kind: ProblemKind,
+  detail: string,
+  instance: string,
+  more: { headers?: Record<string, string>; errors?: FieldErrors | undefined; unforeseen?: boolean } = {},
+): Answer {
+  const { status, title } = problems[kind];
+  return {
+    problem: {
+      type: problemType(kind),
+      title,
+      status,
+      detail,
+      instance,
+      ...(more.errors ? { errors: more.errors } : {}),
+    },
+    headers: more.headers ?? {},
+    unforeseen: more.unforeseen ?? false,
+  };
+}
+
+/** What Fastify itself refuses, in our words. */
+function refusalOf(error: unknown, request?: FastifyRequest): Refusal | undefined {
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    // An id that cannot be one names nothing.
+    if (error.validationContext === 'params') return nothingThere();
+    const errors = error.validation.map(({ instancePath, message }) => ({
+      path: instancePath.slice(1).replaceAll('/', '.'),
+      message: message ?? 'This is not as it should be.',
+    }));
+    return invalid(
+      errors.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join(' '),
+      errors,
+    );
+  }
+  const { code, statusCode } = error as Partial<FastifyError>;
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new Refusal('too-large', 'What was sent is larger than anything the broker takes. Send less.');
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return invalid(
+        `Send the body as application/json, not as ${request?.headers['content-type'] ? 'what it says it is' : 'nothing'}.`,
+      );
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+      return invalid('The body is not JSON.');
+    case 'FST_ERR_BAD_URL':
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+    case 'FST_ERR_NOT_FOUND':
+      return nothingThere();
+    default:
+  }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return invalid('The call is not well-formed HTTP with a JSON body.');
+  return undefined;
+}
+
+function invalid(detail: string, errors?: FieldErrors): Refusal {
+  return new Refusal('invalid-request', detail, errors ? { errors } : {});
+}
+
+export function nothingThere(): Refusal {
+  return new Refusal(
+    'not-found',
+    'There is nothing at this address. The editor and the broker may be of different versions.',
+  );
+}

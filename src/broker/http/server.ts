@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import type * as z from 'zod';
+import { timeHeader } from '../../contract/discovery.ts';
+import { IdempotencyKey, type Route } from '../../contract/routes.ts';
+import type { CertificateFiles } from '../config/config.ts';
+import type { Caller } from './caller.ts';
+import { createListener } from './listener.ts';
+import { answerTo, nothingThere, Refusal } from './problem.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller | null;
+  }
+  interface FastifyContextConfig {
+    /** Answers without asking who calls. Everything else asks, also what is registered without a word about it. */
+    open?: boolean;
+  }
+}
+
+export interface ServerParts {
+  /** Whoever calls, from the value of the `Authorization` header. Throws `NotSignedIn` or `ProviderUnavailable`. */
+  readonly verify: (authorization: string | undefined) => Promise<Caller>;
+  readonly log: Logger;
+  readonly tls?: CertificateFiles | undefined;
+  /** Told of every call that was answered; the route is its path in the contract. */
+  readonly answered?: (call: { route: string; method: string; status: number; seconds: number }) => void;
+}
+
+const bodyLimit = 64 * 1024;
+
+/** An empty server with the manners that every call shares; `handle` gives it calls. It listens when it is told to. */
+export function buildServer(parts: ServerParts): FastifyInstance {
+  const app = Fastify({
+    serverFactory: (listener) => createListener(listener, parts.tls, parts.log),
+    loggerInstance: parts.log,
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    bodyLimit,
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+    clientErrorHandler,
+  }) as unknown as FastifyInstance;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.removeContentTypeParser('text/plain');
+  takeEmptyBodies(app);
+
+  app.decorateRequest('caller', null);
+  app.addHook('onRequest', async (request) => {
+    if (request.is404 || request.routeOptions.config.open) return;
+    request.caller = await parts.verify(request.headers.authorization);
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    void reply.headers(commonHeaders(parts.tls !== undefined));
+    return Promise.resolve();
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none');
+    const call = {
+      route,
+      method: request.method,
+      status: reply.statusCode,
+      seconds: reply.elapsedTime / 1000,
+    };
+    parts.answered?.(call);
+    request.log.info({ ...call, person: request.caller?.id }, 'answered');
+    return Promise.resolve();
+  });
+  app.setErrorHandler(sendProblem);
+  app.setNotFoundHandler((request, reply) => sendProblem(nothingThere(), request, reply));
+  return app;
+}
+
+type Out<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+type Part<R extends Route, Name extends 'params' | 'query' | 'body'> = Name extends keyof R
+  ? Out<R[Name]>
+  : undefined;
+
+/** What a call's handler is given: everything parsed by the contract's schemas. */
+export interface Given<R extends Route> {
+  readonly caller: R extends { open: true } ? undefined : Caller;
+  readonly params: Part<R, 'params'>;
+  readonly query: Part<R, 'query'>;
+  readonly body: Part<R, 'body'>;
+  /** The `Idempotency-Key`. */
+  readonly key: R extends { idempotent: true } ? string : undefined;
+  readonly request: FastifyRequest;
+}
+
+/**
+ * Answers one call of the contract: who calls, what comes in and what goes out are all held to the contract's table,
+ * so that a handler cannot forget to ask and an answer has no member that the schema does not name.
+ */
+export function handle<const R extends Route>(
+  app: FastifyInstance,
+  route: R,
+  work: (given: Given<R>) => Promise<z.input<R['response']>>,
+): void {
+  app.route({
+    method: route.method,
+    url: route.path.replace(/\{(\w+)\}/g, ':$1'),
+    config: { open: route.open ?? false },
+    schema: {
+      ...(route.params ? { params: route.params } : {}),
+      ...(route.query ? { querystring: route.query } : {}),
+      ...(route.body ? { body: route.body } : {}),
+      response: { [route.status]: route.response },
+    },
+    handler: async (request, reply) => {
+      const given = {
+        caller: request.caller ?? undefined,
+        params: request.params,
+        query: request.query,
+        body: request.body,
+        key: route.idempotent ? idempotencyKeyOf(request) : undefined,
+        request,
+      } as Given<R>;
+      return reply.code(route.status).send(await work(given));
+    },
+  });
+}
+
+function idempotencyKeyOf(request: FastifyRequest): string {
+  const key = IdempotencyKey.safeParse(request.headers['idempotency-key']);
+  if (key.success) return key.data;
+  const message =
+    'This call needs an Idempotency-Key header: 16 to 64 letters, digits, hyphens or underscores.';
+  throw new Refusal('invalid-request', message, { errors: [{ path: 'Idempotency-Key', message }] });
+}
+
+/** Headers of every answer; `daypass-time` is taken as late as possible, since clients measure their clock against it. */
+export function commonHeaders(encrypted: boolean): Record<string, string> {
+  return {
+    [timeHeader]: new Date().toISOString(),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'cross-origin-resource-policy': 'same-origin',
+    ...(encrypted ? { 'strict-transport-security': 'max-age=31536000' } : {}),
+  };
+}
+
+/** Some clients announce JSON and send nothing where a call has no body. */
+function takeEmptyBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, String(body), done);
+  });
+}
+
+async function sendProblem(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { problem, headers, unforeseen } = answerTo(error, `urn:uuid:${request.id}`, request);
+  if (unforeseen) request.log.error({ err: error, instance: problem.instance }, 'A call failed.');
+  else
+    request.log.debug(
+      { why: error instanceof Error ? error.message : '', instance: problem.instance },
+      problem.title,
+    );
+  return reply
+    .code(problem.status)
+    .headers(headers)
+    .type('application/problem+json')
+    .send(JSON.stringify(problem));
+}
+
+/** What is not even HTTP, or came too slowly, never reaches a route. */
+function clientErrorHandler(this: FastifyInstance, error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const { problem } = answerTo(
+    tooLarge
+      ? new Refusal('too-large', 'The headers of this call are larger than anything the broker takes.')
+      : new Refusal('invalid-request', 'This is not well-formed HTTP, or it came too slowly.'),
+    `urn:uuid:${randomUUID()}`,
+  );
+  const body = JSON.stringify(problem);
+  const head = Object.entries({
+    ...commonHeaders(false),
+    'content-type': 'application/problem+json',
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${tooLarge ? 'Too Large' : 'Bad Request'}\r\n${head.join('')}\r\n${body}`,
+  );
+}
