@@ -103,7 +103,11 @@ class Watched implements WatchedTemplates {
       if (!this.#closed) this.#take(found.templates, found.problems, found.warnings);
     }
     this.#looking = false;
-    this.#schedule((unread && !settled) || this.#soon ? settledMs : everyMs);
+    this.#next(unread && !settled);
+  }
+
+  #next(unsettled: boolean): void {
+    this.#schedule(unsettled || this.#soon ? settledMs : everyMs);
   }
 
   #take(templates: TemplateSet, problems: readonly Problem[], warnings: readonly Problem[]): void {

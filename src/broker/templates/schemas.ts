@@ -1,0 +1,18 @@
+import * as z from 'zod';
+import { Settings } from '../config/settings.ts';
+import { templateFile } from './file.ts';
+import { scopeLanguages } from './scopes.ts';
+
+/** JSON Schemas (draft 7, which the editors' YAML support speaks) of the files that people write, by file name. */
+export function fileSchemas(): ReadonlyMap<string, object> {
+  const [first, ...more] = Object.values(scopeLanguages).map(({ schema }) => schema);
+  const scope = more.length > 0 && first ? z.union([first, ...more]) : (first ?? z.unknown());
+  return new Map([
+    ['daypass.schema.json', schemaOf(Settings)],
+    ['template.schema.json', schemaOf(templateFile(scope))],
+  ]);
+}
+
+function schemaOf(schema: z.ZodType): object {
+  return z.toJSONSchema(schema, { target: 'draft-7', io: 'input', unrepresentable: 'any', reused: 'inline' });
+}

@@ -1,0 +1,40 @@
+import { readConfig } from '../../broker/config/load.ts';
+import { spokenProblem, type Problem } from '../../broker/config/problem.ts';
+import { loadTemplates } from '../../broker/templates/folder.ts';
+import { CommandFailed } from '../fail.ts';
+
+export interface CheckOptions {
+  readonly config: string;
+  readonly targets: boolean;
+}
+
+/**
+ * Checks configuration and templates, and the targets if that is wanted. Problems and warnings go to standard error, a
+ * line each. Exit code 0: everything is right; 1: something is wrong; 2: only the targets are.
+ */
+export async function check({ config: file, targets }: CheckOptions): Promise<void> {
+  const { config, outline, problems, missing, warnings } = await readConfig(file);
+  const templates = outline
+    ? await loadTemplates(outline.templates, outline)
+    : { templates: new Map(), problems: [], warnings: [] };
+
+  const wrong = [...problems, ...templates.problems, ...(targets ? missing : [])];
+  tell(wrong);
+  tell([...warnings, ...templates.warnings], 'warning: ');
+  if (!targets) tell(missing, 'warning: ', ' That is fine unless the broker runs here.');
+  if (wrong.length > 0) throw new CommandFailed(count(wrong.length, 'problem'));
+  process.stdout.write(
+    `The configuration and ${count(templates.templates.size, 'template')} are right. ${count(outline?.targets.size ?? 0, 'target')}.\n`,
+  );
+  if (!targets || !config) return;
+  const { checkTargets } = await import('./check-targets.ts');
+  await checkTargets(config, templates.templates);
+}
+
+function tell(problems: readonly Problem[], before = '', after = ''): void {
+  for (const problem of problems) process.stderr.write(`${before}${spokenProblem(problem)}${after}\n`);
+}
+
+function count(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,51 @@
+import { Command } from 'commander';
+import { fail } from './fail.ts';
+import { version } from './version.ts';
+
+const config = ['-c, --config <file>', 'the configuration', 'daypass.yaml'] as const;
+
+// Each command is loaded when it runs: `--help` and `check` need no server.
+const program = new Command('daypass')
+  .description('Temporary access to production: the broker and its tools.')
+  .version(version, '-V, --version')
+  .showHelpAfterError('Run with --help to see what is possible.')
+  .configureHelp({ sortSubcommands: false });
+
+program
+  .command('serve')
+  .description('Run the broker until it is told to stop (Ctrl+C, SIGTERM).')
+  .option(...config)
+  .action(async (options: { config: string }) => (await import('./commands/serve.ts')).serve(options));
+
+program
+  .command('check')
+  .description('Check the configuration and the templates without starting anything.')
+  .option(...config)
+  .option('--targets', 'ask the targets too: what is missing there, and what is there that no template says')
+  .action(async (options: { config: string; targets?: true }) =>
+    (await import('./commands/check.ts')).check({
+      config: options.config,
+      targets: options.targets === true,
+    }),
+  );
+
+program
+  .command('target')
+  .description('Prepare production systems.')
+  .command('setup')
+  .argument('<id>', 'the target, as the configuration calls it')
+  .description('Print what prepares a target for the broker and the templates; nothing is changed.')
+  .option(...config)
+  .action(async (id: string, options: { config: string }) =>
+    (await import('./commands/target-setup.ts')).targetSetup({ id, config: options.config }),
+  );
+
+program
+  .command('schemas')
+  .description(
+    'Write JSON Schemas for daypass.yaml and templates, with which editors complete and explain them.',
+  )
+  .option('-o, --out <folder>', 'where to', 'schemas')
+  .action(async (options: { out: string }) => (await import('./commands/schemas.ts')).schemas(options));
+
+program.parseAsync().catch(fail);
