@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { fail } from './fail.ts';
-import { version } from './version.ts';
+import { version } from '../broker/version.ts';
 
 const config = ['-c, --config <file>', 'the configuration', 'daypass.yaml'] as const;
 

@@ -14,14 +14,14 @@ import { longestFile, readYaml } from './yaml.ts';
 /** What templates may refer to. */
 export interface References {
   readonly groups: readonly string[];
-  readonly targets: ReadonlyMap<string, Pick<TargetConfig, 'kind' | 'database'>>;
+  readonly targets: ReadonlyMap<string, Pick<TargetConfig, 'kind'>>;
 }
 
 export interface ReadConfig {
   /** Complete; absent if anything is wrong or missing. */
   readonly config?: Config;
   /** Present as soon as the file has the right shape. */
-  readonly outline?: References & Pick<Config, 'templates'>;
+  readonly outline?: Pick<Config, 'groups' | 'targets' | 'templates'>;
   /** Wrong wherever the file is used. */
   readonly problems: readonly Problem[];
   /** Named by the file and not to be had on this machine: secrets, certificates. */

@@ -1,6 +1,6 @@
-import { pino } from 'pino';
 import { startBroker } from '../../broker/broker.ts';
 import { loadConfig } from '../../broker/config/load.ts';
+import { openLog } from '../../broker/log.ts';
 
 /** How long calls and streams have to come to an end when the broker is told to stop, in milliseconds. */
 const graceMs = 15_000;
@@ -11,10 +11,7 @@ const graceMs = 15_000;
  */
 export async function serve({ config: file }: { readonly config: string }): Promise<void> {
   const config = await loadConfig(file);
-  const log = pino({
-    level: process.env['DAYPASS_LOG_LEVEL'] ?? 'info',
-    redact: ['authorization', 'headers.authorization', 'req.headers.authorization'],
-  });
+  const log = openLog({ level: process.env['DAYPASS_LOG_LEVEL'] ?? 'info' });
   for (const warning of config.warnings) log.warn(warning);
 
   // Told to stop while it starts, it first finishes starting: a half-started database would be left behind.
