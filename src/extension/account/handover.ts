@@ -25,6 +25,7 @@ export async function askForKey(
   folder: string,
   wants: string,
   changed: Event<undefined>,
+  signal: AbortSignal,
   patienceMs = 3000,
 ): Promise<Key | undefined> {
   const id = randomUUID();
@@ -35,7 +36,7 @@ export async function askForKey(
   const until = performance.now() + patienceMs;
   await createFile(join(folder, `ask-${id}`), JSON.stringify({ wants, publicKey: mine.publicKey }));
   try {
-    while (performance.now() < until) {
+    while (performance.now() < until && !signal.aborted) {
       const text = await readIfThere(answerPath);
       const answer = text === undefined ? undefined : parse(Answer, text);
       if (answer) {

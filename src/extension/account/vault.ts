@@ -43,7 +43,9 @@ export class Vault implements Disposable {
   #opening: Promise<FolderWatch> | undefined;
   /** The file as it was when its last change was told. */
   #told: string | undefined;
-  #disposed = false;
+  /** The file for whose key nobody answered: asking again would only make the person wait again. */
+  #unanswered: string | undefined;
+  readonly #over = new AbortController();
 
   constructor(parts: VaultParts) {
     this.#parts = parts;
@@ -80,14 +82,14 @@ export class Vault implements Disposable {
   }
 
   dispose(): void {
-    this.#disposed = true;
+    this.#over.abort();
     this.#watch?.dispose();
     this.#changed.dispose();
   }
 
   async #unpack(text: string): Promise<SignIn | undefined> {
     const [keyId = '', box = ''] = text.split('\n');
-    const key = await this.#keyNamed(keyId);
+    const key = await this.#keyNamed(keyId, text);
     if (!key) {
       this.#parts.log.info(
         'A sign-in is kept here that this window has no key for; signing in again replaces it.',
@@ -110,13 +112,15 @@ export class Vault implements Disposable {
     await replaceFile(this.#file, text);
   }
 
-  async #keyNamed(id: string): Promise<Key | undefined> {
+  async #keyNamed(id: string, wantedFor: string): Promise<Key | undefined> {
     const known = this.#keys.get(id) ?? (await this.#storedKey());
     if (known?.id === id) return known;
+    if (this.#unanswered === wantedFor) return undefined;
     const watch = await this.#open();
     const { askForKey } = await import('./handover.ts');
-    const given = await askForKey(this.#parts.folder, id, watch.onDidChange);
+    const given = await askForKey(this.#parts.folder, id, watch.onDidChange, this.#over.signal);
     if (given) await this.#keep(given);
+    else this.#unanswered = wantedFor;
     return given;
   }
 
@@ -160,8 +164,9 @@ export class Vault implements Disposable {
       await privateFolder(this.#parts.folder);
       if (process.platform !== 'win32') await chmod(this.#parts.folder, 0o700);
       const watch = new FolderWatch(this.#parts.folder);
-      if (this.#disposed) watch.dispose();
+      if (this.#over.signal.aborted) watch.dispose();
       this.#watch = watch;
+      this.#told = await readIfThere(this.#file);
       watch.onDidChange(() => void this.#look());
       return watch;
     })();
@@ -178,7 +183,7 @@ export class Vault implements Disposable {
         await answerAsks(this.#parts.folder, (id) => this.#keys.get(id));
       }
       const text = await readIfThere(this.#file);
-      if (text === this.#told || this.#disposed) return;
+      if (text === this.#told || this.#over.signal.aborted) return;
       this.#told = text;
       this.#changed.fire(undefined);
     } catch (error) {

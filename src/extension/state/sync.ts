@@ -197,10 +197,14 @@ export class Sync implements SyncService, Disposable {
       do {
         round.again = false;
         await this.#quietly('everything', () => this.#readLists());
-      } while (round.again && this.#events);
+      } while (this.#wantsAgain(round) && this.#events);
       this.#everything = undefined;
     })();
     return round.done;
+  }
+
+  #wantsAgain(round: { readonly again: boolean }): boolean {
+    return round.again;
   }
 
   async #readLists(): Promise<void> {
