@@ -64,6 +64,7 @@ export function secretHalf(): { password: string; verifier: string } {
 
 export interface TestLease extends ClosingLease {
   readonly password: string;
+  readonly scope: unknown;
   readonly intent: Intent;
 }
 
