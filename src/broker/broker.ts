@@ -1,0 +1,147 @@
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import type { Config } from './config/config.ts';
+import type { Context } from './context.ts';
+import type { Caller } from './http/caller.ts';
+import { grantRoutes } from './http/grants.ts';
+import { leaseRoutes } from './http/leases.ts';
+import { meRoute } from './http/me.ts';
+import { metadataRoute } from './http/metadata.ts';
+import { requestRoutes } from './http/requests.ts';
+import { buildServer } from './http/server.ts';
+import { templateRoutes } from './http/templates.ts';
+import { createVerifier, type Verifier } from './identity/verifier.ts';
+import { startClock } from './leases/clock.ts';
+import { leaseStore } from './leases/lease-store.ts';
+import { startWorker } from './leases/worker.ts';
+import { audits } from './rules/policy.ts';
+import { openStore, type Store, type StoreServer } from './store/connect.ts';
+import { migrate } from './store/migrate.ts';
+import { channels } from './store/notify.ts';
+import { recognise } from './store/person.ts';
+import { PostgresTarget } from './targets/postgresql/target.ts';
+import { watchTemplates } from './templates/watch.ts';
+
+export interface Broker {
+  /** Where it listens. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** What was started and must be ended, the last one first. */
+class Running {
+  readonly #ends: (() => unknown)[] = [];
+
+  add<T>(part: T, end: (part: T) => unknown): T {
+    this.#ends.push(() => end(part));
+    return part;
+  }
+
+  async end(): Promise<void> {
+    for (let end = this.#ends.pop(); end; end = this.#ends.pop()) await end();
+  }
+}
+
+/** Starts a whole broker. It serves when this resolves; what was started is ended again when it rejects. */
+export async function startBroker({ config, log }: { config: Config; log: Logger }): Promise<Broker> {
+  const running = new Running();
+  try {
+    return await start(config, log, running);
+  } catch (error) {
+    await running.end();
+    throw error;
+  }
+}
+
+async function start(config: Config, log: Logger, running: Running): Promise<Broker> {
+  const server = await database(config, log, running);
+  const { installation, logProtected } = await migrate(server);
+  const store = running.add(openStore(server, log), (one) => one.close());
+
+  const templates = running.add(
+    await watchTemplates({
+      folder: config.templates,
+      references: config,
+      onProblems: (problems) => {
+        for (const problem of problems)
+          log.error(problem, 'A template cannot be used; the last good set stays.');
+      },
+    }),
+    (one) => one.close(),
+  );
+
+  const targets = await startTargets(config, installation, store, log, running);
+  const clock = running.add(startClock(store, log), (one) => one.stop());
+  running.add(await store.listen(channels.clock, () => clock.wake()), (stop) => stop());
+
+  const verifier = createVerifier({
+    identity: config.identity,
+    publicUrl: config.publicUrl,
+    log: (message, error) => log.warn({ err: error }, message),
+  });
+  void verifier.prepare();
+
+  const context: Context = { config, store, log, templates: () => templates.current, targets };
+  const app = running.add(buildServer({ verify: callers(verifier, context), log, tls: config.tls }), (one) =>
+    one.close(),
+  );
+  metadataRoute(app, config);
+  meRoute(app, context);
+  templateRoutes(app, context);
+  requestRoutes(app, context);
+  grantRoutes(app, context);
+  leaseRoutes(app, context);
+  void logProtected;
+
+  await app.listen({ host: config.listen.host, port: config.listen.port });
+  const { port } = app.server.address() as AddressInfo;
+  return {
+    url: `${config.tls ? 'https' : 'http'}://${config.listen.host}:${port}`,
+    close: () => running.end(),
+  };
+}
+
+async function database(
+  { database: configured }: Config,
+  log: Logger,
+  running: Running,
+): Promise<StoreServer> {
+  if (configured.kind === 'server') return configured;
+  const { startEmbedded } = await import('./store/embedded.ts');
+  return running.add(await startEmbedded(configured.folder, log), (one) => one.close()).server;
+}
+
+/** One target with its worker for each that is configured. A dead one delays neither another nor the start. */
+async function startTargets(
+  config: Config,
+  installation: string,
+  store: Store,
+  log: Logger,
+  running: Running,
+): Promise<Context['targets']> {
+  const targets = new Map<string, { target: PostgresTarget; worker: ReturnType<typeof startWorker> }>();
+  for (const one of config.targets.values()) {
+    const target = running.add(new PostgresTarget({ config: one, installation, log }), (ended) =>
+      ended.end(),
+    );
+    const worker = running.add(startWorker({ target, store: leaseStore(store), log }), (ended) =>
+      ended.stop(),
+    );
+    targets.set(one.id, { target, worker });
+  }
+  const stop = await store.listen(channels.lease, (id) => {
+    for (const [name, { worker }] of targets) if (id === '' || id === name) worker.wake();
+  });
+  running.add(stop, (end) => end());
+  return targets;
+}
+
+/** Whoever calls, as a person whom the store knows. */
+function callers(verifier: Verifier, { config, store }: Context) {
+  return async (authorization: string | undefined): Promise<Caller> => {
+    const token = await verifier.verify(authorization);
+    const person = await recognise(store.db, token);
+    const who = { id: person.id, groups: token.groups, mayDecide: token.mayDecide };
+    return { ...who, name: person.name, audits: audits(who, config.audit.by), expiresAt: token.expiresAt };
+  };
+}

@@ -1,0 +1,239 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { pino } from 'pino';
+import { startBroker, type Broker } from '../../../src/broker/broker.ts';
+import { loadConfig } from '../../../src/broker/config/load.ts';
+import { setupSql } from '../../../src/broker/targets/postgresql/setup.ts';
+import { storedScope } from '../../../src/broker/targets/postgresql/scope.ts';
+import { loadTemplates } from '../../../src/broker/templates/folder.ts';
+import type { IssuedLease } from '../../../src/contract/leases.ts';
+import { newPassword, verifierOf } from '../../../src/extension/terminal/scram.ts';
+import { people } from '../../../src/sandbox/provider/people.ts';
+import { startProvider, type RunningProvider } from '../../../src/sandbox/provider/provider.ts';
+import { freePort, startPostgres, type PostgresServer } from './postgres.ts';
+
+export type Name = 'ana' | 'ben' | 'carol' | 'dan' | (string & {});
+
+/** What a call gave: the status and the parsed body, whatever it was. */
+export interface Answer<T = Record<string, unknown>> {
+  readonly status: number;
+  readonly body: T;
+  readonly headers: Headers;
+}
+
+export interface World {
+  readonly url: string;
+  readonly provider: RunningProvider;
+  readonly shop: PostgresServer;
+  readonly folder: string;
+  readonly templates: string;
+  readonly log: string[];
+  readonly broker: Broker;
+  token(name: Name): Promise<string>;
+  call<T = Record<string, unknown>>(
+    name: Name | undefined,
+    method: string,
+    path: string,
+    options?: { body?: unknown; key?: string; headers?: Record<string, string> },
+  ): Promise<Answer<T>>;
+  /** Connects to the shop with a lease, the way a person's program would. */
+  login(issued: IssuedLease, password: string): Promise<pg.Client>;
+  /** Stops the broker and starts it again on the same database. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const shopSql = `
+create schema sales;
+create table sales.customers (id int primary key, name text, email text);
+create table sales.orders (id int primary key, customer_id int, status text, total numeric, updated_at timestamptz);
+insert into sales.customers values (1, 'Mia', 'mia@example.test');
+insert into sales.orders select n, 1, 'paid', n, now() from generate_series(1, 100) n;
+revoke create on schema public from public;
+create role shop_catalog_owner nologin;
+create schema catalog authorization shop_catalog_owner;
+`;
+
+const templates: Record<string, string> = {
+  'read-orders.yaml': `
+template: read-orders
+title: Read orders
+summary: Look at orders. Change nothing.
+target: shop
+documentation: https://docs.shop.example/read
+scope:
+  privileges: [select on sales.orders]
+duration: { default: PT30M, longest: PT1H }
+terminals: 3
+request: { by: [engineering] }
+approve: nobody
+revoke: { by: [payments-leads] }
+`,
+  'read-briefly.yaml': `
+template: read-briefly
+title: Read orders briefly
+summary: Look at orders for seconds.
+target: shop
+scope:
+  privileges: [select on sales.orders]
+duration: { default: PT1M, longest: PT1M }
+terminals: 2
+request: { by: [engineering] }
+approve: nobody
+revoke: { by: [payments-leads] }
+`,
+  'fix-status.yaml': `
+template: fix-status
+title: Fix one order's status
+summary: Update the status of orders, read orders. Nothing else.
+target: shop
+scope:
+  privileges: [select on sales.orders, 'update (status, updated_at) on sales.orders']
+duration: { default: PT30M, longest: PT1H }
+terminals: 2
+request: { by: [engineering], ticket: { pattern: 'INC-\\d+', required: true } }
+approve: { by: [payments-leads] }
+revoke: { by: [payments-leads] }
+`,
+};
+
+/** A broker with everything real around it: provider, state, and a production database with a few orders. */
+export async function startWorld(options: { accessTokenTtl?: number } = {}): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), 'daypass-test-world-'));
+  // As root, the database runs as an account of its own, which must be able to pass through.
+  await chmod(folder, 0o711);
+  const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const stop = async () => {
+    for (let end = ends.pop(); end; end = ends.pop()) await end();
+  };
+  try {
+    return await build(folder, ends, stop, options);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function build(
+  folder: string,
+  ends: (() => Promise<unknown>)[],
+  stop: () => Promise<void>,
+  options: { accessTokenTtl?: number },
+): Promise<World> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const [provider, shop] = await Promise.all([startProvider({ resource: url, ...options }), startPostgres()]);
+  ends.push(() => provider.close());
+  ends.push(() => shop.stop());
+
+  const templateFolder = join(folder, 'templates');
+  await mkdir(templateFolder);
+  for (const [name, text] of Object.entries(templates)) await writeFile(join(templateFolder, name), text);
+  const password = randomBytes(18).toString('base64url');
+  await writeFile(join(folder, 'shop.password'), password, { mode: 0o600 });
+  const file = join(folder, 'daypass.yaml');
+  await writeFile(
+    file,
+    `
+listen: 127.0.0.1:${port}
+public_url: ${url}
+organisation: { name: Shop, ask: "Ben Roth or #platform" }
+groups: [engineering, oncall, payments-leads, auditors, security, newcomers]
+identity:
+  issuer: ${provider.issuer}
+  audience: ${url}
+  clients: [daypass-vscode]
+  device_client: daypass-device
+audit: { by: [auditors] }
+database: { embedded: ./state }
+templates: ./templates
+targets:
+  shop:
+    title: shop
+    kind: postgresql
+    host: 127.0.0.1
+    port: ${shop.port}
+    database: shop
+    tls: { mode: off }
+    login: { user: daypass_broker, password: { file: ./shop.password } }
+`,
+  );
+  const config = await loadConfig(file);
+  const target = config.targets.get('shop');
+  if (!target) throw new Error('The shop is not configured.');
+  await shop.run('create database shop');
+  await shop.run(shopSql, 'shop');
+  const { templates: parsed } = await loadTemplates(templateFolder, config);
+  const scoped = [...(parsed?.values() ?? [])].map(({ id, scope }) => ({
+    id,
+    scope: storedScope(scope),
+  }));
+  await shop.run(setupSql(target, scoped).replace(/^\\.*$/gm, ''), 'shop');
+  await shop.run(`alter role daypass_broker login password '${password}'`);
+
+  const log: string[] = [];
+  const logger = pino({ level: 'debug' }, { write: (line: string) => void log.push(line) });
+  let broker = await startBroker({ config, log: logger });
+  ends.push(() => broker.close());
+
+  const tokens = new Map<string, Promise<string>>();
+  const token = (name: Name) => {
+    const known = tokens.get(name) ?? provider.tokenFor(name).then((one) => one.accessToken);
+    tokens.set(name, known);
+    return known;
+  };
+  return {
+    url,
+    provider,
+    shop,
+    folder,
+    templates: templateFolder,
+    log,
+    get broker() {
+      return broker;
+    },
+    token,
+    async call<T>(
+      name: Name | undefined,
+      method: string,
+      path: string,
+      { body, key, headers }: { body?: unknown; key?: string; headers?: Record<string, string> } = {},
+    ) {
+      const response = await fetch(`${url}${path}`, {
+        method,
+        headers: {
+          ...(name === undefined ? {} : { authorization: `Bearer ${await token(name)}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(key === undefined ? {} : { 'idempotency-key': key }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, body: (await response.json()) as T, headers: response.headers };
+    },
+    async login({ connection }, secret) {
+      const client = new pg.Client({ ...connection, password: secret, ssl: false, application_name: 'psql' });
+      client.on('error', () => undefined);
+      await client.connect();
+      return client;
+    },
+    async restart() {
+      await broker.close();
+      broker = await startBroker({ config, log: logger });
+    },
+    stop,
+  };
+}
+
+export const newKey = () => randomBytes(16).toString('base64url');
+
+/** A password as the extension makes it, and what the broker is told of it. */
+export async function newSecret(): Promise<{ password: string; verifier: string }> {
+  const password = newPassword();
+  return { password: password.reveal(), verifier: await verifierOf(password) };
+}
+
+export { people };
