@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { Secret } from '../../contract/secret.ts';
-import { findBinaries, serverAccount } from './binaries.ts';
+import { accountOfServer, programsFor } from '../../broker/store/embedded-programs.ts';
 
 const run = promisify(execFile);
 
@@ -38,10 +38,10 @@ export async function startPostgres({
   settings,
   environment,
 }: PostgresOptions): Promise<Postgres> {
-  const account = await serverAccount();
+  const account = await accountOfServer();
   const data = join(folder, 'data');
   await mkdir(data, { recursive: true, mode: 0o700 });
-  const binaries = await findBinaries(account, join(folder, 'postgresql'));
+  const programs = await programsFor(account, folder);
   const password = new Secret(randomBytes(24).toString('base64url'));
   const passwordFile = join(folder, 'password');
   await writeFile(passwordFile, password.reveal(), { mode: 0o600 });
@@ -56,7 +56,7 @@ export async function startPostgres({
     '--no-sync',
     '--no-instructions',
   ];
-  await run(binaries.initdb, [`--pgdata=${data}`, `--pwfile=${passwordFile}`, ...flags], {
+  await run(programs.initdb, [`--pgdata=${data}`, `--pwfile=${passwordFile}`, ...flags], {
     ...account,
     cwd: '/',
     env,
@@ -71,7 +71,7 @@ export async function startPostgres({
   };
   const log = join(folder, 'postgres.log');
   const child = spawn(
-    binaries.postgres,
+    programs.postgres,
     [
       '-D',
       data,

@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import type { Secret } from '../../contract/secret.ts';
 import { runSql, startPostgres, type Postgres } from './postgres.ts';
 
+/** The broker's own login there. */
+export const shopBroker = 'daypass_broker';
+
 export interface Shop {
   readonly host: '127.0.0.1';
   readonly port: number;

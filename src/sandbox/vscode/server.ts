@@ -1,12 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Secret } from '../../contract/secret.ts';
+import { runToEnd, startChild, type Child } from '../child.ts';
 import { freePort } from '../ports.ts';
 import type { VsCodeFiles } from './fetch.ts';
 import type { Upstream } from './forward.ts';
@@ -14,7 +12,7 @@ import { writeSettings, type Settings } from './settings.ts';
 
 export interface ServerOptions {
   readonly files: VsCodeFiles;
-  /** Whose it is, for the window's title. */
+  /** What the program calls itself. */
   readonly name: string;
   readonly basePath: string;
   /** Settings and state that outlive a start. */
@@ -22,41 +20,33 @@ export interface ServerOptions {
   /** The rest: extensions, logs, the socket. Private; removed by whoever made it. */
   readonly folder: string;
   /** The packaged extension (`.vsix`); none: a bare VS Code. */
-  readonly extension?: string;
+  readonly extension?: string | undefined;
   readonly settings: Settings;
   /** Added to what its processes inherit. */
   readonly environment: Readonly<Record<string, string>>;
   /** More of the server's own flags, e.g. for a test that drives it. */
-  readonly flags?: readonly string[];
+  readonly flags?: readonly string[] | undefined;
 }
 
 export interface VsCodeServer {
   readonly upstream: Upstream;
   readonly token: Secret;
-  readonly process: ChildProcess & { readonly pid: number };
+  readonly child: Child;
   readonly log: string;
 }
+
+const startDeadlineMs = 60_000;
 
 /** Starts VS Code's server with the extension installed as people install it, and waits until it answers. */
 export async function startServer(options: ServerOptions): Promise<VsCodeServer> {
   const { files, folder, userData } = options;
-  const extensions = join(folder, 'extensions');
-  const data = [
-    '--user-data-dir',
-    userData,
-    '--server-data-dir',
-    join(folder, 'server'),
-    '--extensions-dir',
-    extensions,
-  ];
-  await mkdir(extensions, { recursive: true, mode: 0o700 });
-  await writeSettings(userData, options.settings);
-
-  const log = join(folder, 'server.log');
+  const server = [join(files.root, 'out', 'server-main.js'), '--accept-server-license-terms'];
+  const data = ['--user-data-dir', userData, '--server-data-dir', join(folder, 'server')];
+  const extensions = ['--extensions-dir', join(folder, 'extensions')];
   const environment = serverEnvironment(options.environment);
-  if (options.extension !== undefined) {
-    await runToEnd(files, [...data, '--install-extension', options.extension, '--force'], environment);
-  }
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeSettings(userData, options.settings);
+  if (options.extension !== undefined) await install(options.extension);
 
   const token = new Secret(randomBytes(24).toString('hex'));
   const tokenFile = join(folder, 'connection-token');
@@ -65,84 +55,59 @@ export async function startServer(options: ServerOptions): Promise<VsCodeServer>
     process.platform === 'win32'
       ? { host: '127.0.0.1', port: await freePort() }
       : { socketPath: join(folder, 'server.sock') };
-  const address =
-    'socketPath' in upstream
+  const words = [
+    ...server,
+    ...('socketPath' in upstream
       ? ['--socket-path', upstream.socketPath]
-      : ['--host', upstream.host, '--port', String(upstream.port)];
-  const child = spawn(
-    files.node,
-    [
-      join(files.root, 'out', 'server-main.js'),
-      ...address,
-      ...data,
-      ...['--connection-token-file', tokenFile, '--server-base-path', options.basePath],
-      ...[
-        '--accept-server-license-terms',
-        '--disable-telemetry',
-        '--disable-workspace-trust',
-        '--disable-update-check',
-      ],
-      ...['--disable-getting-started-override', '--app-name', options.name],
-      ...(options.flags ?? []),
-    ],
-    // In a process group of its own: Ctrl+C is for the sandbox, which ends it in order.
-    { env: environment, stdio: ['ignore', 'pipe', 'pipe'], detached: process.platform !== 'win32' },
-  );
-  await once(child, 'spawn');
-  if (child.pid === undefined) throw new Error('VS Code’s server has no process id.');
-  keepLog(child, log, token);
-  await answering(child, upstream, log);
-  return { upstream, token, process: Object.assign(child, { pid: child.pid }), log };
+      : ['--host', upstream.host, '--port', String(upstream.port)]),
+    ...data,
+    ...extensions,
+    ...['--connection-token-file', tokenFile, '--server-base-path', options.basePath],
+    ...['--disable-telemetry', '--disable-workspace-trust', '--disable-update-check'],
+    ...['--disable-getting-started-override', '--app-name', options.name],
+    ...(options.flags ?? []),
+  ];
+  const log = join(folder, 'server.log');
+  const hide = (text: string) => text.replaceAll(token.reveal(), '[secret]');
+  const child = await startChild(files.node, words, { environment, log, hide });
+  await answering(child, upstream);
+  return { upstream, token, child, log };
+
+  async function install(extension: string): Promise<void> {
+    const said = await runToEnd(
+      files.node,
+      [...server, ...data, ...extensions, '--install-extension', extension, '--force'],
+      { environment },
+    );
+    if (/failed/i.test(said)) throw new Error(`VS Code did not take the extension:\n${said}`);
+  }
 }
 
 /** What VS Code's processes inherit: the person's environment, without what another VS Code or npm put there. */
 function serverEnvironment(added: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const foreign = /^(VSCODE_|ELECTRON_|CODE_SERVER|npm_|INIT_CWD$|NODE_OPTIONS$|NODE_ENV$)/;
-  return {
-    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name))),
-    ...added,
-  };
+  const own = Object.entries(process.env).filter(([name]) => !foreign.test(name));
+  return { ...Object.fromEntries(own), ...added };
 }
 
-async function runToEnd(files: VsCodeFiles, words: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
-  const child = spawn(
-    files.node,
-    [join(files.root, 'out', 'server-main.js'), '--accept-server-license-terms', ...words],
-    {
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
-  const said: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => said.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
-  const [code] = (await once(child, 'close')) as [number | null];
-  const output = Buffer.concat(said).toString('utf8');
-  if (code !== 0 || /failed/i.test(output)) throw new Error(`VS Code did not take the extension:\n${output}`);
-}
-
-function keepLog(child: ChildProcess, file: string, token: Secret): void {
-  const log = createWriteStream(file, { flags: 'a', mode: 0o600 });
-  const keep = (chunk: Buffer) => log.write(chunk.toString('utf8').replaceAll(token.reveal(), '[secret]'));
-  child.stdout?.on('data', keep);
-  child.stderr?.on('data', keep);
-  child.once('close', () => log.end());
-}
-
-async function answering(child: ChildProcess, upstream: Upstream, log: string): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (Date.now() < deadline) {
-    if (child.exitCode !== null || child.signalCode !== null) break;
-    const answered = await new Promise<boolean>((resolve) => {
-      const socket =
-        'socketPath' in upstream ? connect(upstream.socketPath) : connect(upstream.port, upstream.host);
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-      socket.once('connect', () => socket.end());
-    });
-    if (answered) return;
+async function answering(child: Child, upstream: Upstream): Promise<void> {
+  const deadline = Date.now() + startDeadlineMs;
+  while (!child.hasEnded() && Date.now() < deadline) {
+    if (await accepts(upstream)) return;
     await sleep(50);
   }
-  child.kill('SIGKILL');
-  const said = await readFile(log, 'utf8').catch(() => '');
-  throw new Error(`VS Code’s server did not start. It said:\n${said.slice(-2000)}`);
+  await child.stop(0);
+  throw new Error(`VS Code’s server did not start. It said:\n${await child.said()}`);
+}
+
+function accepts(upstream: Upstream): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket =
+      'socketPath' in upstream ? connect(upstream.socketPath) : connect(upstream.port, upstream.host);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }

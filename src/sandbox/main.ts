@@ -1,0 +1,70 @@
+import { Command } from 'commander';
+import { openInBrowser } from './browser.ts';
+import { shown } from './progress.ts';
+import { startSandbox, type Sandbox } from './sandbox.ts';
+import { screen } from './screen.ts';
+
+interface Options {
+  readonly open: boolean;
+  readonly json?: true;
+  readonly desktop?: true;
+}
+
+const { open, json, desktop } = new Command('npm start --')
+  .description(
+    'Everything on this machine: a sign-in, a broker, a production database, and VS Code for two people.',
+  )
+  .option('--no-open', 'open no browser')
+  .option('--json', 'print the addresses as one line of JSON, and open no browser')
+  .option('--desktop', 'use the VS Code that is installed here (code)')
+  .parse()
+  .opts<Options>();
+
+const stopping = new AbortController();
+let sandbox: Sandbox | undefined;
+let asked = 0;
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+for (const signal of signals)
+  process.on(signal, () => {
+    asked++;
+    process.exitCode = signal === 'SIGINT' ? 0 : 128 + numbers[signal];
+    stopping.abort(new Error('Stopped while it was starting.'));
+    // Ctrl+C reaches us twice under npm; somebody who presses it again and again means it.
+    if (asked > 3) process.exit(130);
+  });
+const stopped = new Promise<void>((resolve) => {
+  stopping.signal.addEventListener('abort', () => resolve(), { once: true });
+});
+
+try {
+  sandbox = await startSandbox({
+    stablePorts: true,
+    progress: shown(process.stderr),
+    signal: stopping.signal,
+    ...(desktop ? { desktop: true } : {}),
+  });
+  if (json) process.stdout.write(`${JSON.stringify(sandbox.addresses)}\n`);
+  else process.stdout.write(screen(sandbox, process.stdout.isTTY));
+  const { vscode, approver } = sandbox.addresses;
+  if (open && !json && vscode !== undefined && approver !== undefined) {
+    openInBrowser(approver);
+    openInBrowser(vscode);
+  }
+  // Something has to keep the process alive while it waits for a signal.
+  const awake = setInterval(() => undefined, 60_000);
+  await stopped;
+  clearInterval(awake);
+} catch (error) {
+  if (!stopping.signal.aborted) {
+    process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+} finally {
+  if (sandbox) {
+    process.stderr.write('\n  Ending everything…\n');
+    await sandbox.close();
+  }
+}
+process.exit();
