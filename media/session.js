@@ -1,0 +1,242 @@
+// The page of the view "Session". It draws the cards it is sent and counts down with a clock of its own, which the
+// extension sets right again now and then; every word but the running figure is made by the extension.
+'use strict';
+
+const two = (n) => String(n).padStart(2, '0');
+const count = (n, unit) => `${n} ${unit}${n === 1 ? '' : 's'}`;
+
+function partsOf(remainingMs) {
+  const seconds = Math.max(0, Math.ceil(remainingMs / 1000));
+  return { h: Math.floor(seconds / 3600), m: Math.floor((seconds % 3600) / 60), s: seconds % 60 };
+}
+
+function digits(remainingMs) {
+  const { h, m, s } = partsOf(remainingMs);
+  return h ? `${h} h ${m} min` : `${m}:${two(s)}`;
+}
+
+function spokenTime(remainingMs) {
+  const { h, m, s } = partsOf(remainingMs);
+  if (h) return m ? `${count(h, 'hour')} ${count(m, 'minute')}` : count(h, 'hour');
+  return m ? count(m, 'minute') : count(s, 'second');
+}
+
+function levelOf(remainingMs, card) {
+  if (remainingMs <= 0) return 'over';
+  if (remainingMs <= card.lastMs) return 'last';
+  return remainingMs <= card.soonMs ? 'soon' : 'calm';
+}
+
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+function drawn(tag, attributes, ...children) {
+  const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/** A ring that empties clockwise, its figure in the middle: one element to a screen reader. */
+function ring() {
+  const circle = { cx: '60', cy: '60', r: '54', pathLength: '1' };
+  const left = drawn('circle', { ...circle, class: 'left' });
+  const figure = element('div', { class: 'figure' });
+  const word = element('div', { class: 'word' });
+  const node = element(
+    'div',
+    { class: 'ring', role: 'img' },
+    drawn(
+      'svg',
+      { viewBox: '0 0 120 120', 'aria-hidden': 'true' },
+      drawn('circle', { ...circle, class: 'track' }),
+      left,
+    ),
+    element('div', { class: 'middle', 'aria-hidden': 'true' }, figure, word),
+  );
+  return { node, left, figure, word };
+}
+
+function start(send) {
+  const list = document.getElementById('cards');
+  const trouble = document.getElementById('trouble');
+  const said = document.getElementById('said');
+  let shown = '';
+  let running = [];
+  let timer;
+
+  const button = (label, what, id, kind = 'secondary') => {
+    const node = element('button', { type: 'button', class: kind, 'data-do': what, 'data-id': id }, label);
+    node.addEventListener('click', () => send({ do: what, id }));
+    return node;
+  };
+
+  const head = (card) => [
+    element('h2', { class: 'title' }, card.title),
+    element('p', { class: 'where' }, card.until ? `${card.target} · until ${card.until}` : card.target),
+  ];
+  const facts = (card) => (card.facts ?? []).map((fact) => element('p', { class: 'fact' }, fact));
+
+  const draw = {
+    running(card) {
+      const parts = ring();
+      running.push({ card, ...parts, level: undefined, spoken: '' });
+      const connections = card.connections ?? [];
+      return [
+        parts.node,
+        ...head(card),
+        element('p', { class: 'fact' }, card.facts.join(' · ')),
+        ...(card.warning ? [element('p', { class: 'fact warning' }, card.warning)] : []),
+        ...(card.connections
+          ? [
+              connections.length
+                ? element(
+                    'ul',
+                    { class: 'connections', 'aria-label': 'Live connections' },
+                    ...connections.map((text) => element('li', {}, text)),
+                  )
+                : element('p', { class: 'fact' }, 'no connection at the moment'),
+            ]
+          : []),
+        element(
+          'div',
+          { class: 'actions' },
+          button('End now', 'end', card.id),
+          ...(card.mayOpen ? [button('Open terminal', 'open', card.id)] : []),
+          ...(card.documented ? [button('Documentation', 'document', card.id, 'link')] : []),
+        ),
+      ];
+    },
+    ready(card) {
+      return [
+        ...head(card),
+        ...facts(card),
+        element(
+          'div',
+          { class: 'actions' },
+          button('Open terminal', 'open', card.id, 'primary'),
+          button('Give back', 'end', card.id),
+          ...(card.documented ? [button('Documentation', 'document', card.id, 'link')] : []),
+        ),
+      ];
+    },
+    waiting(card) {
+      return [
+        element('p', { class: 'headline' }, card.headline),
+        ...head(card),
+        ...facts(card),
+        element('div', { class: 'actions' }, button('Withdraw', 'withdraw', card.id)),
+      ];
+    },
+    over(card) {
+      return [
+        element('p', { class: 'headline' }, card.headline),
+        ...head(card),
+        element('p', { class: `proof ${card.state}` }, card.proof),
+        ...card.receipts.map((lines) =>
+          element(
+            'details',
+            {},
+            element('summary', {}, 'Receipt'),
+            ...lines.map((line) => element('p', { class: 'fact' }, line)),
+          ),
+        ),
+        element('div', { class: 'actions' }, button('Dismiss', 'dismiss', card.id, 'link')),
+      ];
+    },
+  };
+
+  function nothing() {
+    return [
+      element('p', { class: 'nothing' }, 'You have no access to production right now.'),
+      element('div', { class: 'actions' }, button('Request production access', 'request', '', 'primary')),
+    ];
+  }
+
+  /** Only what is really different is drawn anew, so that focus, selection and open receipts stay. */
+  function show(model) {
+    trouble.textContent = model.trouble ?? '';
+    trouble.hidden = !model.trouble;
+    const key = JSON.stringify(model.cards, (name, value) => (name === 'remainingMs' ? undefined : value));
+    const heard = performance.now();
+    if (key !== shown) {
+      shown = key;
+      const levels = new Map(running.map((item) => [item.card.id, item.level]));
+      const focus = document.activeElement?.dataset ?? {};
+      const open = new Set([...list.querySelectorAll('details[open]')].map((node) => node.parentElement.id));
+      running = [];
+      const cards = model.cards.map((card) =>
+        element(
+          'section',
+          { class: `card ${card.is}`, id: card.id, 'aria-label': card.title },
+          ...draw[card.is](card),
+        ),
+      );
+      list.replaceChildren(...(cards.length ? cards : nothing()));
+      for (const item of running) item.level = levels.get(item.card.id);
+      for (const id of open) document.getElementById(id)?.querySelector('details')?.setAttribute('open', '');
+      if (focus.do)
+        [...list.querySelectorAll('button')]
+          .find((node) => node.dataset.do === focus.do && node.dataset.id === focus.id)
+          ?.focus();
+    }
+    for (const item of running) {
+      const card = model.cards.find((other) => other.id === item.card.id);
+      item.endsAt = heard + card.remainingMs;
+    }
+    tick();
+  }
+
+  function tick() {
+    clearTimeout(timer);
+    const now = performance.now();
+    for (const item of running) paint(item, item.endsAt - now);
+    const next = running
+      .filter((item) => item.endsAt > now)
+      .map((item) => (item.endsAt - now) % 1000 || 1000);
+    if (next.length) timer = setTimeout(tick, Math.min(...next) + 5);
+  }
+
+  function paint(item, remainingMs) {
+    const { card } = item;
+    const level = levelOf(remainingMs, card);
+    const text = digits(remainingMs);
+    if (item.figure.textContent !== text) item.figure.textContent = text;
+    item.left.style.strokeDashoffset = String(1 - Math.min(1, Math.max(0, remainingMs / card.totalMs)));
+    const spoken = spokenTime(remainingMs);
+    if (item.spoken !== spoken) {
+      item.spoken = spoken;
+      item.node.setAttribute(
+        'aria-label',
+        level === 'over' ? `${card.task}, ended` : `${card.task}, ${spoken} left, until ${card.until}`,
+      );
+    }
+    const look = `ring ${level}${text.length > 5 ? ' long' : ''}`;
+    if (item.node.className !== look) {
+      item.node.className = look;
+      item.word.textContent = { calm: 'left', soon: 'ending soon', last: 'ending now', over: 'ended' }[level];
+    }
+    if (level === item.level) return;
+    if (item.level !== undefined)
+      said.textContent = level === 'over' ? `${card.task} has ended` : `${card.task}: ${spoken} left`;
+    item.level = level;
+  }
+
+  addEventListener('message', ({ data }) => {
+    if (data?.show) show(data.show);
+  });
+  // A page that was throttled or slept asks anew instead of trusting what it counted.
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) send({ do: 'look', id: '' });
+  });
+  send({ do: 'look', id: '' });
+}
+
+if (typeof acquireVsCodeApi === 'function') {
+  const vscode = acquireVsCodeApi();
+  start((message) => vscode.postMessage(message));
+}

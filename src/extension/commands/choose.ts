@@ -1,0 +1,75 @@
+import * as vscode from 'vscode';
+import { spokenDuration } from '../../contract/durations.ts';
+import type { Services } from '../services.ts';
+import type { AccessRequest, Grant } from '../state/world.ts';
+import { shortTime } from '../views/countdown.ts';
+import { standingOf, type Standing } from '../views/standing.ts';
+import { askedOf } from '../views/words.ts';
+import { idIn } from './names.ts';
+
+/** What is chosen from: each with the words for its line. */
+interface Candidate<T> {
+  readonly item: T;
+  readonly label: string;
+  readonly description: string;
+}
+
+interface Question {
+  readonly placeholder: string;
+  /** Said when there is nothing to choose from. */
+  readonly none: string;
+}
+
+/** The grant that a command is about: named by its argument, the only one there is, or chosen. */
+export async function chooseGrant(
+  services: Services,
+  argument: unknown,
+  among: (standing: Standing) => readonly Grant[],
+  question: Question,
+): Promise<Grant | undefined> {
+  const id = idIn(argument, 'grantId');
+  if (id !== undefined) return orSay(services.store.world.grants.get(id), question);
+  const now = services.clock.now();
+  return choose(
+    among(standingOf(services.store.world, now)).map((grant) => ({
+      item: grant,
+      label: grant.template.title,
+      description: `${grant.template.target.title} · ${
+        grant.expiresAt === undefined
+          ? `${spokenDuration(grant.duration)}, not opened yet`
+          : `${shortTime(Date.parse(grant.expiresAt) - now)} left`
+      }`,
+    })),
+    question,
+  );
+}
+
+/** The request that a command is about. */
+export async function chooseRequest(
+  services: Services,
+  argument: unknown,
+  among: (standing: Standing) => readonly AccessRequest[],
+  question: Question,
+): Promise<AccessRequest | undefined> {
+  const id = idIn(argument, 'requestId');
+  if (id !== undefined) return orSay(services.store.world.requests.get(id), question);
+  return choose(
+    among(standingOf(services.store.world, services.clock.now())).map((request) => ({
+      item: request,
+      label: `${request.requester.name}: ${request.template.title}`,
+      description: `${request.template.target.title} · ${spokenDuration(request.duration)} · waiting for ${askedOf(request)}`,
+    })),
+    question,
+  );
+}
+
+async function choose<T>(candidates: readonly Candidate<T>[], question: Question): Promise<T | undefined> {
+  if (candidates.length < 2) return orSay(candidates[0]?.item, question);
+  const chosen = await vscode.window.showQuickPick([...candidates], { placeHolder: question.placeholder });
+  return chosen?.item;
+}
+
+function orSay<T>(item: T | undefined, { none }: Question): T | undefined {
+  if (item === undefined) void vscode.window.showInformationMessage(none);
+  return item;
+}

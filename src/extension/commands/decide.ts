@@ -1,0 +1,85 @@
+import * as vscode from 'vscode';
+import { newKey, ProblemError } from '../client/call.ts';
+import type { Services } from '../services.ts';
+import type { AccessRequest } from '../state/world.ts';
+import { reviewLines } from '../views/requestNodes.ts';
+import { chooseRequest } from './choose.ts';
+import { told } from './failure.ts';
+import { ask } from './quickInput.ts';
+import { checkText, limits } from './request/checks.ts';
+
+/**
+ * Shows a request with all that matters and takes a word on it. The decision carries the digest of what was shown, so
+ * that it holds for that and nothing else.
+ */
+export async function decide(services: Services, argument: unknown): Promise<void> {
+  const request = await chooseRequest(services, argument, ({ waitingForMe }) => waitingForMe, {
+    placeholder: 'Review which request?',
+    none: 'No request waits for you.',
+  });
+  if (!request) return;
+  if (request.state !== 'pending') {
+    void vscode.window.showInformationMessage(settled(request));
+    return;
+  }
+  const [headline, ...lines] = reviewLines(request).map(({ icon, label }) =>
+    icon === 'check' ? `May: ${label}` : label,
+  );
+  const [approve, deny] = ['Approve', 'Deny…'] as const;
+  const verdict = await vscode.window.showInformationMessage(
+    headline ?? '',
+    { modal: true, detail: lines.join('\n') },
+    approve,
+    deny,
+  );
+  if (verdict === undefined) return;
+  const comment = verdict === deny ? await commentFor(request) : undefined;
+  if (verdict === deny && comment === undefined) return;
+  const key = newKey();
+  await told(services, async () => {
+    try {
+      await services.api.call('decide', {
+        params: { id: request.id },
+        key,
+        body:
+          comment === undefined
+            ? { verdict: 'approve', digest: request.digest }
+            : { verdict: 'deny', digest: request.digest, comment },
+      });
+    } catch (error) {
+      if (error instanceof ProblemError && (error.kind === 'too-late' || error.kind === 'changed-meanwhile'))
+        await services.sync.reload({ request: request.id });
+      throw error;
+    }
+  });
+}
+
+async function commentFor({ requester, template }: AccessRequest): Promise<string | undefined> {
+  const answer = await ask({
+    title: `Deny: ${template.title}`,
+    step: 1,
+    totalSteps: 1,
+    canGoBack: false,
+    prompt: `What should ${requester.name} know? They will read this.`,
+    placeholder: 'For example: use the replica instead',
+    value: '',
+    check: (text) => checkText(text, limits.comment),
+  });
+  return answer.is === 'value' ? answer.value.trim() : undefined;
+}
+
+function settled({ state, decisions }: AccessRequest): string {
+  const by = decisions.at(-1)?.by.name ?? 'somebody else';
+  switch (state) {
+    case 'approved':
+      return `${by} approved it already.`;
+    case 'denied':
+      return `${by} denied it already.`;
+    case 'withdrawn':
+      return 'It was withdrawn meanwhile.';
+    case 'expired':
+    case 'refused':
+    case 'pending':
+      return 'It is no longer open.';
+  }
+}

@@ -1,0 +1,54 @@
+import * as vscode from 'vscode';
+import { Cancelled, ProblemError, SignedOut, Unreachable } from '../client/call.ts';
+import type { Services } from '../services.ts';
+
+/** Says once, in words, why something did not work; `retry` is offered where trying again can help. */
+export async function tell(
+  { account, log }: Pick<Services, 'account' | 'log'>,
+  error: unknown,
+  retry?: () => Promise<unknown>,
+): Promise<void> {
+  if (error instanceof Cancelled) return;
+  if (error instanceof SignedOut) {
+    if ((await account.ensureSignedIn()) && retry) await retry();
+    return;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  log.warn(message, error instanceof Error ? (error.cause ?? error) : error);
+  const again = 'Try again';
+  const canMend = retry && (!(error instanceof ProblemError) || error.kind === 'not-ready');
+  const say =
+    error instanceof ProblemError || error instanceof Unreachable
+      ? vscode.window.showWarningMessage
+      : vscode.window.showErrorMessage;
+  const chosen = await say(message, ...(canMend ? [again] : []));
+  if (retry && chosen === again) await retry();
+}
+
+/** Runs a command to its end; a failure is told and offered to be tried again. */
+export async function told(
+  services: Pick<Services, 'account' | 'log'>,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    await tell(services, error, () => told(services, work));
+  }
+}
+
+/** Progress that can be cancelled, as a signal for `Api.call`. */
+export function withProgress<T>(title: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  return Promise.resolve(
+    vscode.window.withProgress(options, async (_progress, token) => {
+      const stop = new AbortController();
+      const listening = token.onCancellationRequested(() => stop.abort());
+      try {
+        return await work(stop.signal);
+      } finally {
+        listening.dispose();
+      }
+    }),
+  );
+}

@@ -1,0 +1,187 @@
+import * as vscode from 'vscode';
+import { inShort } from '../../views/words.ts';
+import type { Services } from '../../services.ts';
+import type { Grant, Template } from '../../state/world.ts';
+import { shortTime } from '../../views/countdown.ts';
+import { standingOf } from '../../views/standing.ts';
+import { ask, pick, type Answer, type Choice } from '../quickInput.ts';
+import { checkReason, checkTicket } from './checks.ts';
+import { durationChoices, typedDuration } from './durations.ts';
+import { stepsOf, type Draft, type Position } from './flow.ts';
+import { troubleInWords, type Scout } from './trouble.ts';
+
+/** What a step needs to be shown. */
+export interface Stage {
+  readonly services: Services;
+  readonly position: Position;
+  readonly token: vscode.CancellationToken | undefined;
+  readonly lastUsed: readonly string[];
+  readonly scout: Scout | undefined;
+}
+
+/** An answer to a step, or an access that is there already and only needs a terminal. */
+export type StepAnswer = Answer<Draft | { readonly open: Grant }>;
+
+function frame({ position, token }: Stage) {
+  const steps = stepsOf(position).filter((step) => step !== 'send' && step !== 'trouble');
+  const { template } = position.draft;
+  const at = steps.findIndex((step) => step === position.step);
+  return {
+    title:
+      template && position.step !== 'template'
+        ? `${template.title} on ${template.target.title}`
+        : 'Production access',
+    step: at < 0 ? steps.length : at + 1,
+    totalSteps: steps.length,
+    canGoBack: at !== 0,
+    ...(token ? { token } : {}),
+  };
+}
+
+type Given = { readonly template: Template } | { readonly open: Grant };
+
+export async function templateStep(stage: Stage): Promise<StepAnswer> {
+  const { services, position, lastUsed } = stage;
+  const choices = templateChoices(services, lastUsed);
+  const documentation = (given: Given): void => {
+    const url = 'template' in given ? given.template.documentation : undefined;
+    if (url !== undefined) void vscode.env.openExternal(vscode.Uri.parse(url, true));
+  };
+  return pick<Given>({
+    ...frame(stage),
+    placeholder: position.notice ?? 'What do you need to do?',
+    choices,
+    active: choices.find(
+      ({ value }) => value && 'template' in value && value.template.id === position.draft.template?.id,
+    ),
+    button: { icon: 'book', tooltip: 'Documentation', on: documentation },
+    // What may be requested can change while the list is open.
+    refresh: (show) =>
+      services.store.onDidChange(({ before, now }) => {
+        if (before.templates !== now.templates || before.grants !== now.grants)
+          show(templateChoices(services, lastUsed));
+      }),
+  });
+}
+
+function templateChoices({ store, clock }: Services, lastUsed: readonly string[]): Choice<Given>[] {
+  const standing = standingOf(store.world, clock.now());
+  const open: Choice<Given>[] = [
+    ...standing.ready.map((grant) => ({
+      label: `$(shield) ${grant.template.title}`,
+      description: `${grant.template.target.title} · approved, open a terminal`,
+      value: { open: grant },
+    })),
+    ...standing.running
+      .filter(({ grant }) => grant.may.openTerminal)
+      .map(({ grant, remainingMs }) => ({
+        label: `$(shield) ${grant.template.title}`,
+        description: `${grant.template.target.title} · ${shortTime(remainingMs)} left, open another terminal`,
+        value: { open: grant },
+      })),
+  ];
+  const rank = (template: Template): number => {
+    const at = lastUsed.indexOf(template.id);
+    return at < 0 ? lastUsed.length : at;
+  };
+  const templates = [...(store.world.templates?.templates ?? [])]
+    .sort(
+      (a, b) =>
+        rank(a) - rank(b) || a.target.title.localeCompare(b.target.title) || a.title.localeCompare(b.title),
+    )
+    .map((template): Choice<Given> => ({
+      label: template.title,
+      description: `${template.target.title} · ${inShort(template)}`,
+      detail: template.summary,
+      ...(template.documentation === undefined
+        ? {}
+        : { buttons: [{ iconPath: new vscode.ThemeIcon('book'), tooltip: 'Documentation' }] }),
+      value: { template },
+    }));
+  if (open.length === 0) return templates;
+  const separator = (label: string): Choice<Given> => ({ label, kind: vscode.QuickPickItemKind.Separator });
+  // What is asked for stays first under the cursor: asking is what the command is for.
+  return [...templates, separator('you have already'), ...open];
+}
+
+export async function durationStep(stage: Stage, template: Template): Promise<StepAnswer> {
+  const { position } = stage;
+  const asChoice = ({ label, duration }: { label: string; duration?: string }): Choice<string> => ({
+    label,
+    alwaysShow: true,
+    ...(duration === undefined ? {} : { value: duration }),
+  });
+  const choices = durationChoices(template).map(asChoice);
+  const answer = await pick<string>({
+    ...frame(stage),
+    placeholder: position.notice ?? 'For how long? Choose, or type the minutes',
+    choices,
+    active: choices.find(({ value }) => value === position.draft.duration),
+    typed: (text) => typedDuration(text, template).map(asChoice),
+  });
+  return answer.is === 'value' ? { is: 'value', value: { duration: answer.value } } : answer;
+}
+
+export async function reasonStep(stage: Stage, template: Template): Promise<StepAnswer> {
+  const { position } = stage;
+  const reader = template.approval.needed
+    ? 'The people who approve will read this.'
+    : 'It stands in the audit log.';
+  const answer = await ask({
+    ...frame(stage),
+    prompt: position.notice ?? `Why? ${reader}`,
+    placeholder: template.ticket
+      ? `For example: order 4711 is stuck after a payment retry (${template.ticket.hint ?? 'with the ticket'})`
+      : 'For example: order 4711 is stuck after a payment retry',
+    value: position.draft.reason ?? '',
+    check: (text) => checkReason(text, template),
+  });
+  return answer.is === 'value' ? { is: 'value', value: { reason: answer.value.trim() } } : answer;
+}
+
+export async function ticketStep(stage: Stage, template: Template): Promise<StepAnswer> {
+  const { position } = stage;
+  const answer = await ask({
+    ...frame(stage),
+    prompt: position.notice ?? 'Which ticket is it for?',
+    placeholder: template.ticket?.hint ?? template.ticket?.pattern ?? '',
+    value: position.draft.ticket ?? '',
+    check: (text) => checkTicket(text, template),
+  });
+  return answer.is === 'value' ? { is: 'value', value: { ticket: answer.value.trim() } } : answer;
+}
+
+/** Says, before anybody is asked, what would keep the access from being used here. */
+export async function troubleStep(stage: Stage, template: Template): Promise<StepAnswer> {
+  const { scout } = stage;
+  const troubles = scout?.known ?? [];
+  const missing = troubles.find((trouble) => trouble.is === 'psql missing');
+  const said = troubles.map((trouble) => troubleInWords(trouble, template)).join(' · ');
+  const answer = await pick<'go on' | 'again' | 'copy'>({
+    ...frame(stage),
+    placeholder: said,
+    choices: [
+      ...troubles.map((trouble) => ({
+        label: `$(warning) ${troubleInWords(trouble, template)}`,
+        alwaysShow: true,
+      })),
+      { label: 'Ask anyway', value: 'go on' },
+      { label: 'Look again', value: 'again' },
+      ...(missing
+        ? [
+            {
+              label: 'Copy the command that installs psql',
+              description: missing.install,
+              value: 'copy' as const,
+            },
+          ]
+        : []),
+    ],
+  });
+  if (answer.is !== 'value') return answer;
+  if (answer.value === 'go on') return { is: 'value', value: { accepted: scout?.key ?? '' } };
+  if (missing && answer.value === 'copy') await vscode.env.clipboard.writeText(missing.install);
+  else await scout?.again();
+  if (scout && scout.key === undefined) return { is: 'value', value: {} };
+  return troubleStep(stage, template);
+}

@@ -1,0 +1,97 @@
+import { spokenDuration } from '../../contract/durations.ts';
+import type { Lease } from '../../contract/leases.ts';
+import { endedAsPlanned } from '../../contract/session-file.ts';
+import type { AccessRequest, Grant } from '../state/world.ts';
+import { howItEnded, notYetConfirmed, whatWasProven, type ToLocal } from '../views/endings.ts';
+import { askedOf, quoted, task, timeOfDay, tlsWarning, why } from '../views/words.ts';
+
+/** The first lines of a production terminal: what it may do, until when, how to end it. */
+export function heading(grant: Grant, expiresAtMs: number, toLocal: ToLocal, psql: boolean): string[] {
+  const { template } = grant;
+  const warning = tlsWarning(template.target.tls);
+  return [
+    `Production: ${task(template)}`,
+    `You may: ${template.allows.join('; ')}`,
+    `Until ${timeOfDay(toLocal(expiresAtMs))} (${spokenDuration(grant.duration)}). Ctrl+D closes this terminal; "End now" in the sidebar ends the access.`,
+    ...(warning === undefined ? [] : [`Careful: the connection is ${warning}.`]),
+    psql
+      ? 'psql is ready: just type psql'
+      : 'psql is not installed here; every program that uses libpq is ready, and "Copy Connection Details" serves others.',
+  ];
+}
+
+/** What a terminal says while its request waits. */
+export function waitingHeading(request: AccessRequest): string[] {
+  return [
+    `Production: ${task(request.template)}`,
+    `You asked for ${spokenDuration(request.duration)}: ${why(request)}`,
+    `Waiting for ${askedOf(request)}. Go on working: this terminal opens by itself.`,
+  ];
+}
+
+/** Why a request opened nothing; undefined while it may still. */
+export function whyNothingOpened(request: AccessRequest): string | undefined {
+  const denial = request.decisions.find((decision) => decision.verdict === 'deny');
+  const by = denial ? denial.by.name : 'Somebody';
+  switch (request.state) {
+    case 'pending':
+    case 'approved':
+      return undefined;
+    case 'denied':
+      return denial?.comment === undefined
+        ? `${by} denied it. Nothing was opened.`
+        : `${by} denied it: ${quoted(denial.comment)}. Nothing was opened.`;
+    case 'withdrawn':
+      return 'You withdrew the request. Nothing was opened.';
+    case 'expired':
+      return 'Nobody answered in time. Nothing was opened; you can ask again.';
+    case 'refused':
+      return 'The request was refused by policy. Nothing was opened.';
+  }
+}
+
+/** The last lines of a terminal, and whether there will be no more. */
+export interface LastLines {
+  readonly lines: readonly string[];
+  readonly final: boolean;
+}
+
+/**
+ * What a terminal says of its lease's end. Undefined while the lease is open.
+ * @param now the broker's time, ms
+ */
+export function lastLines(grant: Grant, lease: Lease, now: number, toLocal: ToLocal): LastLines | undefined {
+  const first = firstLine(grant, lease, now, toLocal);
+  if (first === undefined) return undefined;
+  const target = grant.template.target.title;
+  const proven = whatWasProven([lease]);
+  if (proven !== undefined)
+    return {
+      lines: [first, `At ${target}: ${proven.charAt(0).toLowerCase()}${proven.slice(1)}`],
+      final: true,
+    };
+  if (lease.state === 'failed') return { lines: [first], final: true };
+  return {
+    lines: lease.unconfirmed ? [first, notYetConfirmed({ ...grant, leases: [lease] }, toLocal)] : [first],
+    final: false,
+  };
+}
+
+function firstLine(grant: Grant, lease: Lease, now: number, toLocal: ToLocal): string | undefined {
+  const planned = endedAsPlanned(new Date(toLocal(Date.parse(lease.expiresAt))));
+  switch (grant.state) {
+    case 'ended':
+    case 'revoked':
+      return howItEnded(grant, toLocal);
+    case 'expired':
+    case 'lapsed':
+      return planned;
+    case 'approved':
+    case 'active':
+      break;
+  }
+  if (lease.state === 'failed') return 'The credential of this terminal was not issued.';
+  if (lease.state === 'closing' || lease.state === 'closed')
+    return lease.closeReason === 'expired' ? planned : 'The credential of this terminal is closed.';
+  return Date.parse(lease.expiresAt) <= now ? planned : undefined;
+}

@@ -1,0 +1,132 @@
+import type { LauncherFile, SessionFile } from '../../contract/session-file.ts';
+import type { AccessRequest, Grant } from '../state/world.ts';
+import type { ToLocal } from '../views/endings.ts';
+import { lastLines, whyNothingOpened, type LastLines } from './lines.ts';
+import type { FolderRecord } from './records.ts';
+
+/** All that is known of one credential's folder at one look. */
+export interface Facts {
+  readonly record: FolderRecord;
+  readonly launcher: LauncherFile | 'starting' | undefined;
+  readonly session: SessionFile | undefined;
+  /** Whether the launcher's process lives. */
+  readonly launcherLives: boolean;
+  /** Whether the extension host that made the folder lives. */
+  readonly hostLives: boolean;
+  /** Since the folder was made, by this machine's clock. */
+  readonly ageMs: number;
+  /** This window is signed in as the person of the record and has read what there is: grant and request count. */
+  readonly known: boolean;
+  readonly grant: Grant | undefined;
+  readonly request: AccessRequest | undefined;
+  /** The broker's time, ms. */
+  readonly now: number;
+  readonly toLocal: ToLocal;
+}
+
+export type Action =
+  /** Its request was approved: get a lease, and let the terminal that waits become the production terminal. */
+  | { readonly do: 'open' }
+  | { readonly do: 'say over'; readonly say: LastLines }
+  | { readonly do: 'move deadline'; readonly deadline: string }
+  /** Remove what is secret; the launcher may still read the rest. */
+  | { readonly do: 'wipe' }
+  /** A call for a lease was never answered: find out what became of it. */
+  | { readonly do: 'find lease' }
+  | { readonly do: 'end lease' }
+  /** Folder and record: nobody needs them. */
+  | { readonly do: 'forget' };
+
+/** How long a terminal may take from its folder to the first word of its launcher. */
+const startMs = 5 * 60_000;
+/** Less is measuring noise. */
+const clockMovedMs = 2000;
+/** After its end nobody needs a record; a day covers every clock that is wrong. */
+const dayMs = 24 * 3600_000;
+
+/**
+ * What is to be done with a folder now: the same function for a terminal that was closed, an access that ended, a
+ * window that was reloaded and what a killed VS Code left behind. Every action may be done twice, by two windows.
+ */
+export function settle(facts: Facts): Action[] {
+  const { record } = facts;
+  if (record.use === 'terminal' && isGone(facts))
+    return [{ do: 'wipe' }, ...owed(facts), ...forgotten(facts)];
+  if (record.use === 'copied') return settleCopied(facts);
+
+  const over = typeof facts.launcher === 'object' && facts.launcher.state.is === 'over';
+  const end = endOfLease(facts);
+  if (end) return [...said(facts, end), { do: 'wipe' }];
+  if (over) return [{ do: 'wipe' }, ...owed(facts)];
+  if (facts.session?.state.is === 'waiting') return settleWaiting(facts);
+  return movedDeadline(facts);
+}
+
+/** Whether nobody can be sitting at the terminal of this folder any more. */
+function isGone({ launcher, launcherLives, hostLives, ageMs }: Facts): boolean {
+  if (typeof launcher === 'object') return !launcherLives;
+  return !hostLives || ageMs > startMs;
+}
+
+function settleCopied(facts: Facts): Action[] {
+  if (facts.record.lease === undefined && facts.hostLives && facts.ageMs <= startMs) return [];
+  const over = endOfLease(facts) !== undefined || isPast(facts);
+  if (facts.record.lease !== undefined && !over) return [];
+  return [{ do: 'wipe' }, ...(over ? [] : owed(facts)), ...forgotten(facts)];
+}
+
+function settleWaiting(facts: Facts): Action[] {
+  const { request, known } = facts;
+  if (!known || !request) return [];
+  const why = whyNothingOpened(request);
+  if (why !== undefined) return said(facts, { lines: [why], final: true });
+  if (request.state !== 'approved') return [];
+  if (!facts.grant) return [];
+  if (facts.grant.state === 'approved' || facts.grant.state === 'active') return [{ do: 'open' }];
+  return said(facts, { lines: ['This access is over. Nothing was opened here.'], final: true });
+}
+
+function movedDeadline({ session, record, toLocal }: Facts): Action[] {
+  if (session?.state.is !== 'open' || !record.lease) return [];
+  const deadline = toLocal(Date.parse(record.lease.expiresAt));
+  return Math.abs(Date.parse(session.state.deadline) - deadline) < clockMovedMs
+    ? []
+    : [{ do: 'move deadline', deadline: new Date(deadline).toISOString() }];
+}
+
+function endOfLease({ record, known, grant, now, toLocal }: Facts): LastLines | undefined {
+  const lease = grant?.leases.find((one) => one.id === record.lease?.id);
+  return known && grant && lease ? lastLines(grant, lease, now, toLocal) : undefined;
+}
+
+function said({ session }: Facts, say: LastLines): Action[] {
+  const state = session?.state;
+  const same =
+    state?.is === 'over' && state.final === say.final && state.lines.join('\n') === say.lines.join('\n');
+  return same ? [] : [{ do: 'say over', say }];
+}
+
+/** What the broker must still be told. */
+function owed(facts: Facts): Action[] {
+  const { record, known, grant } = facts;
+  if (record.ended || !known || endOfLease(facts)) return [];
+  if (record.lease) return isPast(facts) ? [] : [{ do: 'end lease' }];
+  // The first lease activates the grant: where none did, no lease can exist.
+  return record.asked && grant?.state === 'active' ? [{ do: 'find lease' }] : [];
+}
+
+function forgotten(facts: Facts): Action[] {
+  const { record, known, grant } = facts;
+  const owes =
+    !record.ended &&
+    !isPast(facts) &&
+    !endOfLease(facts) &&
+    (record.lease !== undefined || (record.asked !== undefined && (!known || grant?.state === 'active')));
+  return owes ? [] : [{ do: 'forget' }];
+}
+
+/** Whether its lease is over by the clock alone; without a lease, a day after it was made. */
+function isPast({ record, known, now, ageMs }: Facts): boolean {
+  if (!known || !record.lease) return ageMs > dayMs;
+  return Date.parse(record.lease.expiresAt) <= now;
+}

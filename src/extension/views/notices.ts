@@ -1,0 +1,122 @@
+import { spokenDuration } from '../../contract/durations.ts';
+import { commandIds, type About, type CommandId } from '../commands/names.ts';
+import type { AccessRequest, Grant, World } from '../state/world.ts';
+import { levelOf, spokenTime } from './countdown.ts';
+import { ending, type ToLocal } from './endings.ts';
+import { endOf, standingOf, unconfirmedOf, type Running } from './standing.ts';
+import { either, quoted, task, timeOfDay, why } from './words.ts';
+
+/** Something that a person is told once, in one window. */
+export interface Notice {
+  /** The same in every window, and for good. */
+  readonly id: string;
+  readonly text: string;
+  readonly kind: 'info' | 'warning';
+  /** `focused`: only where the person is; `anywhere`: also where no window has the focus. */
+  readonly where: 'focused' | 'anywhere';
+  readonly action?: { readonly label: string; readonly command: CommandId; readonly about: About };
+}
+
+const answeredMs = 12 * 3600_000;
+const endedMs = 15 * 60_000;
+
+/**
+ * All that is worth telling as things stand; who tells it remembers what was told.
+ * @param now the broker's time, ms
+ * @param awaits whether a terminal waits for a request and says by itself what became of it
+ */
+export function noticesOf(
+  world: World,
+  now: number,
+  toLocal: ToLocal,
+  awaits: (requestId: string) => boolean,
+): Notice[] {
+  if (world.account.is !== 'signed in') return [];
+  const me = world.account.me.person.id;
+  const standing = standingOf(world, now);
+  return [
+    ...standing.waitingForMe.map(asked),
+    ...[...world.requests.values()]
+      .filter((request) => request.requester.id === me && !awaits(request.id))
+      .flatMap((request) => answered(request, now) ?? []),
+    ...standing.ready
+      .filter((grant) => grant.approvedBy.length > 0 && !awaits(grant.requestId))
+      .map(approved),
+    ...standing.running.flatMap((running) => nearEnd(running, toLocal) ?? []),
+    ...[...world.grants.values()]
+      .filter((grant) => grant.holder.id === me)
+      .flatMap((grant) => over(grant, now, toLocal)),
+  ];
+}
+
+function asked(request: AccessRequest): Notice {
+  return {
+    id: `asked ${request.id}`,
+    text: `${request.requester.name} asks to ${task(request.template)}, ${spokenDuration(request.duration)}: ${why(request)}`,
+    kind: 'info',
+    where: 'anywhere',
+    action: { label: 'Review', command: commandIds.decide, about: { requestId: request.id } },
+  };
+}
+
+function answered(request: AccessRequest, now: number): Notice | undefined {
+  const again = { label: 'Request something else', command: commandIds.requestAccess, about: {} };
+  const base = { id: `answered ${request.id}`, kind: 'info', where: 'anywhere', action: again } as const;
+  const denial = request.decisions.find((decision) => decision.verdict === 'deny');
+  if (request.state === 'denied' && denial && now - Date.parse(denial.at) < answeredMs) {
+    const comment = denial.comment === undefined ? '.' : `: ${quoted(denial.comment)}.`;
+    return { ...base, text: `${denial.by.name} denied it${comment} Nothing was opened.` };
+  }
+  if (request.state === 'expired' && now - Date.parse(request.answerBy) < answeredMs)
+    return {
+      ...base,
+      text: `Nobody answered in time: ${task(request.template)}. Nothing was opened; you can ask again.`,
+      action: {
+        ...again,
+        label: 'Ask again',
+        about: { templateId: request.template.id },
+      },
+    };
+  return undefined;
+}
+
+function approved(grant: Grant): Notice {
+  const by = either(
+    grant.approvedBy.map((person) => person.name),
+    'and',
+  );
+  return {
+    id: `approved ${grant.id}`,
+    text: `${by} approved. ${spokenDuration(grant.duration)}, starting when you open the terminal.`,
+    kind: 'info',
+    where: 'anywhere',
+    action: { label: 'Open terminal', command: commandIds.openTerminal, about: { grantId: grant.id } },
+  };
+}
+
+function nearEnd(
+  { grant, remainingMs, totalMs, expiresAtMs }: Running,
+  toLocal: ToLocal,
+): Notice | undefined {
+  const level = levelOf(remainingMs, totalMs);
+  if (level !== 'soon' && level !== 'last') return undefined;
+  return {
+    id: `${level} ${grant.id}`,
+    text: `${spokenTime(remainingMs)} left to ${task(grant.template)}, until ${timeOfDay(toLocal(expiresAtMs))}.`,
+    kind: 'warning',
+    where: 'focused',
+    action: { label: 'Show', command: commandIds.showSession, about: { grantId: grant.id } },
+  };
+}
+
+function over(grant: Grant, now: number, toLocal: ToLocal): Notice[] {
+  const show = { label: 'Show', command: commandIds.showSession, about: { grantId: grant.id } };
+  const text = ending(grant, toLocal);
+  if (grant.state === 'approved' || (grant.state === 'active' && now < endOf(grant))) return [];
+  if (unconfirmedOf(grant))
+    return [{ id: `late ${grant.id}`, text, kind: 'warning', where: 'anywhere', action: show }];
+  // Given back or lapsed before a terminal was opened: nothing happened that needs telling, unless somebody else did it.
+  if (grant.leases.length === 0 && grant.state !== 'revoked') return [];
+  if (!grant.settled || now - endOf(grant) > endedMs) return [];
+  return [{ id: `over ${grant.id}`, text, kind: 'info', where: 'anywhere', action: show }];
+}

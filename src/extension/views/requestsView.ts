@@ -1,0 +1,80 @@
+import * as vscode from 'vscode';
+import { commandIds, viewIds } from '../commands/names.ts';
+import type { Services } from '../services.ts';
+import type { Disposable } from '../state/event.ts';
+import { requestNodes, type RequestNode } from './requestNodes.ts';
+import { standingOf } from './standing.ts';
+
+/** The view "Requests", with a badge for what waits for the person's word. */
+export function registerRequestsView({ store, clock }: Services): Disposable {
+  const changed = new vscode.EventEmitter<void>();
+  let nodes: RequestNode[] = [];
+  let shown = '';
+  const view = vscode.window.createTreeView<RequestNode>(viewIds.requests, {
+    treeDataProvider: {
+      onDidChangeTreeData: changed.event,
+      getChildren: (node) => (node === undefined ? nodes : 'children' in node ? [...node.children] : []),
+      getTreeItem: itemOf,
+    },
+  });
+
+  const draw = (now: number): void => {
+    const standing = standingOf(store.world, now);
+    nodes = requestNodes(standing, (ms) => clock.toLocal(ms));
+    const key = JSON.stringify(nodes);
+    if (key === shown) return;
+    shown = key;
+    changed.fire();
+    const waiting = standing.waitingForMe.length;
+    view.badge = waiting
+      ? {
+          value: waiting,
+          tooltip: waiting === 1 ? '1 request waits for you' : `${waiting} requests wait for you`,
+        }
+      : undefined;
+  };
+  return vscode.Disposable.from(
+    view,
+    changed,
+    store.onDidChange(() => draw(clock.now())),
+    clock.every(draw, () => false),
+  );
+}
+
+const { TreeItemCollapsibleState: Collapsible } = vscode;
+
+const icons = {
+  'waiting for me': 'bell-dot',
+  mine: 'watch',
+  ready: 'pass',
+  running: 'shield',
+  revocable: 'shield',
+} as const;
+
+function itemOf(node: RequestNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(node.label);
+  item.id = node.id;
+  if (node.is === 'section') {
+    item.collapsibleState = Collapsible.Expanded;
+    return item;
+  }
+  if (node.is === 'line') {
+    item.iconPath = new vscode.ThemeIcon(node.icon);
+    item.tooltip = node.label;
+    return item;
+  }
+  item.iconPath = new vscode.ThemeIcon(icons[node.is]);
+  item.description = node.description;
+  item.contextValue = node.is;
+  item.tooltip = node.children.map((child) => child.label).join('\n');
+  item.accessibilityInformation = { label: `${node.label}, ${node.description}` };
+  // What waits for a decision is read where it stands; the rest is known to whoever asked for it.
+  item.collapsibleState = node.is === 'waiting for me' ? Collapsible.Expanded : Collapsible.Collapsed;
+  if (node.is === 'waiting for me')
+    item.command = {
+      command: commandIds.decide,
+      title: 'Review',
+      arguments: [{ requestId: node.requestId }],
+    };
+  return item;
+}

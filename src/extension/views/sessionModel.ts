@@ -1,0 +1,141 @@
+import { spokenDuration } from '../../contract/durations.ts';
+import type { Grant, LiveConnection, World } from '../state/world.ts';
+import { thresholdsOf } from './countdown.ts';
+import { howItEnded, notYetConfirmed, receiptInWords, whatWasProven, type ToLocal } from './endings.ts';
+import { standingOf, unconfirmedOf, type Running } from './standing.ts';
+import { approvedBy, askedOf, timeOfDay, tlsWarning, why } from './words.ts';
+
+interface CardBase {
+  /** Of the grant, or of the request where it waits. */
+  readonly id: string;
+  readonly title: string;
+  readonly target: string;
+}
+
+export interface RunningCard extends CardBase {
+  readonly is: 'running';
+  /** What the ring is for, in a sentence's middle: `fix one order's status on shop`. */
+  readonly task: string;
+  /** Left when this was made; the page counts on from there with its own clock. */
+  readonly remainingMs: number;
+  readonly totalMs: number;
+  readonly soonMs: number;
+  readonly lastMs: number;
+  readonly until: string;
+  readonly facts: readonly string[];
+  readonly warning?: string;
+  /** `undefined` until the target has been asked. */
+  readonly connections?: readonly string[];
+  readonly mayOpen: boolean;
+  readonly documented: boolean;
+}
+
+/** What the session view shows, ready to be drawn: all words are made here. */
+export type Card =
+  | RunningCard
+  | (CardBase & { readonly is: 'ready'; readonly facts: readonly string[]; readonly documented: boolean })
+  | (CardBase & { readonly is: 'waiting'; readonly headline: string; readonly facts: readonly string[] })
+  | (CardBase & {
+      readonly is: 'over';
+      readonly headline: string;
+      readonly proof: string;
+      readonly state: 'proven' | 'awaited' | 'late';
+      readonly receipts: readonly (readonly string[])[];
+    });
+
+export interface SessionModel {
+  readonly cards: readonly Card[];
+  /** Set while the broker cannot be reached. */
+  readonly trouble?: string;
+}
+
+/**
+ * @param now the broker's time, ms
+ * @param dismissed ids of grants that are over and were put away
+ */
+export function sessionModel(
+  world: World,
+  now: number,
+  toLocal: ToLocal,
+  dismissed: ReadonlySet<string> = new Set(),
+): SessionModel {
+  const standing = standingOf(world, now);
+  const cards: Card[] = [
+    ...standing.running.map((running) =>
+      runningCard(running, world.connections.get(running.grant.id), toLocal),
+    ),
+    ...standing.ready.map((grant): Card => ({
+      ...base(grant),
+      is: 'ready',
+      facts: [
+        `${capital(approvedBy(grant))}. ${spokenDuration(grant.duration)}, starting when you open the terminal.`,
+        `Open it by ${timeOfDay(toLocal(Date.parse(grant.activateBy)))}.`,
+      ],
+      documented: grant.template.documentation !== undefined,
+    })),
+    ...standing.pending.map((request): Card => ({
+      ...base(request),
+      is: 'waiting',
+      headline: `Waiting for ${askedOf(request)}`,
+      facts: [
+        `${spokenDuration(request.duration)} · ${why(request)}`,
+        `Asked at ${timeOfDay(toLocal(Date.parse(request.createdAt)))}.`,
+      ],
+    })),
+    ...standing.over
+      .filter((grant) => !dismissed.has(grant.id))
+      .map((grant): Card => {
+        const proven = whatWasProven(grant.leases);
+        const late = unconfirmedOf(grant);
+        return {
+          ...base(grant),
+          is: 'over',
+          headline: howItEnded(grant, toLocal),
+          proof: proven ?? notYetConfirmed(grant, toLocal),
+          state: proven !== undefined ? 'proven' : late ? 'late' : 'awaited',
+          receipts: grant.leases.flatMap((lease) =>
+            lease.receipt ? [receiptInWords(lease.receipt, toLocal)] : [],
+          ),
+        };
+      }),
+  ];
+  return world.stream.is === 'disconnected'
+    ? {
+        cards,
+        trouble: 'The broker cannot be reached. Running sessions still end on time without it. Trying again…',
+      }
+    : { cards };
+}
+
+function base(of: Pick<Grant, 'id' | 'template'>): CardBase {
+  return { id: of.id, title: of.template.title, target: of.template.target.title };
+}
+
+function runningCard(
+  { grant, remainingMs, totalMs, expiresAtMs }: Running,
+  connections: readonly LiveConnection[] | undefined,
+  toLocal: ToLocal,
+): RunningCard {
+  const warning = tlsWarning(grant.template.target.tls);
+  const terminals = grant.leases.filter((lease) => lease.state === 'issuing' || lease.state === 'issued');
+  return {
+    ...base(grant),
+    is: 'running',
+    task: `${grant.template.title} on ${grant.template.target.title}`,
+    remainingMs,
+    totalMs,
+    ...thresholdsOf(totalMs),
+    until: timeOfDay(toLocal(expiresAtMs)),
+    facts: [approvedBy(grant), terminals.length === 1 ? '1 terminal' : `${terminals.length} terminals`],
+    ...(warning === undefined ? {} : { warning: `The connection is ${warning}.` }),
+    ...(connections ? { connections: connections.map(inWords) } : {}),
+    mayOpen: grant.may.openTerminal,
+    documented: grant.template.documentation !== undefined,
+  };
+}
+
+function inWords(connection: LiveConnection): string {
+  return [connection.program, connection.address].filter(Boolean).join(' ') || 'unknown program';
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

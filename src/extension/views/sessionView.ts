@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { commandIds, viewIds, type About, type CommandId } from '../commands/names.ts';
+import type { Services } from '../services.ts';
+import type { Disposable } from '../state/event.ts';
+import { sessionModel } from './sessionModel.ts';
+import { standingOf } from './standing.ts';
+
+/** What the page may ask for. */
+const deeds: Readonly<
+  Record<string, { readonly command: CommandId; readonly about: (id: string) => About }>
+> = {
+  end: { command: commandIds.endSession, about: (grantId) => ({ grantId }) },
+  open: { command: commandIds.openTerminal, about: (grantId) => ({ grantId }) },
+  document: { command: commandIds.openDocumentation, about: (grantId) => ({ grantId }) },
+  withdraw: { command: commandIds.withdraw, about: (requestId) => ({ requestId }) },
+  request: { command: commandIds.requestAccess, about: () => ({}) },
+};
+
+/** The view "Session": a page that counts down by itself and is told what is new. */
+export function registerSessionView(services: Services): Disposable {
+  const view = new SessionView(services);
+  return vscode.Disposable.from(
+    vscode.window.registerWebviewViewProvider(viewIds.session, view),
+    new vscode.Disposable(() => view.dispose()),
+  );
+}
+
+class SessionView implements vscode.WebviewViewProvider {
+  readonly #services: Services;
+  readonly #dismissed = new Set<string>();
+  readonly #connections = new Map<string, Disposable>();
+  #view: vscode.WebviewView | undefined;
+  #subscriptions: Disposable[] = [];
+
+  constructor(services: Services) {
+    this.#services = services;
+  }
+
+  resolveWebviewView(view: vscode.WebviewView): void {
+    this.#release();
+    this.#view = view;
+    const media = vscode.Uri.file(join(this.#services.places.extension, 'media'));
+    view.webview.options = { enableScripts: true, localResourceRoots: [media] };
+    const { store, clock } = this.#services;
+    this.#subscriptions = [
+      view.webview.onDidReceiveMessage((message: unknown) => this.#hear(message)),
+      view.onDidChangeVisibility(() => this.#look()),
+      view.onDidDispose(() => this.#release()),
+      store.onDidChange(() => this.#look()),
+      // The page counts by itself; it is set right now and then.
+      clock.every(
+        () => this.#look(),
+        () => false,
+      ),
+    ];
+    view.webview.html = page(view.webview, media);
+    this.#look();
+  }
+
+  dispose(): void {
+    this.#release();
+  }
+
+  #look(): void {
+    const view = this.#view;
+    if (!view) return;
+    this.#watchConnections(view.visible);
+    if (view.visible) this.#show(view);
+  }
+
+  #show(view: vscode.WebviewView): void {
+    const { store, clock } = this.#services;
+    const model = sessionModel(store.world, clock.now(), (ms) => clock.toLocal(ms), this.#dismissed);
+    void view.webview.postMessage({ show: model });
+  }
+
+  /** The target is asked who is connected only while somebody looks. */
+  #watchConnections(visible: boolean): void {
+    const { store, clock, sync } = this.#services;
+    const wanted = new Set(
+      visible ? standingOf(store.world, clock.now()).running.map(({ grant }) => grant.id) : [],
+    );
+    for (const [id, watching] of this.#connections)
+      if (!wanted.has(id)) {
+        this.#connections.delete(id);
+        watching.dispose();
+      }
+    for (const id of wanted)
+      if (!this.#connections.has(id)) this.#connections.set(id, sync.watchConnections(id));
+  }
+
+  #hear(message: unknown): void {
+    if (typeof message !== 'object' || message === null || !('do' in message) || !('id' in message)) return;
+    const { do: what, id } = message;
+    if (typeof what !== 'string' || typeof id !== 'string') return;
+    if (what === 'dismiss') this.#dismissed.add(id);
+    if (what === 'look' || what === 'dismiss') this.#look();
+    const deed = Object.hasOwn(deeds, what) ? deeds[what] : undefined;
+    if (deed) void vscode.commands.executeCommand(deed.command, deed.about(id));
+  }
+
+  #release(): void {
+    this.#view = undefined;
+    for (const subscription of this.#subscriptions) subscription.dispose();
+    this.#subscriptions = [];
+    for (const watching of this.#connections.values()) watching.dispose();
+    this.#connections.clear();
+  }
+}
+
+function page(webview: vscode.Webview, media: vscode.Uri): string {
+  const nonce = randomBytes(16).toString('base64');
+  const at = (file: string): string => webview.asWebviewUri(vscode.Uri.joinPath(media, file)).toString();
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'">
+<link rel="stylesheet" href="${at('session.css')}">
+<title>Session</title>
+</head>
+<body>
+<p id="trouble" role="status" hidden></p>
+<p id="said" aria-live="polite"></p>
+<main id="cards"></main>
+<script nonce="${nonce}" src="${at('session.js')}"></script>
+</body>
+</html>`;
+}

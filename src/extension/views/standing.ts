@@ -1,0 +1,105 @@
+import { secondsOf } from '../../contract/durations.ts';
+import type { AccessRequest, Grant, World } from '../state/world.ts';
+
+/** A grant of the person here whose clock runs, with what is left of it on the broker's clock. */
+export interface Running {
+  readonly grant: Grant;
+  readonly expiresAtMs: number;
+  readonly remainingMs: number;
+  readonly totalMs: number;
+}
+
+/** Where the person stands: theirs, and what waits for their word. Each list is in the order in which it is shown. */
+export interface Standing {
+  /** The one that ends first is first. */
+  readonly running: readonly Running[];
+  /** Approved, and nobody has opened a terminal yet. */
+  readonly ready: readonly Grant[];
+  readonly pending: readonly AccessRequest[];
+  /** Over; the latest first. Also one whose time is up although the broker's word has not come yet. */
+  readonly over: readonly Grant[];
+  readonly waitingForMe: readonly AccessRequest[];
+  /** Somebody else's, open, and the person here may revoke it. */
+  readonly revocable: readonly Grant[];
+}
+
+const nowhere: Standing = {
+  running: [],
+  ready: [],
+  pending: [],
+  over: [],
+  waitingForMe: [],
+  revocable: [],
+};
+
+/** How long what is over is still shown. */
+export const shownAfterwardsMs = 30 * 60_000;
+
+/** @param now the broker's time, ms */
+export function standingOf(world: World, now: number): Standing {
+  if (world.account.is !== 'signed in') return nowhere;
+  const me = world.account.me.person.id;
+  const grants = [...world.grants.values()];
+  const requests = [...world.requests.values()].filter(
+    (request) => request.state === 'pending' && now < Date.parse(request.answerBy),
+  );
+  const mine = grants.filter((grant) => grant.holder.id === me);
+  return {
+    running: mine
+      .flatMap((grant) => runningOf(grant, now) ?? [])
+      .sort((a, b) => a.expiresAtMs - b.expiresAtMs),
+    ready: mine
+      .filter((grant) => grant.state === 'approved' && now < Date.parse(grant.activateBy))
+      .sort(byInstant((grant) => grant.createdAt)),
+    pending: requests
+      .filter((request) => request.requester.id === me)
+      .sort(byInstant((request) => request.createdAt)),
+    over: mine.filter((grant) => isShownAsOver(grant, now)).sort((a, b) => endOf(b) - endOf(a)),
+    waitingForMe: requests
+      .filter((request) => request.may.decide)
+      .sort(byInstant((request) => request.createdAt)),
+    revocable: grants
+      .filter((grant) => grant.holder.id !== me && grant.may.revoke && isOpen(grant, now))
+      .sort(byInstant((grant) => grant.createdAt)),
+  };
+}
+
+function runningOf(grant: Grant, now: number): Running | undefined {
+  if (grant.state !== 'active' || grant.expiresAt === undefined) return undefined;
+  const expiresAtMs = Date.parse(grant.expiresAt);
+  if (expiresAtMs <= now) return undefined;
+  return {
+    grant,
+    expiresAtMs,
+    remainingMs: expiresAtMs - now,
+    totalMs: secondsOf(grant.duration) * 1000,
+  };
+}
+
+function isOpen(grant: Grant, now: number): boolean {
+  if (grant.state === 'approved') return now < Date.parse(grant.activateBy);
+  return grant.state === 'active' && (grant.expiresAt === undefined || now < Date.parse(grant.expiresAt));
+}
+
+function isShownAsOver(grant: Grant, now: number): boolean {
+  // One that lapsed or was given back before a terminal was opened has nothing to prove.
+  if (grant.leases.length === 0 && grant.activatedAt === undefined) return false;
+  if (isOpen(grant, now)) return false;
+  return !grant.settled || now - endOf(grant) < shownAfterwardsMs;
+}
+
+/** When a grant that is over came to its end, ms since the epoch on the broker's clock. */
+export function endOf(grant: Grant): number {
+  return Date.parse(grant.endedAt ?? grant.expiresAt ?? grant.activateBy);
+}
+
+/** Since when the target owes the proof that a grant's credentials are closed, and what stands in the way. */
+export function unconfirmedOf(
+  grant: Grant,
+): { readonly since: string; readonly obstacle: string } | undefined {
+  return grant.leases.find((lease) => lease.unconfirmed)?.unconfirmed;
+}
+
+function byInstant<T>(instant: (item: T) => string): (a: T, b: T) => number {
+  return (a, b) => Date.parse(instant(a)) - Date.parse(instant(b));
+}

@@ -1,0 +1,74 @@
+import { spokenDuration } from '../../contract/durations.ts';
+import type { World } from '../state/world.ts';
+import { levelOf, shortTime, spokenTime, type Level } from './countdown.ts';
+import { notYetConfirmed, type ToLocal } from './endings.ts';
+import { standingOf, unconfirmedOf, type Standing } from './standing.ts';
+import { askedOf, task, timeOfDay } from './words.ts';
+
+/** What the status bar shows; `undefined` where it shows nothing. */
+export interface StatusText {
+  /** With codicons. */
+  readonly text: string;
+  readonly level: Exclude<Level, 'over'>;
+  /** A line for each session and request, plain text. */
+  readonly tooltip: readonly string[];
+  /** For screen readers. */
+  readonly label: string;
+}
+
+/** The status bar as a function of what is known and of the broker's time. */
+export function statusOf(world: World, now: number, toLocal: ToLocal): StatusText | undefined {
+  const standing = standingOf(world, now);
+  const [first] = standing.running;
+  const unconfirmed = standing.over.some((grant) => unconfirmedOf(grant));
+  const tooltip = linesOf(standing, toLocal);
+  if (tooltip.length === 0 && !unconfirmed) return undefined;
+  const cutOff = world.stream.is === 'disconnected';
+  if (cutOff) tooltip.push('The broker cannot be reached. Sessions still end on time without it.');
+
+  const shown = (text: string, label: string, level: StatusText['level'] = 'calm'): StatusText => ({
+    text: `${text}${first && unconfirmed ? ' $(warning)' : ''}${cutOff ? ' $(debug-disconnect)' : ''}`,
+    level,
+    tooltip,
+    label: cutOff ? `${label}, broker not reachable` : label,
+  });
+
+  if (first) {
+    const level = levelOf(first.remainingMs, first.totalMs);
+    return shown(
+      `$(shield) ${shortTime(first.remainingMs)}`,
+      `Production access: ${task(first.grant.template)}, ${spokenTime(first.remainingMs)} left`,
+      level === 'over' ? 'last' : level,
+    );
+  }
+  if (unconfirmed)
+    return shown('$(warning) not confirmed', 'Production access: end not confirmed yet', 'soon');
+  const [ready] = standing.ready;
+  if (ready)
+    return shown('$(shield) approved', `Production access approved: ${task(ready.template)}, not opened yet`);
+  const [pending] = standing.pending;
+  if (pending)
+    return shown(`$(watch) waiting for ${askedOf(pending)}`, `Waiting for ${askedOf(pending)} to approve`);
+  return undefined;
+}
+
+function linesOf(standing: Standing, toLocal: ToLocal): string[] {
+  const until = (ms: number): string => timeOfDay(toLocal(ms));
+  return [
+    ...standing.running.map(
+      ({ grant, expiresAtMs, remainingMs }) =>
+        `${grant.template.title}, ${grant.template.target.title}: ${shortTime(remainingMs)} left, until ${until(expiresAtMs)}`,
+    ),
+    ...standing.ready.map(
+      (grant) =>
+        `${grant.template.title}, ${grant.template.target.title}: approved, ${spokenDuration(grant.duration)} from the first terminal on`,
+    ),
+    ...standing.pending.map(
+      (request) =>
+        `${request.template.title}, ${request.template.target.title}: waiting for ${askedOf(request)}`,
+    ),
+    ...standing.over
+      .filter((grant) => unconfirmedOf(grant))
+      .map((grant) => `${grant.template.title}: ${notYetConfirmed(grant, toLocal)}`),
+  ];
+}

@@ -1,0 +1,76 @@
+import { spokenDuration } from '../../contract/durations.ts';
+import type { AccessRequest, Grant, Template } from '../state/world.ts';
+
+/** `02:44`, local. */
+export function timeOfDay(localMs: number): string {
+  const at = new Date(localMs);
+  return `${String(at.getHours()).padStart(2, '0')}:${String(at.getMinutes()).padStart(2, '0')}`;
+}
+
+/** `a`, `a or b`, `a, b or c`. */
+export function either(names: readonly string[], word: 'or' | 'and' = 'or'): string {
+  const last = names.at(-1) ?? '';
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} ${word} ${last}`;
+}
+
+/** Whom a pending request waits for: `Ben Roth or Eva Lang`, or their groups where nobody is known by name. */
+export function askedOf(request: Pick<AccessRequest, 'askedOf' | 'template'>): string {
+  const { askedOf: names } = request;
+  if (names.length > 0 && names.length < 4) return either(names);
+  return `one of ${either(request.template.approval.from)}`;
+}
+
+/** `fix one order's status on shop`: a template in the middle of a sentence. */
+export function task(template: Template): string {
+  return `${lowerFirst(template.title)} on ${template.target.title}`;
+}
+
+/** The first letter small, unless the word is an abbreviation. */
+export function lowerFirst(text: string): string {
+  return /^\p{Lu}(?!\p{Lu})/u.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
+}
+
+/** What a template amounts to, in one line: `write · up to 1 h · needs one of payments-leads`. */
+export function inShort(template: Template): string {
+  const { needed, from } = template.approval;
+  return [
+    template.access,
+    `up to ${spokenDuration(template.duration.longest)}`,
+    needed ? `needs one of ${either(from)}` : 'no approval needed',
+  ].join(' · ');
+}
+
+/** Typographic quotes, so that where a person's own words begin and end is seen. */
+export function quoted(text: string): string {
+  return `“${text}”`;
+}
+
+/** `Order 4711 stuck (INC-2231)`: the reason, with the ticket unless the reason names it. */
+export function why(of: { readonly reason: string; readonly ticket?: string | undefined }): string {
+  return of.ticket === undefined || of.reason.includes(of.ticket)
+    ? quoted(of.reason)
+    : `${quoted(of.reason)} (${of.ticket})`;
+}
+
+export function approvedBy(grant: Grant): string {
+  return grant.approvedBy.length
+    ? `approved by ${either(
+        grant.approvedBy.map((person) => person.name),
+        'and',
+      )}`
+    : 'no approval needed';
+}
+
+/** What people must know of a target whose connection is not fully verified; `undefined` where it is. */
+export function tlsWarning(tls: Template['target']['tls']): string | undefined {
+  switch (tls) {
+    case 'verify-full':
+      return undefined;
+    case 'verify-ca':
+      return 'encrypted, but the server’s name is not verified';
+    case 'require':
+      return 'encrypted, but the server is not verified';
+    case 'off':
+      return 'not encrypted';
+  }
+}
