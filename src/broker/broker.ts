@@ -91,7 +91,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   requestRoutes(app, context);
   grantRoutes(app, context);
   leaseRoutes(app, context);
-  void logProtected;
+  if (!logProtected) log.warn('The audit log is not protected from the broker: it works as the owner of its database.');
 
   await app.listen({ host: config.listen.host, port: config.listen.port });
   const { port } = app.server.address() as AddressInfo;

@@ -167,7 +167,7 @@ targets:
   await shop.run('create database shop');
   await shop.run(shopSql, 'shop');
   const { templates: parsed } = await loadTemplates(templateFolder, config);
-  const scoped = [...(parsed?.values() ?? [])].map(({ id, scope }) => ({
+  const scoped = [...parsed.values()].map(({ id, scope }) => ({
     id,
     scope: storedScope(scope),
   }));
@@ -196,7 +196,7 @@ targets:
       return broker;
     },
     token,
-    async call<T>(
+    async call(
       name: Name | undefined,
       method: string,
       path: string,
@@ -212,7 +212,7 @@ targets:
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      return { status: response.status, body: (await response.json()) as T, headers: response.headers };
+      return { status: response.status, body: (await response.json()) as never, headers: response.headers };
     },
     async login({ connection }, secret) {
       const client = new pg.Client({ ...connection, password: secret, ssl: false, application_name: 'psql' });
