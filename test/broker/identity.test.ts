@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
-import { decodeJwt, decodeProtectedHeader, SignJWT, type JWTPayload } from 'jose';
+import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import type { IdentityConfig } from '../../src/broker/config/config.ts';
 import { NotSignedIn, ProviderUnavailable, type Caller } from '../../src/broker/identity/caller.ts';
 import { createVerifier, type Verifier } from '../../src/broker/identity/verifier.ts';
@@ -187,7 +187,7 @@ class Liar {
   sign(kid: string, claims: Record<string, unknown>, header: object = {}): Promise<string> {
     const key = this.keys.get(kid)!;
     const alg = { ec: 'ES256', rsa: 'RS256', ed25519: 'EdDSA' }[key.asymmetricKeyType as string] ?? '';
-    return new SignJWT(claims as JWTPayload)
+    return new SignJWT(claims)
       .setProtectedHeader({ alg, kid, typ: 'at+jwt', ...header })
       .sign(key);
   }
@@ -261,7 +261,7 @@ describe('forged, broken and foreign access tokens', () => {
       'signed by a key that came along',
       async () => {
         const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-        return new SignJWT(liar.claims() as JWTPayload)
+        return new SignJWT(liar.claims())
           .setProtectedHeader({
             alg: 'ES256',
             typ: 'at+jwt',

@@ -24,13 +24,18 @@ export function check<S extends z.ZodType>(file: YamlFile, schema: S): Checked<z
   if (file.problems.length > 0) return { value: undefined, problems: file.problems };
   const result = schema.safeParse(file.value);
   if (result.success) return { value: result.data, problems: [] };
-  const described = z.toJSONSchema(schema, {
-    io: 'input',
-    unrepresentable: 'any',
-    reused: 'inline',
-  }) as Described;
-  const problems = result.error.issues.flatMap((issue) => inWords(file, issue, described));
+  const problems = result.error.issues.flatMap((issue) => inWords(file, issue, describe(schema)));
   return { value: undefined, problems: inReadingOrder(problems).filter(isFirstAtItsPlace) };
+}
+
+const described = new WeakMap<z.ZodType, Described>();
+
+function describe(schema: z.ZodType): Described {
+  const known = described.get(schema);
+  if (known) return known;
+  const made = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Described;
+  described.set(schema, made);
+  return made;
 }
 
 function inWords(file: YamlFile, issue: z.core.$ZodIssue, schema: Described): Problem[] {
@@ -60,7 +65,7 @@ function inWords(file: YamlFile, issue: z.core.$ZodIssue, schema: Described): Pr
       return [
         file.at(
           path,
-          `should be ${kinds[issue.expected] ?? issue.expected}, not ${kindOf(written)}. ${hint(schema, path)}`.trim(),
+          `should be ${kinds[issue.expected] ?? issue.expected}, not ${issue.expected === 'int' ? String(written) : kindOf(written)}. ${hint(schema, path)}`.trim(),
         ),
       ];
     case 'invalid_value': {

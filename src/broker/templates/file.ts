@@ -118,6 +118,8 @@ export function templateFile<Scope extends z.ZodType>(scope: Scope) {
     .meta({ title: 'Daypass template', description: 'Access to production for one task.' });
 }
 
+const anyScope: z.ZodType = z.unknown();
+
 /** With any scope: its schema depends on the target. */
-export const AnyTemplateFile = templateFile(z.unknown());
+export const AnyTemplateFile = templateFile(anyScope);
 export type AnyTemplateFile = z.output<typeof AnyTemplateFile>;

@@ -9,7 +9,7 @@ import { Report } from '../config/report.ts';
 import { suggestion } from '../config/suggest.ts';
 import { readYaml, type YamlFile } from '../config/yaml.ts';
 import { digestOf } from './digest.ts';
-import { templateFile, type AnyTemplateFile } from './file.ts';
+import { AnyTemplateFile, templateFile } from './file.ts';
 import { scopeLanguages, type ScopeLanguage } from './scopes.ts';
 import type { ResolvedTemplate, TemplateSet } from './template.ts';
 
@@ -72,7 +72,7 @@ export function parseTemplates(files: readonly TemplateText[], references: Refer
 function parseOne(document: YamlFile, references: References, report: Report): ResolvedTemplate | undefined {
   const mentions = Mentions.parse(document.value);
   const language = languageOf(mentions, references, report);
-  const { value: written, problems } = check(document, templateFile(language?.schema ?? z.unknown()));
+  const { value: written, problems } = check(document, fileSchema(language));
   report.wrong.push(...problems);
   checkGroups(mentions, references, report);
   if (language?.schema.safeParse(mentions.scope).success === true)
@@ -81,6 +81,17 @@ function parseOne(document: YamlFile, references: References, report: Report): R
   if (!written) return undefined;
   checkRest(written, document, report);
   return report.wrong.length > 0 ? undefined : resolved(written);
+}
+
+const fileSchemas = new Map<ScopeLanguage | undefined, typeof AnyTemplateFile>();
+
+/** Built once for each kind of target, which takes a while. */
+function fileSchema(language: ScopeLanguage | undefined): typeof AnyTemplateFile {
+  const known = fileSchemas.get(language);
+  if (known) return known;
+  const made = language ? templateFile(language.schema) : AnyTemplateFile;
+  fileSchemas.set(language, made);
+  return made;
 }
 
 function languageOf(

@@ -1,0 +1,404 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { Template } from '../../src/contract/templates.ts';
+import { Secret } from '../../src/contract/secret.ts';
+import type { TargetConfig } from '../../src/broker/config/config.ts';
+import { spokenProblem } from '../../src/broker/config/problem.ts';
+import { canonicalJson } from '../../src/broker/templates/digest.ts';
+import { parseTemplates } from '../../src/broker/templates/parse.ts';
+import { present } from '../../src/broker/templates/present.ts';
+import { patternProblem, ticketExpression } from '../../src/broker/templates/ticket.ts';
+
+const shop: TargetConfig = {
+  id: 'shop',
+  title: 'Shop',
+  kind: 'postgresql',
+  host: 'shop-db.internal',
+  port: 5432,
+  database: 'shop',
+  tls: { mode: 'verify-full' },
+  login: { user: 'daypass_broker', password: new Secret('x') },
+  advertised: { host: 'shop.example', port: 6432 },
+};
+const references = {
+  groups: ['engineering', 'payments-leads', 'security'],
+  targets: new Map([['shop', shop]]),
+};
+
+const good = `# templates/shop/fix-order-status.yaml
+template: shop-fix-order-status
+title: Fix one order's status
+summary: Update the status of orders, read orders. Nothing else.
+target: shop
+documentation: https://docs.shop.example/runbooks/stuck-orders
+scope:
+  privileges:
+    - select on sales.orders
+    - update (status, updated_at) on sales.orders
+  settings: { statement_timeout: 30s }     # a default, not a limit
+duration: { default: PT30M, longest: PT1H }
+terminals: 3
+request:
+  by: [engineering]
+  ticket: { pattern: 'INC-\\d+', required: true }
+approve:
+  by: [payments-leads]
+revoke:
+  by: [payments-leads, security]
+`;
+
+function said(text: string, file = 'templates/shop/fix-order-status.yaml'): string[] {
+  const { problems, warnings } = parseTemplates([{ file: `/repo/${file}`, text }], references);
+  return [...problems, ...warnings].map((problem) => spokenProblem(problem, '/repo'));
+}
+
+function parsed(text: string) {
+  const { templates, problems } = parseTemplates([{ file: '/repo/templates/a.yaml', text }], references);
+  assert.deepEqual(problems, []);
+  return [...templates.values()][0]!;
+}
+
+describe('a template', () => {
+  it('is read whole', () => {
+    assert.deepEqual(said(good), []);
+    const { digest, ...rest } = parsed(good);
+    assert.match(digest, /^[0-9a-f]{64}$/);
+    assert.deepEqual(rest, {
+      id: 'shop-fix-order-status',
+      title: "Fix one order's status",
+      summary: 'Update the status of orders, read orders. Nothing else.',
+      target: 'shop',
+      scope: {
+        privileges: ['select on sales.orders', 'update (status, updated_at) on sales.orders'],
+        settings: { statement_timeout: '30s' },
+      },
+      documentation: 'https://docs.shop.example/runbooks/stuck-orders',
+      duration: { defaultSeconds: 1800, longestSeconds: 3600 },
+      terminals: 3,
+      requestBy: ['engineering'],
+      ticket: { pattern: 'INC-\\d+', required: true },
+      approveBy: ['payments-leads'],
+      revokeBy: ['payments-leads', 'security'],
+    });
+  });
+
+  it('is shown as the contract has it, in words', () => {
+    const shown = Template.parse(present(parsed(good), references));
+    assert.deepEqual(shown.allows, ['read sales.orders', 'update status and updated_at of sales.orders']);
+    assert.equal(shown.access, 'write');
+    assert.deepEqual(shown.target, {
+      id: 'shop',
+      title: 'Shop',
+      kind: 'postgresql',
+      host: 'shop.example',
+      port: 6432,
+      tls: 'verify-full',
+    });
+    assert.deepEqual(shown.duration, { default: 'PT30M', longest: 'PT1H' });
+    assert.deepEqual(shown.approval, { needed: 1, from: ['payments-leads'] });
+  });
+
+  it('that nobody approves says so, and who may end it', () => {
+    const open = parsed(good.replace('approve:\n  by: [payments-leads]', 'approve: nobody'));
+    assert.deepEqual([open.approveBy, open.revokeBy], [[], ['payments-leads', 'security']]);
+    assert.equal(present(open, references).approval.needed, 0);
+  });
+
+  it('without anybody who may revoke leaves it to those who approve', () => {
+    assert.deepEqual(parsed(good.slice(0, good.indexOf('revoke:'))).revokeBy, ['payments-leads']);
+  });
+
+  it('has another digest with every change of what it says, and with nothing else', () => {
+    const { digest } = parsed(good);
+    assert.equal(parsed(`${good.replace(/#.*$/gm, '')}\n\n# same\n`).digest, digest);
+    assert.equal(parsed(good.replace('PT1H', 'PT60M')).digest, digest);
+    const changes: [string, string][] = [
+      ['Fix one', 'Fix an'],
+      ['Nothing else', 'No more'],
+      ['stuck-orders', 'orders'],
+      ['select on', 'select (id) on'],
+      ['30s', '31s'],
+      ['PT30M', 'PT20M'],
+      ['PT1H', 'PT2H'],
+      ['terminals: 3', 'terminals: 4'],
+      ['by: [engineering]', 'by: [security]'],
+      ['INC', 'CHG'],
+      ['required: true', 'required: false'],
+      ['by: [payments-leads]\n', 'by: [security]\n'],
+      ['[payments-leads, security]', '[security]'],
+      ['shop-fix', 'shop-mend'],
+    ];
+    const digests = changes.map(([from, to]) => parsed(good.replace(from, to)).digest);
+    assert.equal(new Set([digest, ...digests]).size, changes.length + 1);
+  });
+});
+
+describe('a template with a mistake', () => {
+  const table: [what: string, from: string, to: string, ...words: string[]][] = [
+    [
+      'a group that nobody is in',
+      'by: [payments-leads]\n',
+      'by: [payments-lead]\n',
+      '18:8  approve.by: nobody is in "payments-lead". Did you mean "payments-leads"?',
+    ],
+    [
+      'a target that is not there',
+      'target: shop',
+      'target: shp',
+      '5:9  target: there is no target "shp". Did you mean "shop"?',
+    ],
+    [
+      'a key that is not there',
+      'summary:',
+      'sumary:',
+      '4:1  sumary: there is no such key. Did you mean "summary"?',
+    ],
+    [
+      'a key of the scope',
+      'settings:',
+      'setings:',
+      '11:3  scope.setings: there is no such key. Did you mean "settings"?',
+    ],
+    [
+      'nothing on who approves',
+      'approve:\n  by: [payments-leads]\n',
+      '',
+      '2:1  approve: is missing. Who must approve: one member of these groups, or "nobody". For example: approve: { by: [payments-leads] }',
+    ],
+    [
+      'an empty list of those who approve',
+      'by: [payments-leads]\n',
+      'by: []\n',
+      '18:7  approve.by: is an empty list. Groups, one of whose members must approve; never the requester. For example: by: [payments-leads]',
+    ],
+    [
+      'nobody who approves and nobody who revokes',
+      good.slice(good.indexOf('approve:')),
+      'approve: nobody\n',
+      '17:10  approve: with "nobody" to approve, say who may end it early. For example: revoke: { by: [security] }',
+    ],
+    [
+      'a duration in other words',
+      'PT30M',
+      '30m',
+      '12:22  duration.default: Write a duration like PT30M or PT1H.',
+    ],
+    [
+      'a default over the longest',
+      'PT30M',
+      'PT2H',
+      '12:22  duration.default: is longer than the longest, 1 h (PT1H).',
+    ],
+    [
+      'more than a day',
+      'PT1H',
+      'PT25H',
+      '12:38  duration.longest: should lie between 1 min (PT1M) and 24 h (PT24H).',
+    ],
+    ['too many terminals', 'terminals: 3', 'terminals: 11', '13:12  terminals: should be at most 10.'],
+    [
+      'half a terminal',
+      'terminals: 3',
+      'terminals: 1.5',
+      '13:12  terminals: should be a whole number, not 1.5. How many terminals may be open at once under one grant; 3 unless said.',
+    ],
+    [
+      'an id that cannot be a name',
+      'template: shop-fix',
+      'template: Shop_Fix',
+      '2:11  template: Lower-case words joined by hyphens, e.g. shop-read-orders.',
+    ],
+    [
+      'a title that shows other text than it holds',
+      "title: Fix one order's status",
+      'title: "Read \\u202esredro"',
+      '3:8  title: Plain text on one line, please: no line breaks, control or invisible characters.',
+    ],
+    [
+      'a summary over several lines',
+      'summary: Update',
+      'summary: "x\\ny" #',
+      '4:10  summary: Plain text on one line, please: no line breaks, control or invisible characters.',
+    ],
+    [
+      'a link that is a script',
+      'https://docs',
+      'javascript:docs',
+      '6:16  documentation: should be a complete address that begins with https://.',
+    ],
+    [
+      'a link with a password',
+      'https://docs',
+      'https://u:p@docs',
+      '6:16  documentation: should be a complete address that begins with https://.',
+    ],
+    [
+      'a privilege that is none',
+      'select on',
+      'selct on',
+      '9:7  scope.privileges: A line begins with a privilege: select, insert, update, delete, truncate, maintain, usage, execute; "selct" is none.',
+    ],
+    [
+      'a pattern that never ends',
+      'INC-\\d+',
+      '(a+)+',
+      '16:22  request.ticket.pattern: repeats within repeats, which can take forever. Use one + or * for each part, like [A-Z]+-\\d+.',
+    ],
+    [
+      'a pattern in double quotes',
+      "'INC-\\d+'",
+      '"INC-\\d+"',
+      '16:27  this \\ means nothing inside "…". Use single quotes, where \\ is just a \\.',
+    ],
+    [
+      'a text for a list',
+      'by: [engineering]',
+      'by: engineering',
+      '15:7  request.by: should be a list, not a text. Groups whose members may request it. For example: by: [engineering]',
+    ],
+  ];
+  for (const [what, from, to, ...words] of table)
+    it(`names ${what}, its place, and what would be right`, () => {
+      assert.ok(good.includes(from), 'the table changes what is there');
+      const lines = said(good.replace(from, to));
+      for (const line of words)
+        assert.ok(lines.includes(`templates/shop/fix-order-status.yaml:${line}`), lines.join('\n'));
+    });
+
+  it('says everything at once', () => {
+    const lines = said(
+      good
+        .replace('target: shop', 'target: shp')
+        .replace('terminals: 3', 'terminals: 30')
+        .replace('by: [payments-leads]\n', 'by: [nobodies]\n'),
+    );
+    assert.deepEqual(
+      lines.map((line) => / {2}([^:]+):/.exec(line)?.[1]),
+      ['target', 'terminals', 'approve.by'],
+    );
+  });
+
+  it('is left out, the others stay', () => {
+    const { templates, problems } = parseTemplates(
+      [
+        { file: '/repo/a.yaml', text: good },
+        { file: '/repo/b.yaml', text: good.replace('shop-fix', 'shop-mend').replace('PT30M', 'x') },
+      ],
+      references,
+    );
+    assert.deepEqual([...templates.keys()], ['shop-fix-order-status']);
+    assert.equal(problems.length, 1);
+  });
+
+  it('is told of a name that another file has', () => {
+    const files = ['/repo/a.yaml', '/repo/b.yaml'].map((file) => ({ file, text: good }));
+    const { problems } = parseTemplates(files, references);
+    assert.deepEqual(
+      problems.map((problem) => spokenProblem(problem, '/repo')),
+      ['b.yaml:2:11  template: "shop-fix-order-status" is taken already, by a.yaml:2. Choose another name.'],
+    );
+  });
+
+  it('is warned of a file that is called otherwise', () => {
+    assert.deepEqual(said(good, 'templates/shop/fix-orders.yaml'), [
+      'templates/shop/fix-orders.yaml:2:11  template: is called "shop-fix-order-status" in a file called "fix-orders". Alike, it is found sooner.',
+    ]);
+    assert.deepEqual(said(good, 'shop-fix-order-status.yml'), []);
+  });
+
+  it('can be any text without doing harm', () => {
+    const lines = good.split('\n');
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.tuple(
+            fc.nat(lines.length),
+            fc.oneof(
+              fc.string({ maxLength: 40 }),
+              fc.constantFrom(...lines, '- ', ' [', '&a', '*a', '"', '\t'),
+            ),
+          ),
+          { maxLength: 4 },
+        ),
+        (edits) => {
+          const text = [...lines];
+          for (const [at, put] of edits) text.splice(at, 1, put);
+          const { templates, problems } = parseTemplates(
+            [{ file: '/a.yaml', text: text.join('\n') }],
+            references,
+          );
+          assert.ok(templates.size === 1 || problems.length > 0);
+          for (const problem of problems)
+            assert.ok(problem.words.length > 5 && !/undefined|\[object/.test(problem.words));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('a ticket’s pattern', () => {
+  const taken: [pattern: string, matches: string[], not: string[]][] = [
+    ['INC-\\d+', ['INC-1', 'INC-2231'], ['INC-', 'XINC-1', 'INC-1 ', 'INC-1\n', 'inc-1']],
+    ['INC-\\d+|CHG-\\d+', ['INC-1', 'CHG-2'], ['INC-1|CHG-2', 'INC-1x']],
+    ['(INC|CHG)-\\d{4,8}', ['INC-1234'], ['INC-123', 'INC-123456789']],
+    ['[A-Z][A-Z0-9]+-\\d+', ['PAY2-17'], ['2PAY-17', 'P-17']],
+    ['[A-Z]+-\\d+(?:-[a-z]+)?', ['A-1', 'A-1-b'], ['A-1-', 'A-1-B']],
+    ['^INC-\\d+$', ['INC-1'], ['INC-1 INC-2']],
+    ['#\\d{1,7}', ['#4711'], ['4711']],
+    ['\\w+\\.\\w+', ['a.b'], ['ab']],
+    ['[^\\s\\]]{3}', ['abc'], ['a c', 'ab]']],
+  ];
+  for (const [pattern, matches, not] of taken)
+    it(`${pattern} is matched as a whole`, () => {
+      assert.equal(patternProblem(pattern), undefined);
+      for (const ticket of matches) assert.match(ticket, ticketExpression(pattern));
+      for (const ticket of not) assert.doesNotMatch(ticket, ticketExpression(pattern));
+    });
+
+  const refused = [
+    '(a+)+',
+    '(a*)*b',
+    '(a|a)*',
+    '(a|ab)+c',
+    '(\\w+\\s?)*',
+    '(.*)(.*)(.*)(.*)x',
+    'a?'.repeat(30),
+    '((a{1,9}){1,9}){1,9}',
+    '(a|b|ab){1,60}',
+    '(?=a)a',
+    '(?<!a)b',
+    '(?<name>a)',
+    '(a)\\1',
+    '\\p{L}+',
+    '\\bINC',
+    '(INC',
+    'INC)',
+    '[INC',
+    '*',
+    'a{5,2}',
+    'a**',
+    '\\',
+    'x'.repeat(201),
+  ];
+  for (const pattern of refused)
+    it(`${pattern.slice(0, 24)} is refused, and it is said why`, () => {
+      assert.match(patternProblem(pattern) ?? 'taken', /^(is|has|uses|repeats) .*\.$/);
+    });
+});
+
+describe('a digest', () => {
+  it('is over JSON that is the same for equal values', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const shuffled = JSON.parse(JSON.stringify(value), (_key, part: unknown) =>
+          typeof part === 'object' && part !== null && !Array.isArray(part)
+            ? Object.fromEntries(Object.entries(part).reverse())
+            : part,
+        ) as unknown;
+        assert.equal(canonicalJson(shuffled), canonicalJson(JSON.parse(JSON.stringify(value))));
+        assert.deepEqual(JSON.parse(canonicalJson(value)), JSON.parse(JSON.stringify(value)));
+      }),
+    );
+  });
+});
