@@ -211,7 +211,7 @@ describe('from request to receipt', function () {
     const over = await settled(request.grantId);
     assert.equal(over.state, 'expired');
     assert.equal(over.leases[0]?.closeReason, 'expired');
-    assert.ok(over.leases[0]?.receipt);
+    assert.ok(over.leases[0].receipt);
   });
 
   it('closing a terminal ends its lease and no other', async () => {
