@@ -1,6 +1,7 @@
 import type { LauncherFile, SessionFile } from '../contract/session-file.ts';
 import { endedAsPlanned } from '../contract/session-file.ts';
 import type { SessionSeen } from './folder.ts';
+import type { Stopped } from './stop.ts';
 
 /** How a shell ended: `code` when it exited, `signal` when it was killed. */
 export interface ShellEnd {
@@ -22,7 +23,7 @@ export interface Seen {
 
 export interface Ending {
   readonly by: Exclude<Extract<LauncherFile['state'], { is: 'over' }>['by'], 'refused'>;
-  /** What the launcher says by itself; of a session that says it is over, nothing. */
+  /** What is said if nothing newer can be read. */
   readonly lines: readonly string[];
   /** Whether the screen is held for reading; otherwise the terminal closes. */
   readonly hold: boolean;
@@ -39,7 +40,7 @@ const atOnceMs = 2000;
 export function endOf(seen: Seen): Ending | undefined {
   if (seen.closed) return { by: 'terminal', lines: [], hold: false };
   const session = typeof seen.session === 'object' ? seen.session : undefined;
-  if (session?.state.is === 'over') return { by: 'session', lines: [], hold: true };
+  if (session?.state.is === 'over') return { by: 'session', lines: linesOf(session.state), hold: true };
   if (seen.leftMs <= 0) return { by: 'deadline', lines: [endedAsPlanned(seen.deadline)], hold: true };
   if (seen.shell) return shellEnding(seen.shell);
   if (seen.missingMs >= missingForGoodMs)
@@ -68,11 +69,7 @@ export function linesOf(over: Extract<SessionFile['state'], { is: 'over' }>): re
 }
 
 /** The lines with what was stopped added to the first of them: " Stopped here: psql, watch." */
-export function withStopped(
-  lines: readonly string[],
-  stopped: readonly string[],
-  remaining: readonly string[],
-): string[] {
+export function withStopped(lines: readonly string[], { stopped, remaining }: Stopped): string[] {
   const said = [
     stopped.length > 0 ? ` Stopped here: ${listed(stopped)}.` : '',
     remaining.length > 0 ? ` Could not be stopped (not yours to stop): ${listed(remaining)}.` : '',

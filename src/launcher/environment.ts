@@ -54,9 +54,11 @@ const intrusive = [
   'NODE_OPTIONS',
 ];
 
+// Options of Node that load code; others (a memory limit) are harmless and common.
+const loads = /(^|\s)["']?(-r|--require|--import|--loader|--experimental-loader)(?=[\s=]|$)/;
 // "Auto attach" of VS Code's own debugger, a setting of the person, from VS Code's storage.
 const autoAttach =
-  /^\s*--require ["']?[^"']*\/User\/(workspace|global)Storage\/[^"']*ms-vscode\.js-debug\/bootloader\.js["']?\s*$/;
+  /^\s*--require ["']?[^"'\s]*\/User\/(workspace|global)Storage\/[^"'\s]*ms-vscode\.js-debug\/bootloader\.js["']?\s*$/;
 
 /**
  * Names of variables through which somebody put code into the launcher: set for this terminal, not in the person's own
@@ -66,6 +68,6 @@ export function intruders(base: Environment, inherited: Environment): string[] {
   return intrusive.filter((name) => {
     const value = inherited[name];
     if (!value || value === base[name]) return false;
-    return !(name === 'NODE_OPTIONS' && autoAttach.test(value.replaceAll('\\', '/')));
+    return name !== 'NODE_OPTIONS' || (loads.test(value) && !autoAttach.test(value.replaceAll('\\', '/')));
   });
 }

@@ -15,7 +15,6 @@ export function takeKeys(leave: () => void): () => void {
   stdin.on('error', () => undefined);
   stdin.on('data', typed);
   raw(true);
-  stdin.resume();
   return () => {
     stdin.off('data', typed);
     stdin.pause();

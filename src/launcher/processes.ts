@@ -124,13 +124,16 @@ export function parsePs(table: string, environments: string, mark: string, launc
 }
 
 function fromPs(mark: string): Process[] {
-  const ps = (flags: string, ...columns: string[]): string =>
-    spawnSync('ps', [flags, ...columns.flatMap((column) => ['-o', `${column}=`])], {
+  const ps = (flags: string, ...columns: string[]): string => {
+    const done = spawnSync('ps', [flags, ...columns.flatMap((column) => ['-o', `${column}=`])], {
       encoding: 'utf8',
       env: { PATH: systemPath },
       maxBuffer: 64 << 20,
       timeout: 5000,
-    }).stdout;
+    });
+    // Without a `ps` there is no table, and no output either.
+    return done.error ? '' : done.stdout;
+  };
   return parsePs(
     ps('-ax', 'pid', 'ppid', 'state', 'tty', 'comm'),
     ps('-axEww', 'pid', 'command'),

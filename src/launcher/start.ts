@@ -4,7 +4,47 @@ import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { ShellFile } from '../contract/session-file.ts';
 import { shellEnvironment } from './environment.ts';
+import type { ShellEnd } from './ending.ts';
+import { processes } from './processes.ts';
 import { shellCommand } from './shell.ts';
+import { startedHere, stopAll, stopTree, type Stopped } from './stop.ts';
+
+/** The shell that runs in this terminal, and what it started. */
+export class Shell {
+  readonly pid: number;
+  readonly #process: ChildProcess;
+  #ended: ShellEnd | undefined;
+
+  /** @param ended is called when the shell has ended */
+  constructor(process: ChildProcess, ended: () => void) {
+    const startedAt = performance.now();
+    const take = (code: number | null, signal: NodeJS.Signals | null): void => {
+      this.#ended = { code, signal, afterMs: performance.now() - startedAt };
+      ended();
+    };
+    this.#process = process;
+    // It has been spawned.
+    this.pid = process.pid ?? 0;
+    process.once('exit', take);
+    if (process.exitCode !== null || process.signalCode !== null) take(process.exitCode, process.signalCode);
+  }
+
+  get ended(): ShellEnd | undefined {
+    return this.#ended;
+  }
+
+  /** Stops it and all that carries `mark`, is of this terminal, or descends from either. */
+  async stop(mark: string): Promise<Stopped> {
+    if (process.platform === 'win32') return stopTree(this.pid);
+    const origin = { launcher: process.pid, shell: this.pid };
+    try {
+      return await stopAll(() => startedHere(processes(mark), origin), this.pid);
+    } finally {
+      // Where the system does not list its processes, this one is known all the same.
+      this.#process.kill('SIGKILL');
+    }
+  }
+}
 
 /**
  * Starts the person's shell in this terminal, in their home folder. The shell becomes the terminal's foreground job by
@@ -47,9 +87,10 @@ async function tryShell(
     zdotdir: base['ZDOTDIR'] ?? home,
     exists: existsSync,
   });
-  const files = Object.entries(command.startUpFiles);
-  if (files.length > 0) mkdirSync(startUpFolder, { recursive: true, mode: 0o700 });
-  for (const [name, source] of files) copyFileSync(source, join(startUpFolder, name));
+  for (const [name, source] of Object.entries(command.startUpFiles)) {
+    mkdirSync(startUpFolder, { recursive: true, mode: 0o700 });
+    copyFileSync(source, join(startUpFolder, name));
+  }
   const child = spawn(command.file, command.args, {
     stdio: 'inherit',
     cwd: existsSync(home) ? home : '/',

@@ -52,7 +52,8 @@ const toGiveUp = 10_000;
 /**
  * Stops everything that was started in the terminal. The shell is hung up first, so that it can write its history and
  * does not see its jobs die one by one; the rest is then hung up and asked to terminate (editors save what they hold);
- * what is left is frozen, so that nothing forks away between two looks, and killed, until two looks find nothing.
+ * what is left is frozen and then killed, until two looks find nothing. Frozen processes fork no more and keep their
+ * places among the user's processes, so that even what forks without end comes to an end.
  * @param here the processes started here that run now
  */
 export async function stopAll(here: () => readonly Process[], shell: number): Promise<Stopped> {

@@ -152,6 +152,13 @@ describe('launcher: the environment of the shell', () => {
     ["another than the person's own", { LD_PRELOAD: '/own.so' }, { LD_PRELOAD: '/evil.so' }, ['LD_PRELOAD']],
     ['one that was taken away', { LD_PRELOAD: '/own.so' }, {}, []],
     ['options of Node', {}, { NODE_OPTIONS: '--require ./evil.js' }, ['NODE_OPTIONS']],
+    [
+      'options of Node, otherwise put',
+      {},
+      { NODE_OPTIONS: '--no-warnings --import=./evil.mjs' },
+      ['NODE_OPTIONS'],
+    ],
+    ['harmless options of Node', {}, { NODE_OPTIONS: '--max-old-space-size=8192' }, []],
     ["VS Code's auto attach", {}, { NODE_OPTIONS: ` --require ${bootloader} ` }, []],
     [
       'auto attach, and more',
@@ -278,7 +285,7 @@ describe('launcher: what ends a terminal', () => {
     ['a file that is being written', { session: 'unreadable' }, undefined],
     ['a file that is missing for a moment', { session: 'missing', missingMs: 100 }, undefined],
     ['a file that is missing', { session: 'missing', missingMs: 300 }, 'folder', true, /removed/],
-    ['the extension', { session: over }, 'session', true],
+    ['the extension', { session: over }, 'session', true, /^x$/],
     ['the time', { leftMs: 0 }, 'deadline', true, /^Ended at 02:44, as planned\.$/],
     ['both', { session: over, leftMs: 0 }, 'session', true],
     ['exit', { shell: { code: 0, signal: null, afterMs: 100 } }, 'shell', false],
@@ -296,13 +303,19 @@ describe('launcher: what ends a terminal', () => {
     });
 
   it('names what was stopped in the first line, not all of a hundred', () => {
-    assert.deepEqual(withStopped(['A.', 'B.'], ['psql', 'watch'], []), [
+    assert.deepEqual(withStopped(['A.', 'B.'], { stopped: ['psql', 'watch'], remaining: [] }), [
       'A. Stopped here: psql, watch.',
       'B.',
     ]);
-    assert.deepEqual(withStopped(['A.'], [], []), ['A.']);
-    assert.match(withStopped(['A.'], 'abcdefgh'.split(''), [])[0] ?? '', /a, b, c, d, e, f and 2 more\.$/);
-    assert.match(withStopped(['A.'], [], ['sudo'])[0] ?? '', /Could not be stopped.*sudo/);
+    assert.deepEqual(withStopped(['A.'], { stopped: [], remaining: [] }), ['A.']);
+    assert.match(
+      withStopped(['A.'], { stopped: 'abcdefgh'.split(''), remaining: [] })[0] ?? '',
+      /a, b, c, d, e, f and 2 more\.$/,
+    );
+    assert.match(
+      withStopped(['A.'], { stopped: [], remaining: ['sudo'] })[0] ?? '',
+      /Could not be stopped.*sudo/,
+    );
   });
 
   it('the deadline comes by the clock after a sleep, and by the time run when the clock is set back', () => {

@@ -262,6 +262,7 @@ describe('launcher', function () {
             `sh -c '${sleep} & ${sleep} &'`,
             `sh -c '(setsid nohup ${sleep} >/dev/null 2>&1 &)'`,
             `setsid env -i ${sleep} &`,
+            `sh -c '(env -i ${sleep} </dev/null >/dev/null 2>&1 &)'`,
             `sh -c 'trap "" HUP TERM INT; while :; do ${sleep}; done' &`,
           ];
           for (const command of started) terminal.type(`${command}\r`);
@@ -362,6 +363,19 @@ describe('launcher', function () {
       assert.match(modes, /^opost/m);
       assert.equal(terminal.output.length, before);
       assert.equal(terminal.ended, false);
+    });
+
+    it('hangs the shell up before anything else, so that it keeps its history', async () => {
+      const terminal = await stage.ready();
+      terminal.type(`sleep ${stage.sign}\r`);
+      await stage.inForeground();
+      const mark = terminal.output.length;
+      stage.session(over(true, 'Ended.'));
+      await terminal.see(stays, mark);
+      assert.match(
+        readFileSync(join(stage.home, '.bash_history'), 'utf8'),
+        new RegExp(`^sleep ${stage.sign}$`, 'm'),
+      );
     });
 
     it('lets an editor save what it holds', async function () {
@@ -466,6 +480,14 @@ describe('launcher', function () {
       await terminal.see(/Production/);
       stage.session(over(true, 'Ben Roth denied it: use the replica instead.'));
       await terminal.see(/Ben Roth denied it: use the replica instead\.\n.*This text stays/);
+    });
+
+    it('says so when the request it waits for is taken away', async () => {
+      stage.session({ is: 'waiting' });
+      const terminal = await stage.start();
+      await terminal.see(/Production/);
+      rmSync(stage.folder, { recursive: true });
+      await terminal.see(/This request is no longer open\.\n.*This text stays/);
     });
 
     it('leaves at Ctrl+C while it waits', async () => {
