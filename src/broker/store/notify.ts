@@ -7,6 +7,8 @@ export const channels = {
   lease: 'daypass_lease',
   /** Events were appended that have no number yet. */
   audit: 'daypass_audit',
+  /** Events have got their numbers. */
+  number: 'daypass_number',
   /** Something has a new time at which it ends by itself. */
   clock: 'daypass_clock',
 } as const;

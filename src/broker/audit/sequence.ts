@@ -1,0 +1,75 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { isOverdue, numberEvents } from '../store/audit-number.ts';
+import type { Store } from '../store/connect.ts';
+import { channels } from '../store/notify.ts';
+import type { Session } from '../store/session.ts';
+import { Alarm } from './alarm.ts';
+
+const lockName = 'sequencer';
+/** Events that come quickly after one another share a batch. */
+const batchMs = 20;
+const lookAtLeastEveryMs = 1_000;
+/** A stopped process keeps its lock: an event that waited this long is numbered by whoever sees it. */
+const overdueMs = 2_000;
+const uniqueViolation = '23505';
+
+/**
+ * Numbers committed events for as long as this broker runs. Usually one broker does it, by a session advisory lock
+ * that only saves work: what keeps the numbers right is their primary key.
+ */
+export async function startSequencer(store: Store, log: Logger): Promise<{ stop(): Promise<void> }> {
+  const stopping = new AbortController();
+  const isOver = () => stopping.signal.aborted;
+  const alarm = new Alarm();
+  stopping.signal.addEventListener('abort', () => alarm.ring());
+  const stopListening = await store.listen(channels.audit, () => alarm.ring());
+
+  const run = async () => {
+    while (!isOver()) {
+      try {
+        const session = await store.session('sequencer');
+        try {
+          await sequence(session, alarm, AbortSignal.any([stopping.signal, session.lost]), log);
+        } finally {
+          await session.close();
+        }
+      } catch (error) {
+        if (isOver()) return;
+        log.warn({ err: error }, 'Audit events get no numbers at the moment; trying again.');
+      }
+      await pause(batchMs * 10, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  };
+  const running = run();
+  return {
+    async stop() {
+      stopping.abort();
+      stopListening();
+      await running;
+    },
+  };
+}
+
+async function sequence(session: Session, alarm: Alarm, over: AbortSignal, log: Logger): Promise<void> {
+  const isOver = () => over.aborted;
+  let settled = '0';
+  let leading = false;
+  while (!isOver()) {
+    const led = leading;
+    leading = await session.tryLock(lockName);
+    if (leading && !led) log.debug('This broker numbers audit events now.');
+    if (leading || (await isOverdue(session.db, settled, overdueMs))) {
+      for (let more = true; more && !isOver();) {
+        try {
+          ({ more, settled } = await numberEvents(session.db, settled));
+        } catch (error) {
+          // Somebody else gave these numbers in the same moment.
+          if ((error as NodeJS.ErrnoException).code !== uniqueViolation) throw error;
+        }
+      }
+    }
+    await pause(leading ? batchMs : lookAtLeastEveryMs, undefined, { signal: over }).catch(() => undefined);
+    if (leading && !isOver()) await alarm.wait(lookAtLeastEveryMs);
+  }
+}

@@ -1,0 +1,124 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { LeaseState } from '../../contract/leases.ts';
+import type { Address, CertificateFiles } from '../config/config.ts';
+import { createListener } from './listener.ts';
+
+/** What the broker counts. Names follow Prometheus' habits: base units, `_total`, `_seconds`. */
+export interface Metrics {
+  /** A call was answered; the route is its path in the contract. */
+  answered(call: { route: string; method: string; status: number; seconds: number }): void;
+  /** From a lease's due time to the target's word that it is cut. */
+  cut(seconds: number): void;
+  issued(seconds: number): void;
+  text(): Promise<string>;
+  readonly contentType: string;
+}
+
+/** Read whenever somebody asks for the metrics. */
+export interface Sources {
+  readonly streams: () => number;
+  readonly leases: () => Promise<ReadonlyMap<LeaseState, number>>;
+}
+
+const states: readonly LeaseState[] = ['issuing', 'issued', 'closing', 'closed', 'failed'];
+const quick = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export function createMetrics(sources: Sources): Metrics {
+  const register = new Registry();
+  const registers = [register];
+  collectDefaultMetrics({ register });
+  const calls = new Counter({
+    name: 'daypass_calls_total',
+    help: 'Answered calls by route and status.',
+    labelNames: ['route', 'method', 'status'] as const,
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'daypass_call_seconds',
+    help: 'Time from a call to its answer. Event streams are not in it.',
+    labelNames: ['route', 'method'] as const,
+    buckets: quick,
+    registers,
+  });
+  const cut = new Histogram({
+    name: 'daypass_cut_seconds',
+    help: 'From the due time of a lease to its cut at the target.',
+    buckets: [...quick, 30, 60, 300],
+    registers,
+  });
+  const issue = new Histogram({
+    name: 'daypass_issue_seconds',
+    help: 'Time that a credential took to be issued at the target.',
+    buckets: quick,
+    registers,
+  });
+  new Gauge({
+    name: 'daypass_streams',
+    help: 'Open event streams.',
+    registers,
+    collect() {
+      this.set(sources.streams());
+    },
+  });
+  new Gauge({
+    name: 'daypass_leases',
+    help: 'Leases by state; closing is the number whose end the target has not confirmed yet.',
+    labelNames: ['state'] as const,
+    registers,
+    async collect() {
+      const now = await sources.leases();
+      for (const state of states) this.set({ state }, now.get(state) ?? 0);
+    },
+  });
+  return {
+    answered({ route, method, status, seconds }) {
+      calls.inc({ route, method, status });
+      if (route !== streamRoute) duration.observe({ route, method }, seconds);
+    },
+    cut: (seconds) => cut.observe(seconds),
+    issued: (seconds) => issue.observe(seconds),
+    text: () => register.metrics(),
+    contentType: register.contentType,
+  };
+}
+
+const streamRoute = '/v1/events';
+
+/** Serves `/metrics` on a listener of its own, which only those who watch the broker need to reach. */
+export async function serveMetrics(
+  metrics: Metrics,
+  address: Address,
+  log: Logger,
+  tls?: CertificateFiles,
+): Promise<{ port: number; close(): Promise<void> }> {
+  const server = createListener(
+    (request, response) => {
+      if (request.method !== 'GET' || request.url !== '/metrics') {
+        response.writeHead(404).end();
+        return;
+      }
+      metrics.text().then(
+        (text) => response.writeHead(200, { 'content-type': metrics.contentType }).end(text),
+        (error: unknown) => {
+          log.warn({ err: error }, 'The metrics could not be collected.');
+          response.writeHead(503).end();
+        },
+      );
+    },
+    tls,
+    log,
+  );
+  server.listen(address.port, address.host);
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      if (server.listening) await once(server, 'close');
+    },
+  };
+}
