@@ -1,17 +1,25 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import * as z from 'zod';
 import { runToEnd } from './child.ts';
 import type { Progress } from './progress.ts';
 
 /** The checkout that this sandbox is part of. */
-export const checkout = join(import.meta.dirname, '..', '..');
+const checkout = join(import.meta.dirname, '..', '..');
 
 export interface Built {
   /** The extension, packaged. */
   readonly extension: string;
   /** The broker's command. */
   readonly command: string;
+}
+
+/** The broker's command run from the checkout, without building it: a program and its first words. */
+export function sourceCommand(): readonly [string, ...string[]] {
+  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+  return [process.execPath, '--import', loader, join(checkout, 'src', 'cli', 'main.ts')];
 }
 
 const sources = [

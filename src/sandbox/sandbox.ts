@@ -2,7 +2,7 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Secret } from '../contract/secret.ts';
 import { startBroker, type Broker } from './broker.ts';
-import { checkout, ensureBuilt } from './build.ts';
+import { ensureBuilt, sourceCommand } from './build.ts';
 import { stateFolder } from './folders.ts';
 import { freePort } from './ports.ts';
 import { silent, type Progress } from './progress.ts';
@@ -175,10 +175,9 @@ async function start(
   }
 
   async function openBroker(shop: Shop): Promise<Broker> {
-    const command: [string, ...string[]] = fromSource
-      ? [process.execPath, '--import', import.meta.resolve('tsx'), join(checkout, 'src', 'cli', 'main.ts')]
-      : [process.execPath, (await building)?.command ?? ''];
-    options.signal?.throwIfAborted();
+    const command = fromSource
+      ? sourceCommand()
+      : ([process.execPath, (await building)?.command ?? ''] as const);
     const begun = progress.begin('The broker');
     const templates = join(place.folder, 'templates');
     await cp(options.templates ?? join(import.meta.dirname, 'templates'), templates, { recursive: true });

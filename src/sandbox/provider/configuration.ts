@@ -97,7 +97,10 @@ export function configuration(setup: Setup): Configuration {
       devInteractions: { enabled: false },
       dPoP: { enabled: false },
       claimsParameter: { enabled: true },
-      revocation: { enabled: true },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
       introspection: { enabled: false },
       userinfo: { enabled: false },
       rpInitiatedLogout: {

@@ -40,7 +40,8 @@ export async function startPostgres({
 }: PostgresOptions): Promise<Postgres> {
   const account = await accountOfServer();
   const data = join(folder, 'data');
-  await mkdir(data, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: account ? 0o711 : 0o700 });
+  await mkdir(data, { mode: 0o700 });
   const programs = await programsFor(account, folder);
   const password = new Secret(randomBytes(24).toString('base64url'));
   const passwordFile = join(folder, 'password');
