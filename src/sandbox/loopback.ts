@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { isOtherUser } from './peer.ts';
 
 /** Node servers that answer on one port of this machine only. */
 export interface LoopbackServer {
@@ -58,10 +59,12 @@ async function closeAll(servers: readonly Server[]): Promise<void> {
 
 /**
  * Why a request is not for us, or undefined. Another `Host` means that a name somewhere was pointed at this machine
- * (DNS rebinding); another `Origin` means that a page of somebody else is asking.
+ * (DNS rebinding); another `Origin` means that a page of somebody else is asking; and another user of this machine has
+ * no business in somebody's sandbox.
  */
 export function foreignness(request: IncomingMessage, hosts: readonly string[]): string | undefined {
   const { host, origin } = request.headers;
+  if (isOtherUser(request.socket)) return 'This sandbox belongs to another user of this machine.';
   if (host === undefined || !hosts.includes(host))
     return `This address is not served here. Open http://${hosts[0] ?? ''}/.`;
   if (origin !== undefined && !hosts.some((ours) => origin === `http://${ours}`))

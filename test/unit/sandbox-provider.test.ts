@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { request } from 'node:http';
+import { promisify } from 'node:util';
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { startProvider, type RunningProvider } from '../../src/sandbox/provider/provider.ts';
 
+const run = promisify(execFile);
 const broker = 'http://127.0.0.1:7420';
 
 describe('the sandbox’s identity provider', () => {
@@ -135,5 +138,14 @@ describe('the sandbox’s identity provider', () => {
     assert.equal(await status({ host, origin: 'http://shop.example' }), 403);
     assert.equal(await status({ host, origin: 'null' }), 403);
     assert.equal(await status({ host: 'shop.example' }), 403);
+  });
+
+  it('refuses other users of this machine', async function () {
+    if (process.platform !== 'linux' || process.getuid?.() !== 0) this.skip();
+    const script = `require('node:http').get('${provider.issuer}/jwks', (r) => { console.log(r.statusCode); r.resume(); })`;
+    const statusAs = async (uid: number) =>
+      (await run(process.execPath, ['-e', script], { uid, cwd: '/' })).stdout.trim();
+    assert.equal(await statusAs(0), '200');
+    assert.equal(await statusAs(65534), '403');
   });
 });
