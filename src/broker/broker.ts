@@ -1,12 +1,23 @@
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
+import { followSequence } from './audit/follow.ts';
+import { eventsAfter } from './store/audit-number.ts';
+import { startSequencer } from './audit/sequence.ts';
 import type { Config } from './config/config.ts';
+import { spokenProblem } from './config/problem.ts';
 import type { Context } from './context.ts';
+import { audienceOf } from './events/audience.ts';
+import { createHub } from './events/hub.ts';
+import { eventIds } from './events/id.ts';
 import type { Caller } from './http/caller.ts';
+import { eventRoute } from './http/events.ts';
 import { grantRoutes } from './http/grants.ts';
+import { healthRoutes } from './http/health.ts';
 import { leaseRoutes } from './http/leases.ts';
 import { meRoute } from './http/me.ts';
 import { metadataRoute } from './http/metadata.ts';
+import { createMetrics, serveMetrics, type Metrics } from './http/metrics.ts';
+import { openApiRoute } from './http/openapi.ts';
 import { requestRoutes } from './http/requests.ts';
 import { buildServer } from './http/server.ts';
 import { templateRoutes } from './http/templates.ts';
@@ -16,11 +27,15 @@ import { leaseStore } from './leases/lease-store.ts';
 import { startWorker } from './leases/worker.ts';
 import { audits } from './rules/policy.ts';
 import { openStore, type Store, type StoreServer } from './store/connect.ts';
+import { streamKey } from './store/installation.ts';
+import { countLeases } from './store/lease.ts';
 import { migrate } from './store/migrate.ts';
 import { channels } from './store/notify.ts';
+import { now } from './store/now.ts';
 import { recognise } from './store/person.ts';
 import { PostgresTarget } from './targets/postgresql/target.ts';
 import { watchTemplates } from './templates/watch.ts';
+import { version } from './version.ts';
 
 export interface Broker {
   /** Where it listens. */
@@ -58,10 +73,21 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   const { installation, logProtected } = await migrate(server);
   const store = running.add(openStore(server, log), (one) => one.close());
 
+  const hub = createHub({
+    ids: eventIds(await streamKey(store.db)),
+    audience: audienceOf(store.db, config.audit.by),
+    read: (after, limit) => eventsAfter(store.db, after, limit),
+    log,
+  });
+  const metrics = createMetrics({ streams: () => hub.count(), leases: () => countLeases(store.db) });
+  running.add(await startSequencer(store, log), (one) => one.stop());
+  running.add(await followSequence(store, log, hub), (one) => one.stop());
+
   const templates = running.add(
     await watchTemplates({
       folder: config.templates,
       references: config,
+      onChange: () => hub.templatesChanged(),
       onProblems: (problems) => {
         for (const problem of problems)
           log.error(problem, 'A template cannot be used; the last good set stays.');
@@ -69,8 +95,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
     }),
     (one) => one.close(),
   );
-
-  const targets = await startTargets(config, installation, store, log, running);
+  const targets = await startTargets(config, installation, { store, log, metrics, running });
   const clock = running.add(startClock(store, log), (one) => one.stop());
   running.add(await store.listen(channels.clock, () => clock.wake()), (stop) => stop());
 
@@ -81,18 +106,42 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   });
   void verifier.prepare();
 
-  const context: Context = { config, store, log, templates: () => templates.current, targets };
-  const app = running.add(buildServer({ verify: callers(verifier, context), log, tls: config.tls }), (one) =>
-    one.close(),
+  const context: Context = { config, store, log, metrics, templates: () => templates.current, targets };
+  const app = running.add(
+    buildServer({
+      verify: callers(verifier, context),
+      log,
+      tls: config.tls,
+      answered: (call) => metrics.answered(call),
+    }),
+    (one) => one.close(),
   );
   metadataRoute(app, config);
+  openApiRoute(app, { version, publicUrl: config.publicUrl });
+  healthRoutes(app, {
+    warnings: () => [
+      ...config.warnings,
+      ...(logProtected
+        ? []
+        : ['The audit log is not protected from the broker: it works as the owner of its database.']),
+      ...templates.problems.map(
+        (problem) => `A template on disk is not in use: ${spokenProblem(problem, config.templates)}`,
+      ),
+    ],
+    waitingFor: async () => [
+      ...(verifier.ready ? [] : ['the identity provider']),
+      ...((await answers(store)) ? [] : ['the database']),
+    ],
+  });
   meRoute(app, context);
   templateRoutes(app, context);
   requestRoutes(app, context);
   grantRoutes(app, context);
   leaseRoutes(app, context);
-  if (!logProtected) log.warn('The audit log is not protected from the broker: it works as the owner of its database.');
+  eventRoute(app, hub);
 
+  if (config.metrics)
+    running.add(await serveMetrics(metrics, config.metrics, log, config.tls), (one) => one.close());
   await app.listen({ host: config.listen.host, port: config.listen.port });
   const { port } = app.server.address() as AddressInfo;
   return {
@@ -115,17 +164,16 @@ async function database(
 async function startTargets(
   config: Config,
   installation: string,
-  store: Store,
-  log: Logger,
-  running: Running,
+  { store, log, metrics, running }: { store: Store; log: Logger; metrics: Metrics; running: Running },
 ): Promise<Context['targets']> {
   const targets = new Map<string, { target: PostgresTarget; worker: ReturnType<typeof startWorker> }>();
   for (const one of config.targets.values()) {
     const target = running.add(new PostgresTarget({ config: one, installation, log }), (ended) =>
       ended.end(),
     );
-    const worker = running.add(startWorker({ target, store: leaseStore(store), log }), (ended) =>
-      ended.stop(),
+    const worker = running.add(
+      startWorker({ target, store: leaseStore(store), log, onCut: (lateMs) => metrics.cut(lateMs / 1000) }),
+      (ended) => ended.stop(),
     );
     targets.set(one.id, { target, worker });
   }
@@ -144,4 +192,13 @@ function callers(verifier: Verifier, { config, store }: Context) {
     const who = { id: person.id, groups: token.groups, mayDecide: token.mayDecide };
     return { ...who, name: person.name, audits: audits(who, config.audit.by), expiresAt: token.expiresAt };
   };
+}
+
+async function answers(store: Store): Promise<boolean> {
+  try {
+    await now(store.db);
+    return true;
+  } catch {
+    return false;
+  }
 }

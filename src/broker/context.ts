@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
+import type { Metrics } from './http/metrics.ts';
 import type { Worker } from './leases/worker.ts';
 import type { Store } from './store/connect.ts';
 import type { Target } from './targets/target.ts';
@@ -10,6 +11,7 @@ export interface Context {
   readonly config: Config;
   readonly store: Store;
   readonly log: Logger;
+  readonly metrics: Metrics;
   /** The last good set. */
   readonly templates: () => TemplateSet;
   readonly targets: ReadonlyMap<string, { readonly target: Target; readonly worker: Worker }>;

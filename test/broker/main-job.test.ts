@@ -6,6 +6,7 @@ import type { Problem } from '../../src/contract/problems.ts';
 import type { AccessRequest } from '../../src/contract/requests.ts';
 import type { TemplateList } from '../../src/contract/templates.ts';
 import { eventually } from './support/eventually.ts';
+import { openStream } from './support/stream.ts';
 import { newKey, newSecret, startWorld, type Name, type World } from './support/world.ts';
 
 describe('from request to receipt', function () {
@@ -302,6 +303,27 @@ describe('from request to receipt', function () {
     const [one, two] = [await ask('ana', 'read-orders', { key }), await ask('ana', 'read-orders', { key })];
     assert.equal(one.body.id, two.body.id);
     assert.equal((await ask('ana', 'read-orders', { key, reason: 'another reason this time' })).status, 422);
+  });
+
+  it('tells whoever has a part in it, at once, and nobody else', async () => {
+    const [ben, dan] = [await openStream(world, 'ben'), await openStream(world, 'dan')];
+    try {
+      const { body: request } = await ask('ana', 'fix-status', { ticket: 'INC-9' });
+      await ben.until(
+        (event) => event.type === 'changed' && event.resource === 'request' && event.id === request.id,
+      );
+      await decide('ben', request, 'deny');
+      await ben.until(
+        (event) => event.type === 'changed' && event.id === request.id && event.version > request.version,
+      );
+      assert.deepEqual(
+        dan.seen.filter((event) => event.type === 'changed'),
+        [],
+      );
+    } finally {
+      ben.close();
+      dan.close();
+    }
   });
 
   it('a restart of the broker loses no lease and no deadline', async () => {

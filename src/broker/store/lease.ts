@@ -1,5 +1,5 @@
 import { sql, type Selectable } from 'kysely';
-import type { CloseReason } from '../../contract/leases.ts';
+import type { CloseReason, LeaseState } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
 import { append, appendAll, type AuditEvent } from '../audit/append.ts';
 import type { OwedLease } from '../leases/settle.ts';
@@ -326,4 +326,14 @@ export async function noteObstacle(trx: Trx, leaseId: string, obstacle: string):
     .returningAll()
     .executeTakeFirstOrThrow();
   await record(trx, after, grant, 'lease unconfirmed', null, { obstacle });
+}
+
+/** How many leases are in each state. */
+export async function countLeases(db: Db): Promise<Map<LeaseState, number>> {
+  const rows = await db
+    .selectFrom('lease')
+    .select(['state', (e) => e.fn.countAll<number>().as('count')])
+    .groupBy('state')
+    .execute();
+  return new Map(rows.map(({ state, count }) => [state, count]));
 }

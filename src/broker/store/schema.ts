@@ -10,7 +10,13 @@ type TimeSetHere = ColumnType<Date, Date | undefined, Date>;
 
 /** The tables, as Kysely sees them; `migrations/` says what they are in SQL. */
 export interface Schema {
-  installation: { only_one: Generated<boolean>; id: string; event_key: Generated<string>; created_at: TimeSetHere };
+  installation: {
+    only_one: Generated<boolean>;
+    id: string;
+    stream_key: Generated<string>;
+    event_key: Generated<string>;
+    created_at: TimeSetHere;
+  };
   person: {
     id: string;
     issuer: string;
