@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Secret } from '../../src/contract/secret.ts';
 import { ApiClient } from '../../src/extension/client/api.ts';
-import { newKey, ProblemError } from '../../src/extension/client/call.ts';
+import { newKey, type ProblemError } from '../../src/extension/client/call.ts';
 import { Clock } from '../../src/extension/state/clock.ts';
 import { ana, aGrant, aRequest, json, problem, template, TestBroker } from './support/extension-broker.ts';
 

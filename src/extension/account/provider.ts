@@ -42,7 +42,7 @@ export class IdentityProvider {
    * Reads the provider's metadata (OpenID Connect Discovery 1.0).
    * @throws ProviderFailure
    */
-  static async find(audience: Audience, clock: Clock): Promise<IdentityProvider> {
+  static async find(audience: Audience, clock: Clock, timeout = timeoutSeconds): Promise<IdentityProvider> {
     const oidc = await import('openid-client');
     const issuer = new URL(audience.issuer);
     const plain = issuer.protocol === 'http:' && isLoopback(issuer.hostname);
@@ -53,7 +53,7 @@ export class IdentityProvider {
         { [oidc.clockSkew]: Math.round(clock.offsetMs / 1000), [oidc.clockTolerance]: 30 },
         oidc.None(),
         // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so to stand out; here it is loopback only
-        { timeout: timeoutSeconds, ...(plain ? { execute: [oidc.allowInsecureRequests] } : {}) },
+        { timeout, ...(plain ? { execute: [oidc.allowInsecureRequests] } : {}) },
       ),
     );
     return new IdentityProvider(audience, oidc, configuration);
@@ -69,16 +69,17 @@ export class IdentityProvider {
     const oidc = this.#oidc;
     const [verifier, state, nonce] = [oidc.randomPKCECodeVerifier(), oidc.randomState(), oidc.randomNonce()];
     const challenge = await oidc.calculatePKCECodeChallenge(verifier);
-    const page = await providerFailure(this.#audience.issuer, () =>
-      oidc.buildAuthorizationUrl(this.#configuration, {
+    const page = await providerFailure(this.#audience.issuer, () => {
+      const url = oidc.buildAuthorizationUrl(this.#configuration, {
         ...this.#asked(),
         redirect_uri: redirectUri,
         code_challenge: challenge,
         code_challenge_method: 'S256',
         state,
         nonce,
-      }),
-    );
+      });
+      return pageOf(url.href, this.#audience.issuer);
+    });
     return {
       page,
       state,
@@ -96,16 +97,16 @@ export class IdentityProvider {
 
   /** RFC 8628: a code to type on a page, and the wait until somebody has. */
   async deviceCode(): Promise<DeviceCode> {
-    const answer = await providerFailure(this.#audience.issuer, () =>
-      this.#oidc.initiateDeviceAuthorization(this.#configuration, this.#asked()),
-    );
+    const { issuer } = this.#audience;
+    const { answer, page, pageWithCode } = await providerFailure(issuer, async () => {
+      const answer = await this.#oidc.initiateDeviceAuthorization(this.#configuration, this.#asked());
+      const { verification_uri: plain, verification_uri_complete: complete = plain } = answer;
+      return { answer, page: pageOf(plain, issuer), pageWithCode: pageOf(complete, issuer) };
+    });
     return {
       userCode: answer.user_code,
-      page: pageOf(answer.verification_uri, this.#audience.issuer),
-      pageWithCode: pageOf(
-        answer.verification_uri_complete ?? answer.verification_uri,
-        this.#audience.issuer,
-      ),
+      page,
+      pageWithCode,
       redeem: (signal) =>
         this.#tokens(() =>
           this.#oidc.pollDeviceAuthorizationGrant(

@@ -40,7 +40,7 @@ export async function followOnce(opening: Opening): Promise<Ending> {
   const stop = () => giveUp.abort();
   opening.signal.addEventListener('abort', stop, { once: true });
   if (opening.signal.aborted) stop();
-  const seen = { silence: false, tokenEnd: false };
+  const seen = { silence: false, tokenEnd: false, open: false };
   const watchdog = setTimeout(() => {
     seen.silence = true;
     stop();
@@ -77,6 +77,7 @@ export async function followOnce(opening: Opening): Promise<Ending> {
       if (status === 401) return 'refused token';
       throw new Unreachable(`${hostOf(broker)} cannot work at the moment (${status}).`);
     }
+    seen.open = true;
     opening.onOpen();
     data.setEncoding('utf8');
     for await (const chunk of data as AsyncIterable<string>) {
@@ -90,6 +91,8 @@ export async function followOnce(opening: Opening): Promise<Ending> {
     if (error instanceof Unreachable) throw error;
     const host = hostOf(broker);
     if (seen.silence) throw new Unreachable(`${host} has gone silent. Check your network, or the VPN.`);
+    // It was open and broke off: the next attempt shows whether that means anything.
+    if (seen.open) return 'closed';
     const why =
       codeOf(error) === 'unknown' ? `${host} broke the connection off.` : whyUnreachable(error, host);
     throw new Unreachable(why, { cause: bare(error) });

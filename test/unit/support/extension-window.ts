@@ -193,7 +193,7 @@ export async function browseAs(person: string, page: URL): Promise<string> {
     body = undefined;
     if (location !== null) url = new URL(location, url);
     else if (form) body = new URLSearchParams(person === 'cancel' ? { cancel: 'yes' } : { person });
-    else if (/op\.device(Input|Confirm)Form/.test(text)) {
+    else if (/<input type="hidden"/.test(text)) {
       body = new URLSearchParams(
         [...text.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(
           ([, n = '', v = '']) => [n, v] as [string, string],
