@@ -27,7 +27,7 @@ import { leaseStore } from './leases/lease-store.ts';
 import { startWorker } from './leases/worker.ts';
 import { audits } from './rules/policy.ts';
 import { openStore, type Store, type StoreServer } from './store/connect.ts';
-import { streamKey } from './store/installation.ts';
+import { eventKey } from './store/installation.ts';
 import { countLeases } from './store/lease.ts';
 import { migrate } from './store/migrate.ts';
 import { channels } from './store/notify.ts';
@@ -74,7 +74,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   const store = running.add(openStore(server, log), (one) => one.close());
 
   const hub = createHub({
-    ids: eventIds(await streamKey(store.db)),
+    ids: eventIds(await eventKey(store.db)),
     audience: audienceOf(store.db, config.audit.by),
     read: (after, limit) => eventsAfter(store.db, after, limit),
     log,

@@ -13,7 +13,6 @@ export interface Schema {
   installation: {
     only_one: Generated<boolean>;
     id: string;
-    stream_key: Generated<string>;
     event_key: Generated<string>;
     created_at: TimeSetHere;
   };

@@ -6,8 +6,6 @@ export const sql = `
 create table installation (
   only_one boolean primary key default true check (only_one),
   id text not null check (id ~ '^[0-9a-f]{8}$'),
-  -- Hides positions in the ids of stream events, the same in every broker; opens nothing.
-  stream_key uuid not null default gen_random_uuid(),
   event_key uuid not null default gen_random_uuid(),
   created_at timestamptz not null default now()
 );
