@@ -5,7 +5,8 @@ import type { AccessRequest, Grant, Template } from '../state/world.ts';
 import { whyEmpty } from '../views/templateNodes.ts';
 import { answered, back, begin, changedMeanwhile, type Position } from './request/flow.ts';
 import { LastUsed } from './request/lastUsed.ts';
-import { Keys, send, type Complete } from './request/send.ts';
+import { Keys, type Complete } from './request/body.ts';
+import { send } from './request/send.ts';
 import {
   durationStep,
   reasonStep,

@@ -2,7 +2,7 @@ import { spokenDuration } from '../../contract/durations.ts';
 import type { Lease } from '../../contract/leases.ts';
 import { endedAsPlanned } from '../../contract/session-file.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
-import { howItEnded, notYetConfirmed, whatWasProven, type ToLocal } from '../views/endings.ts';
+import { howItEnded, notYetConfirmed, proofAt, proofOf, type ToLocal } from '../views/endings.ts';
 import { askedOf, quoted, task, timeOfDay, tlsWarning, why } from '../views/words.ts';
 
 /** The first lines of a production terminal: what it may do, until when, how to end it. */
@@ -64,12 +64,8 @@ export function lastLines(grant: Grant, lease: Lease, now: number, toLocal: ToLo
   const first = firstLine(grant, lease, now, toLocal);
   if (first === undefined) return undefined;
   const target = grant.template.target.title;
-  const proven = whatWasProven([lease]);
-  if (proven !== undefined)
-    return {
-      lines: [first, `At ${target}: ${proven.charAt(0).toLowerCase()}${proven.slice(1)}`],
-      final: true,
-    };
+  const proof = proofOf([lease]);
+  if (proof) return { lines: [first, proofAt(target, proof)], final: true };
   if (lease.state === 'failed') return { lines: [first], final: true };
   return {
     lines: lease.unconfirmed ? [first, notYetConfirmed({ ...grant, leases: [lease] }, toLocal)] : [first],

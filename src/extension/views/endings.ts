@@ -26,19 +26,33 @@ export function howItEnded(grant: Grant, toLocal: ToLocal): string {
   }
 }
 
-/** What the receipts of a grant prove: `Login closed, 1 connection ended, nothing left behind.` Undefined until all are there. */
-export function whatWasProven(leases: readonly Lease[]): string | undefined {
-  const closed = leases.filter((lease) => lease.state !== 'failed');
-  const receipts = closed.flatMap((lease) => lease.receipt ?? []);
-  if (receipts.length === 0 || receipts.length < closed.length) return undefined;
+/** What stands at the end of a grant's credentials, in a sentence. */
+export interface Proof {
+  readonly text: string;
+  /** False where nothing of a login was found and so nothing could be proven. */
+  readonly sure: boolean;
+}
+
+/** `Login closed, 1 connection ended, nothing left behind.` Undefined until it is known of every lease. */
+export function proofOf(leases: readonly Lease[]): Proof | undefined {
+  const issued = leases.filter((lease) => lease.state !== 'failed');
+  const receipts = issued.flatMap((lease) => lease.receipt ?? []);
+  const absent = issued.flatMap((lease) => (lease.receipt ? [] : (lease.absent ?? [])));
+  if (issued.length === 0 || receipts.length + absent.length < issued.length) return undefined;
+  if (receipts.length === 0) return { text: `Not proven: ${absent.join('; ')}`, sure: false };
   const ended = receipts.reduce((sum, receipt) => sum + receipt.connectionsEnded, 0);
   const logins = receipts.length === 1 ? 'Login closed' : `${receipts.length} logins closed`;
   const connections =
     ended === 0 ? 'no connection was open' : `${ended} connection${ended === 1 ? '' : 's'} ended`;
   const remains = receipts.flatMap((receipt) => receipt.remains);
-  return remains.length
-    ? `${logins}, ${connections}. Left behind: ${remains.join('; ')}`
-    : `${logins}, ${connections}, nothing left behind.`;
+  const rest = remains.length ? `. Left behind: ${remains.join('; ')}` : ', nothing left behind.';
+  const unsure = absent.length ? ` Not proven for ${absent.length} more: ${absent.join('; ')}` : '';
+  return { text: `${logins}, ${connections}${rest}${unsure}`, sure: absent.length === 0 };
+}
+
+/** `At shop: login closed, …` */
+export function proofAt(target: string, { text }: Proof): string {
+  return `At ${target}: ${text.charAt(0).toLowerCase()}${text.slice(1)}`;
 }
 
 /** The whole story of a grant that is over, in at most two sentences, for a card or a notification. */
@@ -48,8 +62,8 @@ export function ending(grant: Grant, toLocal: ToLocal): string {
 
 function proofOrWait(grant: Grant, toLocal: ToLocal): string {
   const target = grant.template.target.title;
-  const proven = whatWasProven(grant.leases);
-  if (proven !== undefined) return `At ${target}: ${proven.charAt(0).toLowerCase()}${proven.slice(1)}`;
+  const proof = proofOf(grant.leases);
+  if (proof) return proofAt(target, proof);
   return grant.leases.length ? notYetConfirmed(grant, toLocal) : '';
 }
 

@@ -1,7 +1,7 @@
 import { spokenDuration } from '../../contract/durations.ts';
 import type { Grant, LiveConnection, World } from '../state/world.ts';
 import { thresholdsOf } from './countdown.ts';
-import { howItEnded, notYetConfirmed, receiptInWords, whatWasProven, type ToLocal } from './endings.ts';
+import { howItEnded, notYetConfirmed, proofOf, receiptInWords, type ToLocal } from './endings.ts';
 import { standingOf, unconfirmedOf, type Running } from './standing.ts';
 import { approvedBy, askedOf, timeOfDay, tlsWarning, why } from './words.ts';
 
@@ -85,14 +85,14 @@ export function sessionModel(
     ...standing.over
       .filter((grant) => !dismissed.has(grant.id))
       .map((grant): Card => {
-        const proven = whatWasProven(grant.leases);
+        const proof = proofOf(grant.leases);
         const late = unconfirmedOf(grant);
         return {
           ...base(grant),
           is: 'over',
           headline: howItEnded(grant, toLocal),
-          proof: proven ?? notYetConfirmed(grant, toLocal),
-          state: proven !== undefined ? 'proven' : late ? 'late' : 'awaited',
+          proof: proof?.text ?? notYetConfirmed(grant, toLocal),
+          state: proof?.sure ? 'proven' : proof || late ? 'late' : 'awaited',
           receipts: grant.leases.flatMap((lease) =>
             lease.receipt ? [receiptInWords(lease.receipt, toLocal)] : [],
           ),

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { sessionModel } from '../../src/extension/views/sessionModel.ts';
+import {
+  ana,
+  grant,
+  inMs,
+  lease,
+  minutes,
+  now,
+  receipt,
+  request,
+  template,
+  toLocal,
+  unopened,
+  world,
+} from './support/samples.ts';
+
+const model = (...has: Parameters<typeof world>) => sessionModel(world(...has), now, toLocal);
+
+describe('the session view', () => {
+  it('has a card for each session, the one that ends first on top', () => {
+    const [later, sooner] = [grant({}, minutes(40)), grant({}, minutes(10))];
+    const { cards } = model(ana, { grants: [later, sooner] });
+    assert.deepEqual(
+      cards.map(({ id }) => id),
+      [sooner.id, later.id],
+    );
+  });
+
+  it('says what for, until when, who approved, how many terminals, and who is connected', () => {
+    const one = grant();
+    const full = { ...one, leases: [lease(one), lease(one), lease(one, { state: 'closed' })] };
+    const connection = { leaseId: one.id, address: '10.0.3.7', program: 'psql', since: inMs(0) };
+    const [card] = model(ana, { grants: [full], connections: new Map([[one.id, [connection]]]) }).cards;
+    assert.ok(card?.is === 'running');
+    assert.deepEqual(card.facts, ['approved by Ben Roth', '2 terminals']);
+    assert.deepEqual(card.connections, ['psql 10.0.3.7']);
+    assert.equal(card.remainingMs, minutes(24));
+    assert.match(card.until, /^\d\d:\d\d$/);
+    assert.equal(card.warning, undefined);
+  });
+
+  it('shows the right figure and local end with a local clock that is an hour off', () => {
+    const hour = minutes(60);
+    const wrong = (ms: number): number => ms - hour;
+    const [card] = sessionModel(world(ana, { grants: [grant()] }), now, wrong).cards;
+    assert.ok(card?.is === 'running');
+    assert.equal(card.remainingMs, minutes(24));
+    const local = new Date(now + minutes(24) - hour);
+    assert.equal(
+      card.until,
+      `${String(local.getHours()).padStart(2, '0')}:${String(local.getMinutes()).padStart(2, '0')}`,
+    );
+  });
+
+  it('says where a target is not verified', () => {
+    const { target } = template();
+    const one = grant({ template: template({ target: { ...target, tls: 'off' } }) });
+    const [card] = model(ana, { grants: [one] }).cards;
+    assert.equal(card?.is === 'running' && card.warning, 'The connection is not encrypted.');
+  });
+
+  it('shows what waits and what is approved', () => {
+    const { cards } = model(ana, { requests: [request()], grants: [unopened()] });
+    assert.deepEqual(
+      cards.map(({ is }) => is),
+      ['ready', 'waiting'],
+    );
+    assert.equal(cards[1]?.is === 'waiting' && cards[1].headline, 'Waiting for Ben Roth');
+  });
+
+  it('says at the end what was proven, in the receipt’s words', () => {
+    const base = grant({ state: 'expired', endedAt: inMs(-1000), settled: true });
+    const card = (more: Parameters<typeof lease>[1]) => {
+      const [one] = model(ana, { grants: [{ ...base, leases: [lease(base, more)] }] }).cards;
+      assert.ok(one?.is === 'over');
+      return one;
+    };
+    const proven = card({ state: 'closed', receipt: receipt({ connectionsEnded: 0 }) });
+    assert.match(proven.headline, /^Ended at \d\d:\d\d, as planned\.$/);
+    assert.equal(proven.proof, 'Login closed, no connection was open, nothing left behind.');
+    assert.equal(proven.state, 'proven');
+    assert.match(proven.receipts[0]!.join(' '), /28000, InitializeSessionUserId/);
+    const remains = card({ state: 'closed', receipt: receipt({ remains: ['2 rows changed in orders'] }) });
+    assert.equal(remains.proof, 'Login closed, 1 connection ended. Left behind: 2 rows changed in orders');
+    assert.equal(card({ state: 'closing' }).proof, 'Waiting for shop to confirm.');
+    const late = card({ state: 'closing', unconfirmed: { since: inMs(-500), obstacle: 'no route' } });
+    assert.equal(late.state, 'late');
+    assert.match(late.proof, /has not confirmed the end yet .* we keep trying and tell you\.$/);
+    const absent = card({ state: 'closed', absent: 'the server was replaced' });
+    assert.deepEqual([absent.proof, absent.state], ['Not proven: the server was replaced', 'late']);
+  });
+
+  it('turns a session into an ended one when its time is up, without a word from the broker', () => {
+    const one = grant({}, -1);
+    const [card] = model(ana, { grants: [{ ...one, leases: [lease(one)] }] }).cards;
+    assert.ok(card?.is === 'over');
+    assert.match(card.headline, /as planned/);
+  });
+
+  it('keeps an ended card for half an hour, or until it is put away', () => {
+    const base = grant({ state: 'ended', endedAt: inMs(-minutes(31)), settled: true });
+    const old = { ...base, leases: [lease(base, { state: 'closed', receipt: receipt() })] };
+    assert.deepEqual(model(ana, { grants: [old] }).cards, []);
+    const fresh = { ...old, endedAt: inMs(-minutes(1)) };
+    const state = world(ana, { grants: [fresh] });
+    assert.equal(sessionModel(state, now, toLocal).cards.length, 1);
+    assert.equal(sessionModel(state, now, toLocal, new Set([fresh.id])).cards.length, 0);
+  });
+
+  it('says that the broker cannot be reached and what that means', () => {
+    const stream = { is: 'disconnected', since: now, why: '' } as const;
+    assert.match(model(ana, { stream }).trouble ?? '', /still end on time/);
+  });
+});
