@@ -6,13 +6,16 @@ export interface Log {
   warn(details: object, message: string): void;
 }
 
-/** Longest time that anything asked of a target may take, in milliseconds. */
+/** How long, in milliseconds, what is asked of a target may take. Without an answer by then the connection is given up. */
 export const bounds = {
   connect: 5_000,
   lock: 2_000,
-  statement: 15_000,
-  /** Without an answer by then the connection is given up: the server or the way to it is dead. */
-  answer: 17_000,
+  /** For a statement of the shared sessions; they close logins, which nothing may hold up. */
+  statement: 5_000,
+  answer: 6_000,
+  /** For a statement that removes what a lease left in a database. */
+  longStatement: 20_000,
+  longAnswer: 22_000,
   /** A connection that was idle for longer than this must show a pulse within that before it is relied on. */
   idle: 10_000,
   pulse: 1_000,
@@ -71,9 +74,9 @@ function brokerConfig(config: TargetConfig, database: string): pg.ClientConfig {
     password: config.login.password.reveal(),
     application_name: 'daypass',
     options: `${safePath} -c idle_in_transaction_session_timeout=60s -c client_min_messages=warning`,
-    statement_timeout: bounds.statement,
+    statement_timeout: bounds.longStatement,
     lock_timeout: bounds.lock,
-    query_timeout: bounds.answer,
+    query_timeout: bounds.longAnswer,
   };
 }
 
@@ -103,12 +106,16 @@ export class Connections {
     this.#config = config;
     this.#pool = new pg.Pool({
       ...brokerConfig(config, config.database),
+      statement_timeout: bounds.statement,
+      query_timeout: bounds.answer,
       max: 6,
       // A cut must not wait for a new connection: one stays open.
       min: 1,
       idleTimeoutMillis: 60_000,
       allowExitOnIdle: true,
     });
+    // A connection that breaks while it is in use rejects the query and emits an error besides, which would end us.
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
     this.#pool.on('error', (error) =>
       log.warn({ target: config.id, error: error.message }, 'An idle connection to a target was lost.'),
     );

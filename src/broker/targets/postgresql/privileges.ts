@@ -1,7 +1,7 @@
 /** What a privilege line is about, names as PostgreSQL has them (unquoted ones folded to lower case). */
 export type PrivilegeObject =
   | { readonly kind: 'table' | 'sequence'; readonly schema: string; readonly name: string }
-  /** `arguments` is the text between the parentheses; it can hold type names only. */
+  /** A procedure too. `arguments` is the text between the parentheses; it can hold type names only. */
   | { readonly kind: 'function'; readonly schema: string; readonly name: string; readonly arguments: string }
   | { readonly kind: 'all tables' | 'all sequences' | 'all functions'; readonly schema: string }
   | { readonly kind: 'schema'; readonly schema: string };
@@ -162,7 +162,7 @@ function objectAt(reader: Reader): PrivilegeObject {
     throw new PrivilegeError('Write "all tables in schema sales", with tables, sequences or functions.');
   if (reader.takes('schema')) return { kind: 'schema', schema: reader.name('a schema') };
   if (reader.takes('sequence')) return { kind: 'sequence', ...reader.qualified('a sequence') };
-  if (reader.takes('function'))
+  if (reader.takes('function') || reader.takes('procedure') || reader.takes('routine'))
     return { kind: 'function', ...reader.qualified('a function'), arguments: reader.types() };
   reader.takes('table');
   return { kind: 'table', ...reader.qualified('a table') };

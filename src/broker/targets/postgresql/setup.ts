@@ -9,6 +9,11 @@ export interface ScopedTemplate {
   readonly scope: PostgresScope;
 }
 
+/** As much of a target as its preparation is about; no password. */
+export type SetupTarget = Pick<TargetConfig, 'id' | 'database'> & {
+  readonly login: Pick<TargetConfig['login'], 'user'>;
+};
+
 /** The roles that the broker's login needs: to end connections, to see them, to get in when the server is full. */
 export const brokerRoles = ['pg_signal_backend', 'pg_read_all_stats', 'pg_use_reserved_connections'] as const;
 
@@ -18,7 +23,7 @@ export const brokerRoles = ['pg_signal_backend', 'pg_read_all_stats', 'pg_use_re
  * @param open what `checkTarget` found that everybody may do, to be shown as comments
  */
 export function setupSql(
-  target: TargetConfig,
+  target: SetupTarget,
   templates: readonly ScopedTemplate[],
   open: readonly string[] = [],
 ): string {
@@ -49,7 +54,7 @@ export function setupSql(
   ].join('\n\n');
 }
 
-const head = (target: TargetConfig) => `\
+const head = (target: SetupTarget) => `\
 -- Prepares the server of the target ${comment(target.id)} for Daypass. Run it as a superuser, connected to the database
 -- ${comment(target.database)}:   psql -X -v ON_ERROR_STOP=1 -d ${comment(target.database)} -f this-file
 -- It can be run again at any time, also while leases are open. If anything fails, nothing of that part is changed.`;
@@ -137,7 +142,7 @@ function objectSql(on: PrivilegeObject): string {
     case 'sequence':
       return `${on.kind} ${qualified(on)}`;
     case 'function':
-      return `function ${qualified(on)}(${on.arguments})`;
+      return `routine ${qualified(on)}(${on.arguments})`;
     case 'schema':
       return `schema ${identifier(on.schema)}`;
     default:
