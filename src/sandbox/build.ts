@@ -4,6 +4,7 @@ import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as z from 'zod';
 import { runToEnd } from './child.ts';
+import { waitForLock } from './lock.ts';
 import type { Progress } from './progress.ts';
 
 /** The checkout that this sandbox is part of. */
@@ -42,17 +43,27 @@ export async function ensureBuilt(progress: Progress, signal?: AbortSignal): Pro
     extension: join(checkout, 'dist', `daypass-${version}.vsix`),
     command: join(checkout, 'dist', 'daypass.js'),
   };
-  const made = Math.min(...(await Promise.all(Object.values(built).map(changed))));
-  const source = Math.max(...(await Promise.all(sources.map((path) => newestIn(join(checkout, path))))));
-  if (made > source) return built;
-  const step = progress.begin('Daypass, built from here');
-  await runToEnd(process.execPath, ['build.js', '--package'], {
-    environment: process.env,
-    folder: checkout,
-    signal,
-  });
-  step.done();
-  return built;
+  // Two sandboxes that start side by side would build over each other.
+  const lock = await waitForLock(join(checkout, 'dist', 'build.lock'), signal);
+  try {
+    if (await isFresh(Object.values(built))) return built;
+    const step = progress.begin('Daypass, built from here');
+    await runToEnd(process.execPath, ['build.js', '--package'], {
+      environment: process.env,
+      folder: checkout,
+      signal,
+    });
+    step.done();
+    return built;
+  } finally {
+    await lock.release();
+  }
+}
+
+async function isFresh(made: readonly string[]): Promise<boolean> {
+  const oldest = Math.min(...(await Promise.all(made.map(changed))));
+  const newest = Math.max(...(await Promise.all(sources.map((path) => newestIn(join(checkout, path))))));
+  return oldest > newest;
 }
 
 const changed = (path: string) =>

@@ -1,6 +1,7 @@
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { identify, isAlive, ProcessIdentity } from './processes.ts';
 
 export interface Lock {
@@ -42,6 +43,20 @@ export async function tryLock(file: string): Promise<Lock | undefined> {
     }
   } finally {
     await rm(ours, { force: true });
+  }
+}
+
+/** Takes a lock as soon as nobody else has it. */
+export async function waitForLock(
+  file: string,
+  signal?: AbortSignal,
+  waiting: () => void = () => undefined,
+): Promise<Lock> {
+  for (;;) {
+    const lock = await tryLock(file);
+    if (lock) return lock;
+    waiting();
+    await sleep(200, undefined, signal && { signal });
   }
 }
 

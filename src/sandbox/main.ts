@@ -43,7 +43,7 @@ try {
     stablePorts: true,
     progress: shown(process.stderr),
     signal: stopping.signal,
-    ...(desktop ? { desktop: true } : {}),
+    desktop: desktop === true,
   });
   if (json) process.stdout.write(`${JSON.stringify(sandbox.addresses)}\n`);
   else process.stdout.write(screen(sandbox, process.stdout.isTTY));

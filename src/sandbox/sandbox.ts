@@ -1,4 +1,3 @@
-import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Secret } from '../contract/secret.ts';
 import { startBroker, type Broker } from './broker.ts';
@@ -10,7 +9,9 @@ import { people, type Person } from './provider/people.ts';
 import { startProvider, type RunningProvider } from './provider/provider.ts';
 import { startShop, type Shop } from './shop/shop.ts';
 import { takePlace, type Place } from './state.ts';
+import { copyTemplates } from './templates.ts';
 import { fetchVsCode } from './vscode/fetch.ts';
+import { openDesktop } from './vscode/desktop.ts';
 import type { Settings } from './vscode/settings.ts';
 import { openWindow, type VsCodeWindow } from './vscode/window.ts';
 
@@ -35,6 +36,8 @@ export interface SandboxOptions {
   readonly from?: 'built' | 'source';
   /** A packaged extension in place of the one built here; null: none. */
   readonly extension?: string | null;
+  /** The VS Code that is installed here, in place of the one in the browser. */
+  readonly desktop?: boolean;
   /** The persons who get a VS Code; Ana and Ben unless said. */
   readonly windows?: readonly string[];
   /** More settings for each VS Code. */
@@ -120,7 +123,8 @@ async function start(
     (withBroker && !fromSource) || (withWindows && options.extension === undefined)
       ? ensureBuilt(progress, options.signal)
       : undefined;
-  const fetching = withWindows ? fetchVsCode(progress, { signal: options.signal }) : undefined;
+  const fetching =
+    withWindows && !options.desktop ? fetchVsCode(progress, { signal: options.signal }) : undefined;
   building?.catch(() => undefined);
   fetching?.catch(() => undefined);
 
@@ -131,6 +135,7 @@ async function start(
     port: await port('issuer'),
     resource: brokerUrl,
     people: options.people ?? people,
+    runbooks: join(import.meta.dirname, 'runbooks'),
     ...(options.accessTokenTtl === undefined ? {} : { accessTokenTtl: options.accessTokenTtl }),
     ...(options.refreshTokenTtl === undefined ? {} : { refreshTokenTtl: options.refreshTokenTtl }),
   });
@@ -180,7 +185,11 @@ async function start(
       : ([process.execPath, (await building)?.command ?? ''] as const);
     const begun = progress.begin('The broker');
     const templates = join(place.folder, 'templates');
-    await cp(options.templates ?? join(import.meta.dirname, 'templates'), templates, { recursive: true });
+    await copyTemplates(
+      options.templates ?? join(import.meta.dirname, 'templates'),
+      templates,
+      provider.issuer,
+    );
     const made = await startBroker({
       folder: join(place.folder, 'broker'),
       port: ports.broker,
@@ -201,25 +210,29 @@ async function start(
     const files = await fetching;
     const extension =
       options.extension === undefined ? (await building)?.extension : (options.extension ?? undefined);
-    if (!files) throw new Error('VS Code was not fetched.');
     const ids = options.windows ?? ['ana', 'ben'];
     options.signal?.throwIfAborted();
     const begun = progress.begin(`VS Code for ${ids.length} ${ids.length === 1 ? 'person' : 'people'}`);
     const made = await Promise.allSettled(
       ids.map(async (id) => {
-        const window = await openWindow({
+        const theirs = {
           place,
-          files,
           id,
           firstName: provider.people.find((person) => person.id === id)?.name.split(' ')[0] ?? id,
-          port: await port(id === 'ana' || id === 'ben' ? id : 'others'),
-          issuerPort: provider.port,
           broker: broker?.url,
           extension,
           settings: options.settings,
           environment: options.environment,
-          flags: options.flags,
-        });
+        };
+        const window = files
+          ? await openWindow({
+              ...theirs,
+              files,
+              port: await port(id === 'ana' || id === 'ben' ? id : 'others'),
+              issuerPort: provider.port,
+              flags: options.flags,
+            })
+          : await openDesktop(theirs);
         opened.push(() => window.close());
         return [id, window] as const;
       }),

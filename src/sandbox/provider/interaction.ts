@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Provider } from 'oidc-provider';
 import type { Person } from './people.ts';
 import * as pages from './pages.ts';
+import { show } from './show.ts';
 
 /** Longest form that anybody has reason to send, in bytes. */
 const longestForm = 4096;
@@ -51,15 +52,6 @@ export async function answerInteraction(
     if (!response.headersSent)
       show(response, 400, pages.failure('This sign-in is over, or it was begun in another browser.'));
   }
-}
-
-function show(response: ServerResponse, status: number, html: string): void {
-  response.writeHead(status, {
-    'content-type': 'text/html; charset=utf-8',
-    'cache-control': 'no-store',
-    'content-security-policy': pages.contentSecurityPolicy,
-  });
-  response.end(html);
 }
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {

@@ -16,7 +16,8 @@ const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${c
 const mark =
   '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" aria-hidden="true"><path d="M12 3a9 9 0 1 1-8.2 5.3"/><path d="M12 7.5V12l3 2"/></svg>';
 
-function page(title: string, body: string, width: 'wide' | 'narrow' = 'narrow'): string {
+/** @param body HTML, of which everything from outside is escaped */
+export function document(title: string, body: string, width: 'wide' | 'narrow' = 'narrow'): string {
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -44,7 +45,7 @@ export function signIn({ action, client, people, secondStep }: SignInPage): stri
       `<span><span class="name">${escaped(name)}</span> <span class="role">${escaped(role)}</span></span>` +
       `<span class="hint">${escaped(hint)}</span></button></li>`,
   );
-  return page(
+  return document(
     'Sign in',
     '<h1>Who are you today?</h1>' +
       `<p>Pick a person to sign in to ${escaped(client)}. This is a practice sign-in: no passwords, and nothing behind it is real.</p>` +
@@ -67,7 +68,7 @@ const initials = (name: string) =>
 
 /** @param form the library's, with the hidden fields; its id is `op.logoutForm` */
 export function logout(form: string): string {
-  return page(
+  return document(
     'Sign out',
     `<h1>Sign out?</h1><p>You will be asked who you are the next time anyway.</p>${form}` +
       '<div class="row"><button class="main" form="op.logoutForm" name="logout" value="yes">Sign out</button></div>',
@@ -75,12 +76,12 @@ export function logout(form: string): string {
 }
 
 export function signedOut(): string {
-  return page('Signed out', '<h1>You are signed out</h1><p>You can close this page.</p>');
+  return document('Signed out', '<h1>You are signed out</h1><p>You can close this page.</p>');
 }
 
 /** @param form the library's, with the field for the code; its id is `op.deviceInputForm` */
 export function deviceCode(form: string, wrong: boolean): string {
-  return page(
+  return document(
     'Enter the code',
     '<h1>Enter the code</h1><p>VS Code shows it beside the address of this page.</p>' +
       (wrong
@@ -95,7 +96,7 @@ export function deviceCode(form: string, wrong: boolean): string {
 
 /** @param form the library's, with the hidden fields; its id is `op.deviceConfirmForm` */
 export function deviceConfirm(form: string, client: string, code: string): string {
-  return page(
+  return document(
     'Is this yours?',
     `<h1>Is this code yours?</h1><p>${escaped(client)} should show exactly this one. If somebody sent it to you, say no: whoever sees it signs in as you.</p>` +
       `<code>${escaped(code)}</code>${form}<div class="row">` +
@@ -105,12 +106,15 @@ export function deviceConfirm(form: string, client: string, code: string): strin
 }
 
 export function deviceDone(): string {
-  return page('Signed in', '<h1>You are signed in</h1><p>Go back to VS Code. You can close this page.</p>');
+  return document(
+    'Signed in',
+    '<h1>You are signed in</h1><p>Go back to VS Code. You can close this page.</p>',
+  );
 }
 
 export function failure(error: string, description?: string): string {
   const what = description ?? error;
-  return page(
+  return document(
     'That did not work',
     `<h1>That did not work</h1><p>${escaped(what)}</p><p>Go back to VS Code and start again.</p>`,
   );

@@ -5,6 +5,7 @@ import { foreignness, listenOnLoopback, refuse } from '../loopback.ts';
 import { configuration, type Lifetimes } from './configuration.ts';
 import { exchange, type Tokens, type TokenWishes } from './exchange.ts';
 import { answerInteraction } from './interaction.ts';
+import { answerRunbook } from './runbooks.ts';
 import { memoryStore } from './memory.ts';
 import { people as everybody, type Person } from './people.ts';
 
@@ -19,6 +20,8 @@ export interface ProviderOptions {
   readonly otherClients?: readonly string[];
   /** Read again at each token, so that a test can change somebody's groups. */
   readonly people?: readonly Person[];
+  /** A folder with runbooks (`.md`), served under `/runbooks/`. */
+  readonly runbooks?: string;
   /** Seconds; 300 unless said. */
   readonly accessTokenTtl?: number;
   /** Seconds; 8 hours unless said. */
@@ -80,8 +83,9 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
       response.setHeader('referrer-policy', 'same-origin');
       response.setHeader('x-content-type-options', 'nosniff');
       forgetSession(request, response);
-      if (request.url?.startsWith('/interaction/') === true)
-        void answerInteraction(provider, people, request, response);
+      const path = request.url ?? '/';
+      if (path.startsWith('/interaction/')) void answerInteraction(provider, people, request, response);
+      else if (path.startsWith('/runbooks/')) void answerRunbook(options.runbooks, path, response);
       else void callback(request, response);
     };
   };

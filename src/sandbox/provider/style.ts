@@ -54,6 +54,9 @@ input[type=text] {
 }
 input::placeholder { font-size: 16px; font-weight: 400; letter-spacing: 0; text-transform: none; color: var(--soft); }
 code { display: block; margin: 16px 0; padding: 14px; text-align: center; font: 600 28px/1.2 ui-monospace, 'Cascadia Code', Menlo, monospace; letter-spacing: .12em; background: var(--page); border: 1px solid var(--line); border-radius: 12px; }
+pre { margin: 0 0 16px; padding: 14px 16px; overflow-x: auto; background: var(--page); border: 1px solid var(--line); border-radius: 12px; font: 13px/1.55 ui-monospace, 'Cascadia Code', Menlo, monospace; }
+kbd { padding: 1px 5px; background: var(--page); border: 1px solid var(--line); border-radius: 5px; color: var(--text); font: .875em ui-monospace, 'Cascadia Code', Menlo, monospace; }
+strong { color: var(--text); }
 @media (max-width: 560px) {
   main { padding: 24px 20px; border-radius: 16px; }
   ul { grid-template-columns: 1fr; gap: 10px; margin: 20px 0; }

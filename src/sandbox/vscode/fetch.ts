@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { runToEnd } from '../child.ts';
 import { cacheFolder } from '../folders.ts';
-import { tryLock } from '../lock.ts';
+import { waitForLock } from '../lock.ts';
 import type { Progress } from '../progress.ts';
 import { spdlogStandIn } from './spdlog.ts';
 
@@ -64,15 +63,6 @@ export async function fetchVsCode(
   }
   step.done();
   return filesIn(home);
-}
-
-async function waitForLock(file: string, signal: AbortSignal | undefined, waiting: () => void) {
-  for (;;) {
-    const lock = await tryLock(file);
-    if (lock) return lock;
-    waiting();
-    await sleep(500, undefined, signal && { signal });
-  }
 }
 
 function filesIn(home: string): VsCodeFiles {

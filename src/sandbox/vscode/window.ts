@@ -25,8 +25,8 @@ export interface WindowOptions {
 
 /** One person's VS Code, to be opened in a browser. */
 export interface VsCodeWindow {
-  /** With the token; opens straight into the workbench. */
-  readonly url: string;
+  /** With the token; opens straight into the workbench. Undefined for a window on the desktop. */
+  readonly url: string | undefined;
   readonly pid: number;
   readonly log: string;
   /** The folder that is open in it. */
@@ -43,8 +43,7 @@ const stopGraceMs = 5000;
 export async function openWindow(options: WindowOptions): Promise<VsCodeWindow> {
   const { place, files, id } = options;
   const folder = join(place.folder, id);
-  const workspace = join(place.folder, `${id}-workspace`, 'shop');
-  await cp(join(import.meta.dirname, 'workspace'), workspace, { recursive: true });
+  const workspace = await prepareWorkspace(place, id);
   // Cookies do not tell the ports of two sandboxes apart.
   const basePath = place.number === 1 ? `/${id}` : `/${id}-${place.number}`;
   const userData = join(place.kept, id);
@@ -55,11 +54,7 @@ export async function openWindow(options: WindowOptions): Promise<VsCodeWindow> 
     userData,
     folder,
     extension: options.extension,
-    settings: {
-      'window.title': `${options.firstName}\${separator}\${rootName}\${separator}\${activeEditorShort}`,
-      ...(options.broker === undefined ? {} : { 'daypass.broker': options.broker }),
-      ...options.settings,
-    },
+    settings: settingsFor(options),
     environment: { ...place.mark, ...options.environment },
     flags: options.flags,
   });
@@ -85,5 +80,26 @@ export async function openWindow(options: WindowOptions): Promise<VsCodeWindow> 
       await front.close();
       await server.child.stop(stopGraceMs);
     },
+  };
+}
+
+/** The folder that is open: the notes of somebody on call. */
+export async function prepareWorkspace(place: Place, id: string): Promise<string> {
+  const workspace = join(place.folder, `${id}-workspace`, 'shop');
+  await cp(join(import.meta.dirname, 'workspace'), workspace, { recursive: true });
+  await cp(join(import.meta.dirname, '..', 'runbooks'), join(workspace, 'runbooks'), { recursive: true });
+  return workspace;
+}
+
+/** What a person's VS Code is told, whatever they changed: whose it is, and where the broker is. */
+export function settingsFor({
+  firstName,
+  broker,
+  settings,
+}: Pick<WindowOptions, 'firstName' | 'broker' | 'settings'>): Settings {
+  return {
+    'window.title': `${firstName}\${separator}\${rootName}\${separator}\${activeEditorShort}`,
+    ...(broker === undefined ? {} : { 'daypass.broker': broker }),
+    ...settings,
   };
 }

@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { refuse } from '../loopback.ts';
+import { document } from './pages.ts';
+import { show } from './show.ts';
+
+/** `GET /runbooks/…` */
+export async function answerRunbook(
+  folder: string | undefined,
+  path: string,
+  response: ServerResponse,
+): Promise<void> {
+  const page = folder === undefined ? undefined : await runbook(folder, path);
+  if (page === undefined) refuse(response, 404, 'Nothing is here.');
+  else show(response, 200, page);
+}
+
+/**
+ * A runbook as a page, or undefined where there is none. The sandbox's organisation has its documentation at the same
+ * address as its sign-in, so that the links in templates lead somewhere.
+ * @param path for instance `/runbooks/refunds`, which is `refunds.md` in the folder
+ */
+async function runbook(folder: string, path: string): Promise<string | undefined> {
+  const name = /^\/runbooks\/([a-z-]+)$/.exec(path)?.[1];
+  if (name === undefined) return undefined;
+  const text = await readFile(join(folder, `${name}.md`), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : asPage(text);
+}
+
+/** As much of Markdown as the runbooks use: a heading, paragraphs, code. */
+function asPage(text: string): string {
+  const title = /^# (.+)$/m.exec(text)?.[1] ?? 'Runbook';
+  const blocks = text.split(/\n{2,}(?![^`]*\n```)/).map((block) => {
+    const code = /^```\w*\n([\s\S]*?)\n?```$/.exec(block.trim())?.[1];
+    if (code !== undefined) return `<pre tabindex="0">${escaped(code)}</pre>`;
+    if (block.startsWith('# ')) return `<h1>${inline(block.slice(2))}</h1>`;
+    return `<p>${inline(block)}</p>`;
+  });
+  return document(title, blocks.join(''), 'wide');
+}
+
+const escaped = (text: string) => text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+
+const inline = (text: string) =>
+  escaped(text)
+    .replace(/`([^`]+)`/g, '<kbd>$1</kbd>')
+    .replace(/\*\*([^*]+)\*\*/g, '<strong>$1</strong>');
