@@ -8,7 +8,7 @@ const away =
   /^(08...|57P0[1-5]|53300|ECONN(REFUSED|RESET|ABORTED)|ETIMEDOUT|EPIPE|E(HOST|NET)UNREACH|ENOTFOUND|EAI_AGAIN)$/;
 /** What `pg` and its pool say in errors without a code. */
 const awayWords =
-  /^(timeout exceeded when trying to connect|connection terminated|query read timeout|timeout expired)/i;
+  /^(timeout exceeded when trying to connect|connection terminated|query read timeout|timeout expired|client (has encountered a connection error|was closed))/i;
 
 /** Whether an error means that the database could not be reached, or went away, rather than that it refused. */
 export function isAway(error: unknown): boolean {
