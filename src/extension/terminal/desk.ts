@@ -119,7 +119,7 @@ export class Desk {
     });
     await folder.tell({
       version: 1,
-      heading: heading(grant, expiresAtMs, (ms) => clock.toLocal(ms), await this.#shell.hasPsql()),
+      heading: heading(grant, connection, clock.toLocal(expiresAtMs), await this.#shell.hasPsql()),
       state: {
         is: 'open',
         leaseId: lease.id,

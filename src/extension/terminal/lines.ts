@@ -1,18 +1,22 @@
 import { spokenDuration } from '../../contract/durations.ts';
-import type { Lease } from '../../contract/leases.ts';
+import type { ConnectionDetails, Lease } from '../../contract/leases.ts';
 import { endedAsPlanned } from '../../contract/session-file.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
 import { howItEnded, notYetConfirmed, proofAt, proofOf, type ToLocal } from '../views/endings.ts';
 import { askedOf, quoted, task, timeOfDay, tlsWarning, why } from '../views/words.ts';
 
 /** The first lines of a production terminal: what it may do, until when, how to end it. */
-export function heading(grant: Grant, expiresAtMs: number, toLocal: ToLocal, psql: boolean): string[] {
-  const { template } = grant;
-  const warning = tlsWarning(template.target.tls);
+export function heading(
+  { template, duration }: Grant,
+  { tls }: Pick<ConnectionDetails, 'tls'>,
+  untilLocalMs: number,
+  psql: boolean,
+): string[] {
+  const warning = tlsWarning(tls);
   return [
     `Production: ${task(template)}`,
     `You may: ${template.allows.join('; ')}`,
-    `Until ${timeOfDay(toLocal(expiresAtMs))} (${spokenDuration(grant.duration)}). Ctrl+D closes this terminal; "End now" in the sidebar ends the access.`,
+    `Until ${timeOfDay(untilLocalMs)} (${spokenDuration(duration)}). Ctrl+D closes this terminal; "End now" in the sidebar ends the access.`,
     ...(warning === undefined ? [] : [`Careful: the connection is ${warning}.`]),
     psql
       ? 'psql is ready: just type psql'

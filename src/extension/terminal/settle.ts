@@ -39,6 +39,8 @@ export type Action =
 
 /** How long a terminal may take from its folder to the first word of its launcher. */
 const startMs = 5 * 60_000;
+/** The same after a reload: the terminal was made before, and its launcher starts by itself or never. */
+const orphanStartMs = 20_000;
 /** Less is measuring noise. */
 const clockMovedMs = 2000;
 /** After its end nobody needs a record; a day covers every clock that is wrong. */
@@ -65,7 +67,7 @@ export function settle(facts: Facts): Action[] {
 /** Whether nobody can be sitting at the terminal of this folder any more. */
 function isGone({ launcher, launcherLives, hostLives, ageMs }: Facts): boolean {
   if (typeof launcher === 'object') return !launcherLives;
-  return !hostLives || ageMs > startMs;
+  return ageMs > (hostLives ? startMs : orphanStartMs);
 }
 
 function settleCopied(facts: Facts): Action[] {

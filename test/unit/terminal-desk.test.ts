@@ -1,0 +1,338 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { Unreachable } from '../../src/extension/client/call.ts';
+import { Desk, type Prepared } from '../../src/extension/terminal/desk.ts';
+import { FolderTrouble } from '../../src/extension/terminal/folder.ts';
+import { Keeper } from '../../src/extension/terminal/keeper.ts';
+import { FolderRecord } from '../../src/extension/terminal/records.ts';
+import { LeaseBroker, refusal, servicesOf } from './support/lease-broker.ts';
+import { ben, receipt, request, unopened } from './support/samples.ts';
+import { Terminal, eventually } from './support/terminal.ts';
+
+const place = mkdtempSync(join(tmpdir(), 'daypass-desk-'));
+const launcher = join(place, 'launcher.cjs');
+before(async function () {
+  this.timeout(20_000);
+  await build({
+    entryPoints: ['src/launcher/main.ts'],
+    outfile: launcher,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    logLevel: 'warning',
+  });
+});
+after(() => rmSync(place, { recursive: true, force: true }));
+
+/** One window of Ana's with its desk and keeper, and the terminals that it shows. */
+class Window {
+  readonly storage: string;
+  readonly desk: Desk;
+  readonly keeper: Keeper;
+  readonly pids = new Set<number>();
+  readonly #listening;
+  readonly #opened: Terminal[] = [];
+
+  constructor(broker: LeaseBroker, storage = mkdtempSync(join(place, 'storage-'))) {
+    this.storage = storage;
+    const services = servicesOf(broker, storage);
+    const home = mkdtempSync(join(place, 'home-'));
+    this.desk = new Desk(services, {
+      appRoot: null,
+      base: { PATH: process.env['PATH'], HOME: home, SHELL: '/bin/sh', PS1: '$ ' },
+      hasPsql: () => Promise.resolve(true),
+    });
+    this.keeper = new Keeper(services, this.desk, { has: (pid) => Promise.resolve(this.pids.has(pid)) });
+    this.#listening = broker.store.onDidChange(() => void this.keeper.look());
+  }
+
+  async terminal(prepared: Prepared): Promise<Terminal> {
+    const terminal = await Terminal.open(process.execPath, [launcher, prepared.path], {
+      PATH: process.env['PATH'],
+    });
+    this.#opened.push(terminal);
+    this.pids.add(terminal.pid);
+    void this.keeper.look();
+    return terminal;
+  }
+
+  /** Names below the folder of terminals: records and credential folders. */
+  get left(): string[] {
+    const root = join(this.storage, 'terminals');
+    return existsSync(root) ? readdirSync(root).sort() : [];
+  }
+
+  dispose(): void {
+    this.#listening.dispose();
+    this.keeper.dispose();
+    for (const terminal of this.#opened) if (!terminal.ended) terminal.close();
+  }
+}
+
+describe('production terminals', () => {
+  let broker: LeaseBroker;
+  let window: Window;
+  beforeEach(() => {
+    broker = new LeaseBroker();
+    window = new Window(broker);
+  });
+  afterEach(() => window.dispose());
+  const theLease = () => [...broker.leases.values()][0]!;
+  const gone = () => eventually(() => (window.left.length === 0 ? true : undefined));
+  /** Looks again and again, as the clock's ticks do. */
+  const settled = (ask: () => boolean) =>
+    eventually(() => {
+      void window.keeper.look();
+      return ask() || undefined;
+    });
+
+  it('say what they may do and until when, and hold the way to the credential', async () => {
+    const prepared = await window.desk.prepare(broker.allow());
+    assert.equal(prepared.title, 'Production: fix one order’s status');
+    const terminal = await window.terminal(prepared);
+    await terminal.see(/Production: fix one order’s status on shop/);
+    await terminal.see(/You may: update orders\.status and orders\.updated_at; read orders/);
+    await terminal.see(/Until \d\d:\d\d \(30 min\)/);
+    await terminal.see(/Careful: the connection is not encrypted/);
+    terminal.type('echo "[$PGSERVICE $PGSERVICEFILE $DAYPASS_EXPIRES_AT]"\n');
+    await terminal.see(
+      new RegExp(`\\[daypass ${prepared.path}/pg_service\\.conf ${theLease().expiresAt}\\]`),
+    );
+  });
+
+  it('stop at the end of the access, say how it ended and what was proven, and leave no secret', async () => {
+    const grant = broker.allow();
+    const prepared = await window.desk.prepare(grant);
+    const terminal = await window.terminal(prepared);
+    await terminal.see(/psql is ready/);
+    const files = readdirSync(prepared.path).map((name) => join(prepared.path, name));
+    assert.ok(files.some((file) => file.endsWith('pgpass')));
+    terminal.type('sleep 600 &\n');
+    broker.lease(theLease().id, { state: 'closing', closeReason: 'ended' });
+    broker.change({ ...grant, state: 'ended', endedAt: new Date().toISOString() });
+    await terminal.see(/Ended at \d\d:\d\d, by you\. Stopped here: .*sleep/);
+    broker.lease(theLease().id, { state: 'closed', receipt: receipt() });
+    await terminal.see(/At shop: login closed, 1 connection ended, nothing left behind\./);
+    await terminal.see(/This text stays until you close the terminal/);
+    assert.deepEqual(readdirSync(prepared.path).sort(), ['launcher.json', 'session.json']);
+    assert.equal(terminal.text().split('by you').length, 2, 'said once');
+    terminal.close();
+    await settled(() => window.left.length === 0);
+    assert.deepEqual(broker.calls, ['createLease'], 'a lease that is over is not ended again');
+  });
+
+  it('end their lease when they are closed, and only theirs', async () => {
+    const grant = broker.allow();
+    const [one, two] = [await window.desk.prepare(grant), await window.desk.prepare(grant)];
+    assert.notEqual(one.path, two.path);
+    const [first, second] = [await window.terminal(one), await window.terminal(two)];
+    await first.see(/psql is ready/);
+    await second.see(/psql is ready/);
+    first.close();
+    await settled(() => !existsSync(one.path));
+    assert.deepEqual([...broker.leases.values()].map(({ state }) => state).sort(), ['closing', 'issued']);
+    assert.ok(existsSync(two.path));
+    second.type('exit\n');
+    assert.equal(await second.exitCode(), 0);
+    await settled(() => window.left.length === 0);
+    assert.deepEqual(
+      [...broker.leases.values()].map(({ state }) => state),
+      ['closing', 'closing'],
+    );
+  });
+
+  it('get the very same lease again after a lost answer', async () => {
+    const grant = broker.allow();
+    broker.loses = 1;
+    await assert.rejects(window.desk.prepare(grant), Unreachable);
+    await window.keeper.look();
+    const prepared = await window.desk.prepare(grant);
+    assert.equal(broker.leases.size, 1);
+    const terminal = await window.terminal(prepared);
+    await terminal.see(/psql is ready/);
+    const password = readFileSync(join(prepared.path, 'pgpass'), 'utf8').trim().split(':').at(-1)!;
+    const { verifierOf } = await import('../../src/extension/terminal/scram.ts');
+    const { Secret } = await import('../../src/contract/secret.ts');
+    const salt = Buffer.from(theLease().verifier.split(/[:$]/)[2]!, 'base64');
+    assert.equal(await verifierOf(new Secret(password), salt), theLease().verifier);
+  });
+
+  it('leave nothing when the broker refuses, or says no to one terminal more', async () => {
+    for (const kind of ['too-late', 'too-many-terminals', 'target-refused'] as const) {
+      broker.refuses = kind;
+      await assert.rejects(window.desk.prepare(broker.allow()), { message: refusal(kind).message });
+      assert.deepEqual(window.left, []);
+    }
+  });
+
+  it('leave nothing when the credential cannot be written, and end it at once', async () => {
+    broker.connection = { ...broker.connection, database: 'a\nhost=evil' };
+    await assert.rejects(window.desk.prepare(broker.allow()), FolderTrouble);
+    assert.deepEqual(window.left, []);
+    assert.equal(theLease().state, 'closing');
+  });
+
+  it('ask for nothing when there is no room for a folder', async () => {
+    writeFileSync(join(window.storage, 'terminals'), '');
+    await assert.rejects(window.desk.prepare(broker.allow()), FolderTrouble);
+    assert.deepEqual(broker.calls, []);
+  });
+
+  it('say that the disk is full, and end the credential that does not fit', async function () {
+    const disk = mkdtempSync(join(place, 'disk-'));
+    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=40k', 'tmpfs', disk]);
+    if (mount.status !== 0) return this.skip();
+    const small = new Window(broker, disk);
+    try {
+      broker.connection = { ...broker.connection, tls: 'verify-full' };
+      await assert.rejects(small.desk.prepare(broker.allow()), /the disk is full\. Free some space/);
+      assert.equal(theLease().state, 'closing');
+      assert.deepEqual(small.left, []);
+    } finally {
+      small.dispose();
+      spawnSync('umount', [disk]);
+    }
+  });
+
+  it('wait for an approval and become the production terminal by themselves', async () => {
+    const asked = request();
+    broker.learn(asked);
+    const prepared = await window.desk.wait(asked);
+    const terminal = await window.terminal(prepared);
+    await terminal.see(/Waiting for Ben Roth\. Go on working: this terminal opens by itself\./);
+    await settled(() => window.keeper.awaits(asked.id));
+    const grant = unopened({ requestId: asked.id, expiresAt: new Date(Date.now() + 600_000).toISOString() });
+    broker.change(grant);
+    broker.learn({ ...asked, state: 'approved', grantId: grant.id });
+    await terminal.see(/psql is ready/);
+    terminal.type('echo "in: $PGSERVICE"\n');
+    await terminal.see(/in: daypass/);
+    assert.equal(broker.leases.size, 1);
+  });
+
+  it('open in the window that shows them, in no other', async () => {
+    const other = new Window(broker, window.storage);
+    const asked = request();
+    broker.learn(asked);
+    const terminal = await window.terminal(await window.desk.wait(asked));
+    await terminal.see(/Waiting for/);
+    const grant = unopened({ requestId: asked.id, expiresAt: new Date(Date.now() + 600_000).toISOString() });
+    broker.change(grant);
+    broker.learn({ ...asked, state: 'approved', grantId: grant.id });
+    await terminal.see(/psql is ready/);
+    await other.keeper.look();
+    assert.equal(broker.leases.size, 1);
+    other.dispose();
+  });
+
+  it('say that nothing was opened when the request is denied', async () => {
+    const asked = request();
+    broker.learn(asked);
+    const terminal = await window.terminal(await window.desk.wait(asked));
+    await terminal.see(/Waiting for/);
+    const denial = {
+      by: ben,
+      verdict: 'deny',
+      comment: 'use the replica instead',
+      at: asked.createdAt,
+    } as const;
+    broker.learn({ ...asked, state: 'denied', decisions: [denial] });
+    await terminal.see(/Ben Roth denied it: “use the replica instead”\. Nothing was opened\./);
+    terminal.close();
+    await settled(() => window.left.length === 0);
+    assert.equal(broker.leases.size, 0);
+  });
+
+  describe('after VS Code was killed', () => {
+    /** A process that is no more. */
+    const dead = (): number => spawnSync('true').pid;
+    const aMinuteAgo = (): string => new Date(Date.now() - 60_000).toISOString();
+    const editRecord = (name: string, more: Partial<FolderRecord>): void => {
+      const file = join(window.storage, 'terminals', `${name}.json`);
+      const record = FolderRecord.parse(JSON.parse(readFileSync(file, 'utf8')));
+      writeFileSync(file, JSON.stringify({ ...record, ...more }));
+    };
+
+    it('the next start wipes what was left and ends its lease', async () => {
+      const prepared = await window.desk.prepare(broker.allow());
+      editRecord(prepared.name, { host: dead(), createdAt: aMinuteAgo() });
+      const next = new Window(broker, window.storage);
+      await next.keeper.look();
+      await next.keeper.look();
+      assert.equal(theLease().state, 'closing');
+      await gone();
+      next.dispose();
+    });
+
+    it('a call that was never answered is found and its lease ended', async () => {
+      broker.loses = 1;
+      await assert.rejects(window.desk.prepare(broker.allow()), Unreachable);
+      editRecord(window.left.find((name) => name.endsWith('.json'))!.slice(0, -5), {
+        host: dead(),
+        createdAt: aMinuteAgo(),
+      });
+      const next = new Window(broker, window.storage);
+      await next.keeper.look();
+      await next.keeper.look();
+      assert.equal(broker.leases.size, 1);
+      assert.equal(theLease().state, 'closing');
+      await gone();
+      next.dispose();
+    });
+
+    it('a terminal that lived on is found again and ends with its access', async () => {
+      const grant = broker.allow();
+      const prepared = await window.desk.prepare(grant);
+      const terminal = await window.terminal(prepared);
+      await terminal.see(/psql is ready/);
+      window.keeper.dispose();
+      editRecord(prepared.name, { host: dead() });
+      const next = new Window(broker, window.storage);
+      await next.keeper.look();
+      assert.equal(theLease().state, 'issued', 'the session goes on');
+      broker.change({
+        ...grant,
+        state: 'revoked',
+        endedAt: new Date().toISOString(),
+        endedBy: ben,
+        comment: 'wrong customer',
+      });
+      await terminal.see(/Revoked at \d\d:\d\d by Ben Roth: “wrong customer”\./);
+      next.dispose();
+    });
+
+    it('a folder without a readable record is removed', async () => {
+      const name = '11111111-1111-4111-8111-111111111111';
+      mkdirSync(join(window.storage, 'terminals', name), { recursive: true });
+      writeFileSync(join(window.storage, 'terminals', name, 'pgpass'), 'secret');
+      await window.keeper.look();
+      assert.deepEqual(window.left, []);
+    });
+  });
+
+  it('hand out connection details with a lease of their own, and keep no password', async () => {
+    broker.connection = { ...broker.connection, tls: 'verify-full', certificateAuthority: 'PEM' };
+    const grant = broker.allow();
+    const copied = await window.desk.copy(grant);
+    assert.equal(readFileSync(copied.authorities!, 'utf8'), 'PEM');
+    const everything = spawnSync('grep', ['-r', copied.password.reveal(), window.storage]);
+    assert.equal(everything.stdout.toString(), '');
+    await window.keeper.look();
+    assert.equal(theLease().state, 'issued');
+    broker.change({ ...grant, state: 'ended', endedAt: new Date().toISOString() });
+    await gone();
+  });
+});
