@@ -141,20 +141,21 @@ function hint(schema: Described, path: Path): string {
   const place = describedAt(schema, path);
   const key = path.at(-1);
   const example = place?.examples?.[0];
-  const shown = example === undefined || typeof key !== 'string' ? undefined : `${key}: ${asYaml(example)}`;
+  const shown = example === undefined || typeof key !== 'string' ? undefined : `${key}: ${inFlow(example)}`;
   return [place?.description, shown === undefined ? undefined : `For example: ${shown}`]
     .filter(Boolean)
     .join(' ');
 }
 
-/** In flow style, as short as it can be written. */
-function asYaml(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(asYaml).join(', ')}]`;
+/** YAML in flow style, as short as it can be written. */
+export function inFlow(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(inFlow).join(', ')}]`;
   if (typeof value === 'object' && value !== null)
     return `{ ${Object.entries(value)
-      .map(([key, part]) => `${key}: ${asYaml(part)}`)
+      .map(([key, part]) => `${key}: ${inFlow(part)}`)
       .join(', ')} }`;
-  return String(value);
+  const text = String(value);
+  return /[,[\]{}]|: | #|^[&*!|>'"%@`#?-]/.test(text) ? `'${text.replaceAll("'", "''")}'` : text;
 }
 
 function describedAt(schema: Described, path: Path): Described | undefined {

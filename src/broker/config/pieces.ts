@@ -33,7 +33,7 @@ export const Address = z
     },
     { error: 'should be an address to listen on with a port, like 127.0.0.1:8443 or [::1]:8443.' },
   )
-  .meta({ examples: ['127.0.0.1:8443'] });
+  .meta({ examples: ['127.0.0.1:8443'], pattern: '^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9_.-]+):[0-9]{1,5}$' });
 
 /** A name inside PostgreSQL, in the characters that need no quoting in any connection string. */
 export const PostgresName = z
@@ -73,7 +73,8 @@ export const SecureUrl = z
               ? 'should have nothing after a ? or #.'
               : undefined;
     if (wrong !== undefined) context.addIssue({ code: 'custom', message: wrong });
-  });
+  })
+  .meta({ pattern: '^https?://[^@?#]+$' });
 
 /** A duration between two others, in ISO 8601. */
 export function durationBetween(shortest: string, longest: string) {

@@ -15,7 +15,8 @@ const Documentation = z
     return (
       /^https?:\/\//.test(text) && !!url && url.username === '' && url.password === '' && !misleads(text)
     );
-  }, 'should be a complete address that begins with https://.');
+  }, 'should be a complete address that begins with https://.')
+  .meta({ pattern: '^https?://' });
 
 const Ticket = z.strictObject({
   pattern: z
@@ -93,7 +94,7 @@ export function templateFile<Scope extends z.ZodType>(scope: Scope) {
         .meta({ description: 'Who may request it.', examples: [{ by: ['engineering'] }] }),
       approve: z
         .union([
-          z.literal('nobody'),
+          z.enum(['nobody']),
           z.strictObject({
             by: Groups.meta({
               description: 'Groups, one of whose members must approve; never the requester.',

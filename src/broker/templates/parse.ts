@@ -30,7 +30,13 @@ const By = z.object({ by: Names }).catch({ by: [] });
 
 /** What a file refers to, as far as it can be seen whatever else is wrong with it: everything is told at once. */
 const Mentions = z
-  .object({ target: z.unknown(), scope: z.unknown(), request: By, approve: By, revoke: By })
+  .object({
+    target: z.unknown().optional(),
+    scope: z.unknown().optional(),
+    request: By,
+    approve: By,
+    revoke: By,
+  })
   .catch({
     target: undefined,
     scope: undefined,

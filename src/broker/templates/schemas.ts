@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { inFlow } from '../config/check.ts';
 import { Settings } from '../config/settings.ts';
 import { templateFile } from './file.ts';
 import { scopeLanguages } from './scopes.ts';
@@ -14,5 +15,23 @@ export function fileSchemas(): ReadonlyMap<string, object> {
 }
 
 function schemaOf(schema: z.ZodType): object {
-  return z.toJSONSchema(schema, { target: 'draft-7', io: 'input', unrepresentable: 'any', reused: 'inline' });
+  return z.toJSONSchema(schema, {
+    target: 'draft-7',
+    io: 'input',
+    unrepresentable: 'any',
+    reused: 'inline',
+    override: ({ jsonSchema }) => insertable(jsonSchema),
+  });
+}
+
+/** Examples of more than one value are offered by editors for insertion; as mere examples they show as [object Object]. */
+function insertable(schema: z.core.JSONSchema.BaseSchema): void {
+  const examples: unknown = schema.examples;
+  if (!Array.isArray(examples)) return;
+  const whole = examples.filter((example: unknown) => typeof example === 'object' && example !== null);
+  if (whole.length === 0) return;
+  const plain = examples.filter((example) => !whole.includes(example));
+  if (plain.length > 0) schema.examples = plain;
+  else delete schema.examples;
+  schema['defaultSnippets'] = whole.map((body) => ({ label: inFlow(body), body }));
 }
