@@ -44,6 +44,7 @@ try {
     progress: shown(process.stderr),
     signal: stopping.signal,
     desktop: desktop === true,
+    defaults: { 'workbench.startupEditor': 'readme', 'window.autoDetectColorScheme': true },
   });
   if (json) process.stdout.write(`${JSON.stringify(sandbox.addresses)}\n`);
   else process.stdout.write(screen(sandbox, process.stdout.isTTY));

@@ -40,8 +40,10 @@ export interface SandboxOptions {
   readonly desktop?: boolean;
   /** The persons who get a VS Code; Ana and Ben unless said. */
   readonly windows?: readonly string[];
-  /** More settings for each VS Code. */
+  /** More settings for each VS Code, always set. */
   readonly settings?: Settings;
+  /** More settings for each VS Code, set where the person has not chosen otherwise. */
+  readonly defaults?: Settings;
   /** More environment for each VS Code's processes. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Aborted while it starts, it ends what it began and throws. */
@@ -222,6 +224,7 @@ async function start(
           broker: broker?.url,
           extension,
           settings: options.settings,
+          defaults: options.defaults,
           environment: options.environment,
         };
         const window = files

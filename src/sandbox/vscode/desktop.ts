@@ -18,7 +18,7 @@ export async function openDesktop(
   const userData = join(place.kept, `${id}-desktop`);
   const workspace = await prepareWorkspace(place, id);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeSettings(userData, settingsFor(options));
+  await writeSettings(userData, settingsFor(options), options.defaults);
   const own = ['--user-data-dir', userData, '--extensions-dir', join(folder, 'extensions')];
   const environment = { ...process.env, ...place.mark, ...options.environment };
   if (options.extension !== undefined)

@@ -21,7 +21,10 @@ export interface ServerOptions {
   readonly folder: string;
   /** The packaged extension (`.vsix`); none: a bare VS Code. */
   readonly extension?: string | undefined;
+  /** Always set. */
   readonly settings: Settings;
+  /** Set where the person has not chosen otherwise. */
+  readonly defaults?: Settings | undefined;
   /** Added to what its processes inherit. */
   readonly environment: Readonly<Record<string, string>>;
   /** More of the server's own flags, e.g. for a test that drives it. */
@@ -45,7 +48,7 @@ export async function startServer(options: ServerOptions): Promise<VsCodeServer>
   const extensions = ['--extensions-dir', join(folder, 'extensions')];
   const environment = serverEnvironment(options.environment);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeSettings(userData, options.settings);
+  await writeSettings(userData, options.settings, options.defaults);
   if (options.extension !== undefined) await install(options.extension);
 
   const token = new Secret(randomBytes(24).toString('hex'));

@@ -20,11 +20,14 @@ const defaults: Settings = {
   'workbench.tips.enabled': false,
 };
 
-/** Writes a person's settings: `ours` always (the broker's address), the defaults where there is nothing yet. */
-export async function writeSettings(userData: string, ours: Settings): Promise<void> {
+/**
+ * Writes a person's settings: `ours` always (the broker's address), the defaults and `more` of them
+ * where there is nothing yet.
+ */
+export async function writeSettings(userData: string, ours: Settings, more: Settings = {}): Promise<void> {
   const file = join(userData, 'User', 'settings.json');
   await mkdir(join(userData, 'User'), { recursive: true, mode: 0o700 });
-  const settings = { ...defaults, ...(await readSettings(file)), ...ours };
+  const settings = { ...defaults, ...more, ...(await readSettings(file)), ...ours };
   await writeFile(file, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 });
 }
 

@@ -18,7 +18,10 @@ export interface WindowOptions {
   readonly issuerPort: number;
   readonly broker?: string | undefined;
   readonly extension?: string | undefined;
+  /** Always set. */
   readonly settings?: Settings | undefined;
+  /** Set where the person has not chosen otherwise. */
+  readonly defaults?: Settings | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
   readonly flags?: readonly string[] | undefined;
 }
@@ -55,6 +58,7 @@ export async function openWindow(options: WindowOptions): Promise<VsCodeWindow> 
     folder,
     extension: options.extension,
     settings: settingsFor(options),
+    defaults: options.defaults,
     environment: { ...place.mark, ...options.environment },
     flags: options.flags,
   });
@@ -88,6 +92,8 @@ export async function prepareWorkspace(place: Place, id: string): Promise<string
   const workspace = join(place.folder, `${id}-workspace`, 'shop');
   await cp(join(import.meta.dirname, 'workspace'), workspace, { recursive: true });
   await cp(join(import.meta.dirname, '..', 'runbooks'), join(workspace, 'runbooks'), { recursive: true });
+  const readme = id === 'ben' ? 'ben.md' : 'ana.md';
+  await cp(join(import.meta.dirname, 'readme', readme), join(workspace, 'README.md'));
   return workspace;
 }
 
