@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import pg from 'pg';
+import { checkTarget } from '../../src/broker/targets/postgresql/check.ts';
 import { IssueFailed } from '../../src/broker/targets/target.ts';
 import { openShop, type Shop } from './support/shop.ts';
 
@@ -117,6 +119,33 @@ describe('PostgreSQL in trouble', function () {
     await shop.server.run('grant connect on database closed to daypass_broker');
     const receipt = await shop.receipt(lease);
     assert.match(receipt.cleaned[0]!.what, /large object \d+: dropped/);
+  });
+
+  it('a standby, whose sessions nobody can see from here, is named in the receipt and by the check', async () => {
+    const standby = new pg.Client({
+      host: shop.server.host,
+      port: shop.server.port,
+      user: shop.server.user,
+      password: shop.server.password,
+      application_name: 'standby-1',
+      replication: 'true',
+    } as pg.ClientConfig);
+    standby.on('error', () => undefined);
+    await standby.connect();
+    try {
+      const system = await standby.query<{ xlogpos: string }>('IDENTIFY_SYSTEM');
+      standby.query(`START_REPLICATION PHYSICAL ${system.rows[0]!.xlogpos}`).catch(() => undefined);
+      const receipt = await shop.receipt(await shop.lease('read-orders'));
+      assert.deepEqual(receipt.remains, [
+        'Sessions on the standby standby-1 at 127.0.0.1 were not looked at.',
+      ]);
+      const findings = await checkTarget(shop.config, shop.templates);
+      assert.ok(
+        findings.some(({ message }) => message.startsWith('standby-1 at 127.0.0.1 replicates from here')),
+      );
+    } finally {
+      standby.connection.stream.destroy();
+    }
   });
 
   it('connections that died while idle are noticed and replaced', async () => {

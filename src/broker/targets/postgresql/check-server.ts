@@ -2,6 +2,7 @@ import type { TargetConfig } from '../../config/config.ts';
 import type { Finding } from './check.ts';
 import type { Session } from './connect.ts';
 import { readable, templateRole } from './names.ts';
+import { standbys } from './verify.ts';
 import { brokerRoles, type ScopedTemplate } from './setup.ts';
 
 const facts = `
@@ -95,10 +96,7 @@ export async function serverFindings(
       `Connections to it are not fully verified (tls: ${target.tls.mode}): somebody in between could read or change them.`,
     );
 
-  for (const { standby } of await session.query<{ standby: string }>(
-    `select distinct coalesce(nullif(application_name, ''), 'unnamed') || coalesce(' at ' || host(client_addr), '') as standby
-       from pg_stat_replication`,
-  ))
+  for (const { standby } of await session.query<{ standby: string }>(standbys))
     found(
       'excess',
       `${readable(standby)} replicates from here: a lease’s sessions there are not seen and not ended.`,

@@ -6,13 +6,18 @@ import { identifier } from './names.ts';
 import { rollBackPrepared } from './prepared.ts';
 import { resetDefaultPrivileges } from './template-role.ts';
 
+/** What is left over then is done another time, so that one server does not hold up the rest of the work for long. */
+const patienceMs = 30_000;
+
 /** Removes what these leases left in every database of the server, and then their logins. */
 export async function clean(site: Site, endings: readonly Present[]): Promise<void> {
   await rollBackPrepared(site, endings);
   const places = await site.connections.useTwice((session) => inventory(session, endings));
+  const until = performance.now() + patienceMs;
   for (const [database, there] of places) {
     try {
       if (!there.open) throw new Error('it allows no connections');
+      if (performance.now() > until) throw new Error('there was no time left for it');
       await site.connections.useIn(database, async (session) => {
         for (const ending of there.leases) await removeLeftovers(site, session, database, ending);
         for (const [role, members] of there.templates) {

@@ -11,8 +11,8 @@ union all select 'owner', null, refobjid from pg_shdepend
  where refclassid = 'pg_authid'::regclass and refobjid = any($2::oid[])
 union all select 'prepared', null, ownerid from pg_prepared_xact() where ownerid = any($2::oid[])`;
 
-// Sessions on a standby are unknown to the primary. Walsenders of logical slots have no sessions to offer.
-const standbys = `
+/** Sessions on a standby are unknown to the primary. Who only receives changes (a logical slot) has none to offer. */
+export const standbys = `
 select coalesce(nullif(application_name, ''), 'unnamed') || coalesce(' at ' || host(client_addr), '') as standby
   from pg_stat_replication r
  where not exists (select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical')
