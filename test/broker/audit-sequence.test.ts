@@ -66,7 +66,7 @@ describe('The sequencer', () => {
         (versions.get(resourceId!) ?? 0) + 1,
         'a thing changes in the order of its versions',
       );
-      versions.set(resourceId!, version!);
+      versions.set(resourceId!, version);
     }
   };
 

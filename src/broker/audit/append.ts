@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { channels, notify } from '../store/notify.ts';
+import { channels, notifying } from '../store/notify.ts';
 import type { Trx } from '../store/schema.ts';
 
 interface About {
@@ -69,6 +69,6 @@ export async function appendAll(trx: Trx, events: readonly AuditEvent[]): Promis
         detail: JSON.stringify(event.detail),
       })),
     )
+    .returning(notifying(channels.audit))
     .execute();
-  await notify(trx, channels.audit);
 }

@@ -88,7 +88,7 @@ export function createHub(parts: HubParts): Hub {
   };
   const beat = setInterval(() => {
     for (const stream of streams) alive(stream);
-  }, parts.aliveEveryMs ?? 15_000);
+  }, parts.aliveEveryMs ?? 15_000).unref();
 
   const replay = async (stream: Stream, after: number) => {
     for (const { event, change } of await missed(stream.client.who, after, stream.begun))

@@ -29,6 +29,7 @@ export function eventRoute(app: FastifyInstance, hub: Hub): void {
         ...commonHeaders(request.protocol === 'https'),
         'content-type': 'text/event-stream',
         'cache-control': 'no-store, no-transform',
+        connection: 'close',
         // nginx and those that follow it hold a response back otherwise.
         'x-accel-buffering': 'no',
       });

@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, {
+  LogController,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
@@ -31,13 +36,15 @@ export interface ServerParts {
 }
 
 const bodyLimit = 64 * 1024;
+/** Calls that are being worked on have this long when the server closes; connections that idle are closed at once. */
+const closeWithinMs = 3_000;
 
 /** An empty server with the manners that every call shares; `handle` gives it calls. It listens when it is told to. */
 export function buildServer(parts: ServerParts): FastifyInstance {
   const app = Fastify({
     serverFactory: (listener) => createListener(listener, parts.tls, parts.log),
     loggerInstance: parts.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit,
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
@@ -68,6 +75,10 @@ export function buildServer(parts: ServerParts): FastifyInstance {
     parts.answered?.(call);
     request.log.info({ ...call, person: request.caller?.id }, 'answered');
     return Promise.resolve();
+  });
+  app.addHook('preClose', (done) => {
+    setTimeout(() => app.server.closeAllConnections(), closeWithinMs).unref();
+    done();
   });
   app.setErrorHandler(sendProblem);
   app.setNotFoundHandler((request, reply) => sendProblem(nothingThere(), request, reply));
@@ -166,11 +177,14 @@ async function sendProblem(
       { why: error instanceof Error ? error.message : '', instance: problem.instance },
       problem.title,
     );
-  return reply
-    .code(problem.status)
-    .headers(headers)
-    .type('application/problem+json')
-    .send(JSON.stringify(problem));
+  return (
+    reply
+      .code(problem.status)
+      .headers(headers)
+      .type('application/problem+json')
+      // As bytes: the media type has no charset (RFC 9457), which would be added to text.
+      .send(Buffer.from(JSON.stringify(problem)))
+  );
 }
 
 /** What is not even HTTP, or came too slowly, never reaches a route. */

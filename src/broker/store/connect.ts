@@ -105,10 +105,9 @@ export function openStore(server: StoreServer, log: Logger, options: StoreOption
     transaction: (work) => db.transaction().execute(work),
     listen: listener.listen,
     async session(purpose) {
-      const session = await openSession(new pg.Client(connectionOf(server, login, purpose)), () =>
-        sessions.delete(session),
-      );
+      const session = await openSession(new pg.Client(connectionOf(server, login, purpose)));
       sessions.add(session);
+      session.lost.addEventListener('abort', () => sessions.delete(session));
       return session;
     },
     async close() {

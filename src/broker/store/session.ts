@@ -14,14 +14,13 @@ export interface Session {
 }
 
 /** @param client not yet connected */
-export async function openSession(client: pg.Client, closed: () => void): Promise<Session> {
+export async function openSession(client: pg.Client): Promise<Session> {
   const lost = new AbortController();
   const held = new Set<string>();
   const gone = () => {
     if (lost.signal.aborted) return;
     held.clear();
     lost.abort(new Error('The connection to the database was lost.'));
-    closed();
   };
   client.on('error', gone);
   client.on('end', gone);

@@ -1,43 +1,74 @@
 import { createParser } from 'eventsource-parser';
 import { StreamEvent } from '../../../src/contract/events.ts';
-import { eventually } from './eventually.ts';
-import type { Name, World } from './world.ts';
 
-/** The event stream as one person gets it. */
-export interface Stream {
-  readonly seen: readonly StreamEvent[];
-  /** Ids of events, the last one last. */
-  readonly ids: readonly string[];
-  until(wanted: (event: StreamEvent) => boolean): Promise<StreamEvent>;
+export interface Heard {
+  readonly event: StreamEvent;
+  readonly id: string | undefined;
+}
+
+/** An open event stream as a client has it. */
+export interface OpenStream {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly heard: readonly Heard[];
+  /** The next event that was not asked for before; fails when the stream ends first. `alive` is left out unless asked for. */
+  next(): Promise<Heard>;
+  nextOf(type: StreamEvent['type']): Promise<Heard>;
+  /** Resolves when so many events have come in all. */
+  heardAtLeast(count: number): Promise<void>;
+  /** Resolves when the broker has ended it. */
   readonly ended: Promise<void>;
   close(): void;
 }
 
-/** Opens a stream and resolves when it lives. */
-export async function openStream(world: World, name: Name, lastEventId?: string): Promise<Stream> {
-  const stopping = new AbortController();
-  const response = await fetch(`${world.url}/v1/events`, {
-    headers: {
-      authorization: `Bearer ${await world.token(name)}`,
-      ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
-    },
-    signal: stopping.signal,
+/** Opens `/v1/events` with a real HTTP client. */
+export async function openStream(url: string, token: string, lastEventId?: string): Promise<OpenStream> {
+  const abort = new AbortController();
+  const response = await fetch(`${url}/v1/events`, {
+    signal: abort.signal,
+    headers: { authorization: `Bearer ${token}`, ...(lastEventId ? { 'last-event-id': lastEventId } : {}) },
   });
-  if (!response.ok || !response.body) throw new Error(`The stream answered ${response.status}.`);
-  const seen: StreamEvent[] = [];
-  const ids: string[] = [];
+  const heard: Heard[] = [];
+  let wake: () => void = () => undefined;
+  let over = false;
   const parser = createParser({
     onEvent: ({ event, data, id }) => {
-      if (id !== undefined) ids.push(id);
-      seen.push(StreamEvent.parse({ type: event, ...(JSON.parse(data) as object) }));
+      heard.push({ event: StreamEvent.parse({ ...(JSON.parse(data) as object), type: event }), id });
+      wake();
     },
   });
-  const read = async (body: ReadableStream<Uint8Array>) => {
+  const read = async () => {
     const decoder = new TextDecoder();
-    for await (const chunk of body) parser.feed(decoder.decode(chunk, { stream: true }));
+    for await (const chunk of response.body ?? [])
+      parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
   };
-  const ended = read(response.body).catch(() => undefined);
-  const until = (wanted: (event: StreamEvent) => boolean) => eventually(() => seen.find(wanted));
-  await until((event) => event.type === 'alive');
-  return { seen, ids, until, ended, close: () => stopping.abort() };
+  const ended = read()
+    .catch(() => undefined)
+    .then(() => {
+      over = true;
+      wake();
+    });
+  let asked = 0;
+  const nextWhere = async (wanted: (heard: Heard) => boolean): Promise<Heard> => {
+    for (;;) {
+      while (asked < heard.length) {
+        const one = heard[asked++];
+        if (one && wanted(one)) return one;
+      }
+      if (over) throw new Error(`The stream ended; it had said ${JSON.stringify(heard)}.`);
+      await new Promise<void>((resolve) => (wake = resolve));
+    }
+  };
+  return {
+    status: response.status,
+    headers: response.headers,
+    heard,
+    next: () => nextWhere(({ event }) => event.type !== 'alive'),
+    nextOf: (type) => nextWhere(({ event }) => event.type === type),
+    async heardAtLeast(count) {
+      while (heard.length < count && !over) await new Promise<void>((resolve) => (wake = resolve));
+    },
+    ended,
+    close: () => abort.abort(),
+  };
 }
