@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { openInBrowser } from './browser.ts';
+import { parentOf } from './processes.ts';
 import { shown } from './progress.ts';
 import { startSandbox, type Sandbox } from './sandbox.ts';
 import { screen } from './screen.ts';
@@ -29,11 +30,24 @@ const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 for (const signal of signals)
   process.on(signal, () => {
     asked++;
+    clearInterval(watch);
     process.exitCode = signal === 'SIGINT' ? 0 : 128 + numbers[signal];
     stopping.abort(new Error('Stopped while it was starting.'));
     // Ctrl+C reaches us twice under npm; somebody who presses it again and again means it.
     if (asked > 3) process.exit(130);
   });
+
+/**
+ * A signal for npm does not reach us, it only ends the shell between us: losing either of them is a signal too. Who
+ * starts us without npm, in the background for instance, may well end before us.
+ */
+const above = () => [process.ppid, parentOf(process.ppid)].join();
+const startedBy = above();
+const watch = setInterval(() => {
+  if (process.env['npm_lifecycle_event'] !== undefined && above() !== startedBy)
+    process.kill(process.pid, 'SIGHUP');
+}, 500);
+
 const stopped = new Promise<void>((resolve) => {
   stopping.signal.addEventListener('abort', () => resolve(), { once: true });
 });
@@ -53,10 +67,7 @@ try {
     openInBrowser(approver);
     openInBrowser(vscode);
   }
-  // Something has to keep the process alive while it waits for a signal.
-  const awake = setInterval(() => undefined, 60_000);
   await stopped;
-  clearInterval(awake);
 } catch (error) {
   if (!stopping.signal.aborted) {
     process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);

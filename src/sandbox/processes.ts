@@ -71,13 +71,18 @@ async function parents(): Promise<Map<number, number>> {
   return found;
 }
 
+/** A process's parent, or undefined where there is no such process or the system does not tell (anything but Linux). */
+export function parentOf(pid: number): number | undefined {
+  return process.platform === 'linux' ? statOf(pid)?.parent : undefined;
+}
+
 /** Everything that these processes started and that still hangs on them, themselves included. */
 export async function familyOf(roots: readonly number[]): Promise<ProcessIdentity[]> {
-  const parentOf = await parents();
+  const known = await parents();
   const family = new Set(roots);
   for (let grown = true; grown;) {
     grown = false;
-    for (const [pid, parent] of parentOf)
+    for (const [pid, parent] of known)
       if (family.has(parent) && !family.has(pid)) {
         family.add(pid);
         grown = true;

@@ -84,8 +84,9 @@ describe('a sandbox’s place on the machine', () => {
     assert.ok(existsSync(first.folder));
     for (const pid of first.pids) assert.ok(await identify(pid));
     await second.leave();
-    for (const pid of first.pids) process.kill(pid, 'SIGKILL');
     await kill(first.child);
+    await (await takePlace(root)).leave();
+    assert.ok(!existsSync(first.folder));
   });
 
   it('is cleaned up after a sandbox that was killed', async function () {
