@@ -26,11 +26,10 @@ function schemaOf(schema: z.ZodType): object {
 
 /** Examples of more than one value are offered by editors for insertion; as mere examples they show as [object Object]. */
 function insertable(schema: z.core.JSONSchema.BaseSchema): void {
-  const examples: unknown = schema.examples;
-  if (!Array.isArray(examples)) return;
-  const whole = examples.filter((example: unknown) => typeof example === 'object' && example !== null);
+  const examples: readonly unknown[] = schema.examples ?? [];
+  const whole = examples.filter((example) => typeof example === 'object' && example !== null);
   if (whole.length === 0) return;
-  const plain = examples.filter((example) => !whole.includes(example));
+  const plain = examples.filter((example) => typeof example !== 'object' || example === null);
   if (plain.length > 0) schema.examples = plain;
   else delete schema.examples;
   schema['defaultSnippets'] = whole.map((body) => ({ label: inFlow(body), body }));
