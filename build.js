@@ -1,6 +1,6 @@
 // Builds what is shipped: the extension, the launcher and the broker's command. `--package` also makes the .vsix.
-import { build } from 'esbuild';
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { build, transform } from 'esbuild';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -18,15 +18,26 @@ mkdirSync('dist', { recursive: true });
 for (const old of ['extension.cjs', 'launcher.cjs', 'daypass.js', 'chunks', 'schemas'])
   rmSync(`dist/${old}`, { recursive: true, force: true });
 
-await build({
+// What is imported dynamically becomes a file of its own, read when it is first needed: parsing axios and zod would
+// cost more than all of activation. esbuild splits ES modules only, so what comes out of that is made CommonJS here.
+const { outputFiles } = await build({
   ...common,
   entryPoints: { extension: 'src/extension/extension.ts' },
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
-  format: 'cjs',
+  chunkNames: 'chunks/[name]-[hash]',
+  format: 'esm',
+  splitting: true,
   target: 'node20',
   external: ['vscode'],
+  write: false,
 });
+mkdirSync('dist/chunks', { recursive: true });
+for (const { path, text } of outputFiles) {
+  const options = { format: 'cjs', platform: 'node', target: 'node20', minify: true };
+  const { code } = await transform(text, { ...options, supported: { 'dynamic-import': false } });
+  writeFileSync(path, code);
+}
 await build({
   ...common,
   entryPoints: { launcher: 'src/launcher/main.ts' },

@@ -4,16 +4,14 @@ import * as vscode from 'vscode';
 import { Account } from './account/account.ts';
 import { Authentication } from './account/authentication.ts';
 import { VscodeBrokerSetting } from './account/broker-setting.ts';
-import { refresher } from './account/provider.ts';
+import { refresher } from './account/refresh.ts';
 import { TokenKeeper } from './account/tokens.ts';
 import { Vault } from './account/vault.ts';
 import { vscodeEditor } from './account/vscode-editor.ts';
 import { ApiClient } from './client/api.ts';
-import { connect } from './commands/connect.ts';
 import { commandIds } from './commands/names.ts';
 import { registerCommands } from './commands/register.ts';
 import { signIn } from './commands/signIn.ts';
-import { signOut } from './commands/signOut.ts';
 import { outputLog } from './log.ts';
 import type { Services } from './services.ts';
 import { Clock } from './state/clock.ts';
@@ -51,13 +49,14 @@ function compose(context: vscode.ExtensionContext, log: Services['log']): void {
     new Vault({ folder: join(storage, 'account', clientId()), secrets: context.secrets, log }),
   );
   const keeper = new TokenKeeper({ vault, broker: () => setting.get(), refresh: refresher(clock), log });
+  const askForBroker = async () => (await import('./commands/connect.ts')).connect({ setting, clock });
   const account = own(
     new Account({
       store,
       keeper,
       kept: vault.onDidChange,
       setting,
-      editor: vscodeEditor(() => connect({ setting, clock })),
+      editor: vscodeEditor(askForBroker),
       clock,
       log,
     }),
@@ -92,9 +91,11 @@ function compose(context: vscode.ExtensionContext, log: Services['log']): void {
   };
   const run = (id: string, command: () => Promise<unknown>) =>
     own(vscode.commands.registerCommand(id, command));
-  run(commandIds.connect, () => connect({ setting, clock }));
+  run(commandIds.connect, askForBroker);
   run(commandIds.signIn, () => signIn(account, store));
-  run(commandIds.signOut, () => signOut({ account, store, api }));
+  run(commandIds.signOut, async () =>
+    (await import('./commands/signOut.ts')).signOut({ account, store, api }),
+  );
 
   const terminals = own(registerTerminals(services));
   own(registerViews(services, terminals));

@@ -1,16 +1,10 @@
 import type { Clock } from '../state/clock.ts';
-import { ApiClient } from '../client/api.ts';
-import { ProblemError, SignedOut, Unreachable } from '../client/call.ts';
-import { discover, NotABroker } from '../client/discover.ts';
 import type { AccountService, Log } from '../services.ts';
 import type { Disposable, Event } from '../state/event.ts';
 import { withAccount } from '../state/learn.ts';
 import type { Store } from '../state/store.ts';
 import type { Me } from '../state/world.ts';
 import type { Editor } from './editor.ts';
-import { ProviderFailure } from './failures.ts';
-import { IdentityProvider } from './provider.ts';
-import { NoWay, signInAtProvider, TookTooLong, type Outcome } from './sign-in-flow.ts';
 import type { SignIn } from './sign-in.ts';
 import type { TokenKeeper } from './tokens.ts';
 
@@ -149,15 +143,11 @@ export class Account implements AccountService, Disposable {
 
   /** @returns what went wrong, in words; undefined also when the person cancelled */
   async #attempt(broker: string): Promise<string | undefined> {
-    const { editor, clock, keeper, log, setting } = this.#parts;
+    const { keeper, log, setting } = this.#parts;
+    const { attempt, wordsFor } = await import('./attempt.ts');
     try {
-      const metadata = await editor.wait(`Asking ${new URL(broker).host} where to sign in.`, (signal) =>
-        discover(broker, clock, signal),
-      );
-      if (typeof metadata === 'string') return undefined;
-      const outcome = await signInAtProvider({ metadata, editor, clock });
-      if (!outcome) return undefined;
-      const signIn = await this.#introduce(broker, metadata.daypass_organisation, outcome);
+      const signIn = await attempt(broker, this.#parts);
+      if (!signIn) return undefined;
       if (this.#disposed || setting.get() !== broker) {
         await this.#revoke(signIn);
         return undefined;
@@ -173,69 +163,12 @@ export class Account implements AccountService, Disposable {
     }
   }
 
-  /** The tokens are kept only once the broker has said whose they are. */
-  async #introduce(
-    broker: string,
-    organisation: string,
-    { tokens, audience, way }: Outcome,
-  ): Promise<SignIn> {
-    const { clock } = this.#parts;
-    const { refreshToken, ...rest } = tokens;
-    const draft = {
-      version: 1 as const,
-      broker,
-      organisation,
-      ...audience,
-      scopes: [...audience.scopes],
-      way,
-      ...rest,
-      ...(refreshToken ? { refreshToken } : {}),
-    };
-    const api = new ApiClient({
-      caller: () => ({ broker, who: 'newcomer' }),
-      tokens: { access: () => Promise.resolve(tokens.accessToken) },
-      clock,
-      heard: () => undefined,
-    });
-    try {
-      return { ...draft, me: await api.call('me') };
-    } catch (error) {
-      if (refreshToken) void this.#revoke({ ...draft, refreshToken });
-      throw error;
-    }
-  }
-
-  /** Tells the provider that the refresh token is not needed any more. Never rejects. */
-  async #revoke(signIn: Omit<SignIn, 'me'>): Promise<void> {
-    if (!signIn.refreshToken) return;
-    try {
-      const provider = await IdentityProvider.find(signIn, this.#parts.clock);
-      await provider.revoke(signIn.refreshToken);
-    } catch (error) {
-      this.#parts.log.warn(
-        'The identity provider could not be told of the sign-out; its token ends by itself.',
-        error,
-      );
-    }
+  async #revoke(signIn: SignIn): Promise<void> {
+    const { revoke } = await import('./attempt.ts');
+    await revoke(signIn, this.#parts);
   }
 }
 
 function signedOut(broker: string) {
   return withAccount({ is: 'signed out', broker });
-}
-
-function wordsFor(error: unknown): string {
-  if (
-    error instanceof ProviderFailure ||
-    error instanceof NotABroker ||
-    error instanceof Unreachable ||
-    error instanceof NoWay ||
-    error instanceof TookTooLong
-  )
-    return error.message;
-  if (error instanceof ProblemError) return `The broker does not accept this sign-in: ${error.message}`;
-  if (error instanceof SignedOut) return 'Signing in was interrupted.';
-  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC')
-    return 'You are not signed in: the disk is full, so the sign-in cannot be kept. Make room, then try again.';
-  return 'You are not signed in: something went wrong here. The output “Daypass” says what.';
 }

@@ -23,6 +23,11 @@ export class ProviderFailure extends Error {
   }
 }
 
+/** By its name, so that it holds for a failure from a part that was loaded by itself. */
+export function isProviderFailure(error: unknown): error is ProviderFailure {
+  return error instanceof Error && error.name === 'ProviderFailure';
+}
+
 /** Runs a call to the provider; whatever it throws comes out as a `ProviderFailure`, without the tokens in it. */
 export async function providerFailure<T>(issuer: string, call: () => T | Promise<T>): Promise<T> {
   try {

@@ -179,21 +179,3 @@ function pageOf(address: string, issuer: string): URL {
     throw new TypeError(`A page to sign in at must be https, not ${url.protocol}`);
   return url;
 }
-
-/** The provider's metadata is read again after this. */
-const metadataGoodForMs = 10 * 60_000;
-
-/** Exchanges refresh tokens; the provider is looked up once for many of them. @throws ProviderFailure */
-export function refresher(clock: Clock): (audience: Audience, refreshToken: Secret) => Promise<Tokens> {
-  let known: { readonly of: string; readonly until: number; readonly provider: IdentityProvider } | undefined;
-  return async (audience, refreshToken) => {
-    const of = `${audience.issuer} ${audience.clientId} ${audience.resource}`;
-    if (known?.of !== of || known.until < clock.mark())
-      known = {
-        of,
-        until: clock.mark() + metadataGoodForMs,
-        provider: await IdentityProvider.find(audience, clock),
-      };
-    return known.provider.refresh(refreshToken);
-  };
-}

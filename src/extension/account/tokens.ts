@@ -3,7 +3,7 @@ import { SignedOut, Unreachable } from '../client/call.ts';
 import type { TokenSource } from '../client/tokens.ts';
 import type { Log } from '../services.ts';
 import { Emitter, type Event } from '../state/event.ts';
-import { ProviderFailure } from './failures.ts';
+import { isProviderFailure } from './failures.ts';
 import type { SignIn } from './sign-in.ts';
 import type { Tokens } from './provider.ts';
 import type { Vault, Verdict } from './vault.ts';
@@ -111,7 +111,7 @@ export class TokenKeeper implements TokenSource {
       const next: SignIn = { ...signIn, ...tokens, refreshToken: refreshToken ?? signIn.refreshToken };
       return { next, result: next };
     } catch (error) {
-      if (!(error instanceof ProviderFailure)) throw error;
+      if (!isProviderFailure(error)) throw error;
       if (error.trouble !== 'ended') throw new Unreachable(error.message, { cause: error });
       return this.#end('The identity provider has ended the sign-in.');
     }

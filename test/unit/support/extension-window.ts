@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Account } from '../../../src/extension/account/account.ts';
 import type { Editor } from '../../../src/extension/account/editor.ts';
-import { refresher } from '../../../src/extension/account/provider.ts';
+import { refresher } from '../../../src/extension/account/refresh.ts';
 import { TokenKeeper } from '../../../src/extension/account/tokens.ts';
 import { Vault, type Secrets } from '../../../src/extension/account/vault.ts';
 import { ApiClient } from '../../../src/extension/client/api.ts';

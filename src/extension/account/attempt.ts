@@ -1,0 +1,96 @@
+import type { Log } from '../services.ts';
+import type { Clock } from '../state/clock.ts';
+import { ApiClient } from '../client/api.ts';
+import { ProblemError, SignedOut, Unreachable } from '../client/call.ts';
+import { discover, NotABroker } from '../client/discover.ts';
+import type { Editor } from './editor.ts';
+import { ProviderFailure } from './failures.ts';
+import { IdentityProvider } from './provider.ts';
+import { NoWay, signInAtProvider, TookTooLong, type Outcome } from './sign-in-flow.ts';
+import type { SignIn } from './sign-in.ts';
+
+// Loaded when somebody signs in or out, not at activation.
+
+export interface AttemptParts {
+  readonly editor: Editor;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * One attempt at signing in at a broker. Nothing is kept yet.
+ * @returns undefined when the person cancelled
+ * @throws Error, see `wordsFor`
+ */
+export async function attempt(broker: string, parts: AttemptParts): Promise<SignIn | undefined> {
+  const { editor, clock } = parts;
+  const metadata = await editor.wait(`Asking ${new URL(broker).host} where to sign in.`, (signal) =>
+    discover(broker, clock, signal),
+  );
+  if (typeof metadata === 'string') return undefined;
+  const outcome = await signInAtProvider({ metadata, editor, clock });
+  return outcome && introduce(broker, metadata.daypass_organisation, outcome, parts);
+}
+
+/** A sign-in counts only once the broker has said whose it is. */
+async function introduce(
+  broker: string,
+  organisation: string,
+  { tokens, audience, way }: Outcome,
+  parts: AttemptParts,
+): Promise<SignIn> {
+  const { refreshToken, ...rest } = tokens;
+  const draft = {
+    version: 1 as const,
+    broker,
+    organisation,
+    ...audience,
+    scopes: [...audience.scopes],
+    way,
+    ...rest,
+    ...(refreshToken ? { refreshToken } : {}),
+  };
+  const api = new ApiClient({
+    caller: () => ({ broker, who: 'newcomer' }),
+    tokens: { access: () => Promise.resolve(tokens.accessToken) },
+    clock: parts.clock,
+    heard: () => undefined,
+  });
+  try {
+    return { ...draft, me: await api.call('me') };
+  } catch (error) {
+    void revoke(draft, parts);
+    throw error;
+  }
+}
+
+/** Tells the provider that a sign-in's refresh token is not needed any more (RFC 7009). Never rejects. */
+export async function revoke(
+  signIn: Omit<SignIn, 'me'>,
+  { clock, log }: Pick<AttemptParts, 'clock' | 'log'>,
+): Promise<void> {
+  if (!signIn.refreshToken) return;
+  try {
+    const provider = await IdentityProvider.find(signIn, clock);
+    await provider.revoke(signIn.refreshToken);
+  } catch (error) {
+    log.warn('The identity provider could not be told of the sign-out; its token ends by itself.', error);
+  }
+}
+
+/** What a person is told when an attempt failed. */
+export function wordsFor(error: unknown): string {
+  if (
+    error instanceof ProviderFailure ||
+    error instanceof NotABroker ||
+    error instanceof Unreachable ||
+    error instanceof NoWay ||
+    error instanceof TookTooLong
+  )
+    return error.message;
+  if (error instanceof ProblemError) return `The broker does not accept this sign-in: ${error.message}`;
+  if (error instanceof SignedOut) return 'Signing in was interrupted.';
+  if (error instanceof Error && 'code' in error && error.code === 'ENOSPC')
+    return 'You are not signed in: the disk is full, so the sign-in cannot be kept. Make room, then try again.';
+  return 'You are not signed in: something went wrong here. The output “Daypass” says what.';
+}
