@@ -38,6 +38,9 @@ function frame({ position, token }: Stage) {
   };
 }
 
+/** Without habits to go by, what can do least harm comes first. */
+const harms: readonly Template['access'][] = ['read', 'write', 'owner'];
+
 type Given = { readonly template: Template } | { readonly open: Grant };
 
 export async function templateStep(stage: Stage): Promise<StepAnswer> {
@@ -87,7 +90,10 @@ function templateChoices({ store, clock }: Services, lastUsed: readonly string[]
   const templates = [...(store.world.templates?.templates ?? [])]
     .sort(
       (a, b) =>
-        rank(a) - rank(b) || a.target.title.localeCompare(b.target.title) || a.title.localeCompare(b.title),
+        rank(a) - rank(b) ||
+        a.target.title.localeCompare(b.target.title) ||
+        harms.indexOf(a.access) - harms.indexOf(b.access) ||
+        a.title.localeCompare(b.title),
     )
     .map((template): Choice<Given> => ({
       label: template.title,
