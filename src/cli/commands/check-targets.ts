@@ -28,5 +28,5 @@ export async function checkTargets(config: Config, templates: TemplateSet): Prom
     if (findings.every(({ kind }) => kind === 'public'))
       process.stdout.write(`${target.id}: ready for its ${scoped.length} templates.\n`);
   }
-  if (wrong > 0) throw new CommandFailed('The targets are not as the templates want them; see above.');
+  if (wrong > 0) throw new CommandFailed('The targets are not as the templates want them; see above.', 2);
 }
