@@ -15,7 +15,7 @@ const common = {
 };
 
 mkdirSync('dist', { recursive: true });
-for (const old of ['extension.cjs', 'launcher.cjs', 'daypass.js', 'chunks', 'schemas'])
+for (const old of ['extension.cjs', 'launcher.cjs', 'daypass.js', 'chunks', 'commands', 'schemas'])
   rmSync(`dist/${old}`, { recursive: true, force: true });
 
 // What is imported dynamically becomes a file of its own, read when it is first needed: parsing axios and zod would
@@ -50,7 +50,9 @@ await build({
   ...common,
   entryPoints: { daypass: 'src/cli/main.ts' },
   outdir: 'dist',
+  chunkNames: 'commands/[name]-[hash]',
   format: 'esm',
+  splitting: true,
   target: 'node20',
   packages: 'external',
   minify: false,
