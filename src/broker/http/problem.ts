@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyRequest } from 'fastify';
+import type { FastifyError } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { problems, problemType, type Problem, type ProblemKind } from '../../contract/problems.ts';
 import { NotSignedIn, ProviderUnavailable } from '../identity/caller.ts';
@@ -28,14 +28,14 @@ export interface Answer {
 }
 
 /** The answer to whatever a call ended with. `instance` (RFC 9457 section 3.1.5) names the call in our log. */
-export function answerTo(error: unknown, instance: string, request?: FastifyRequest): Answer {
+export function answerTo(error: unknown, instance: string): Answer {
   if (error instanceof NotSignedIn)
     return answer('not-signed-in', error.words, instance, {
       headers: { 'www-authenticate': error.wwwAuthenticate },
     });
   if (error instanceof ProviderUnavailable)
     return answer('not-ready', error.words, instance, { headers: soon });
-  const refusal = error instanceof Refusal ? error : refusalOf(error, request);
+  const refusal = error instanceof Refusal ? error : refusalOf(error);
   if (refusal) {
     const headers = refusal.kind === 'not-ready' || refusal.kind === 'too-many-calls' ? soon : {};
     return answer(refusal.kind, refusal.message, instance, { headers, errors: refusal.errors });
@@ -72,7 +72,7 @@ function answer(
 }
 
 /** What Fastify itself refuses, in our words. */
-function refusalOf(error: unknown, request?: FastifyRequest): Refusal | undefined {
+function refusalOf(error: unknown): Refusal | undefined {
   if (hasZodFastifySchemaValidationErrors(error)) {
     // An id that cannot be one names nothing.
     if (error.validationContext === 'params') return nothingThere();
@@ -90,9 +90,7 @@ function refusalOf(error: unknown, request?: FastifyRequest): Refusal | undefine
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new Refusal('too-large', 'What was sent is larger than anything the broker takes. Send less.');
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return invalid(
-        `Send the body as application/json, not as ${request?.headers['content-type'] ? 'what it says it is' : 'nothing'}.`,
-      );
+      return invalid('Send the body as JSON, with the content type application/json.');
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
       return invalid('The body is not JSON.');
     case 'FST_ERR_BAD_URL':

@@ -170,7 +170,7 @@ async function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { problem, headers, unforeseen } = answerTo(error, `urn:uuid:${request.id}`, request);
+  const { problem, headers, unforeseen } = answerTo(error, `urn:uuid:${request.id}`);
   if (unforeseen) request.log.error({ err: error, instance: problem.instance }, 'A call failed.');
   else
     request.log.debug(
