@@ -33,7 +33,8 @@ export async function exchange(ask: Ask, clock: Clock): Promise<Answer> {
       url: ask.url,
       headers: {
         accept: 'application/json, application/problem+json',
-        ...(ask.body === undefined ? {} : { 'content-type': 'application/json' }),
+        // `false`: without it axios says that a POST without a body carries a form.
+        'content-type': ask.body === undefined ? false : 'application/json',
         ...ask.headers,
       },
       ...(ask.body === undefined ? {} : { data: JSON.stringify(ask.body) }),
