@@ -307,7 +307,8 @@ describe('a template with a mistake', () => {
       assert.deepEqual(said(good, name), []);
   });
 
-  it('can be any text without doing harm', () => {
+  it('can be any text without doing harm', function () {
+    this.timeout(30_000);
     const lines = good.split('\n');
     fc.assert(
       fc.property(
@@ -333,7 +334,7 @@ describe('a template with a mistake', () => {
             assert.ok(problem.words.length > 5 && !/undefined|\[object/.test(problem.words));
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 });

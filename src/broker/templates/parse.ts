@@ -133,7 +133,7 @@ function checkRest(written: AnyTemplateFile, { file }: YamlFile, report: Report)
       'with "nobody" to approve, say who may end it early. For example: revoke: { by: [security] }',
     );
   const [name = '', folder = ''] = file
-    .replace(/\.ya?ml$/i, '')
+    .replace(/(\.daypass)?\.ya?ml$/i, '')
     .split(sep)
     .reverse();
   if (name !== template && `${folder}-${name}` !== template)
