@@ -5,7 +5,12 @@ import { once } from 'node:events';
 import { sql } from 'kysely';
 import { append } from '../../src/broker/audit/append.ts';
 import { startSequencer } from '../../src/broker/audit/sequence.ts';
-import { eventsAfter, numberEvents, type NumberedEvent } from '../../src/broker/store/audit-number.ts';
+import {
+  eventsAfter,
+  everything,
+  numberEvents,
+  type NumberedEvent,
+} from '../../src/broker/store/audit-number.ts';
 import type { Store } from '../../src/broker/store/connect.ts';
 import type { Trx } from '../../src/broker/store/schema.ts';
 import { eventually } from './support/eventually.ts';
@@ -122,7 +127,7 @@ describe('The sequencer', () => {
       await once_();
     };
     await Promise.all([writers, numberer(), numberer(), numberer()]);
-    await numberEvents(store.db, '0');
+    await numberEvents(store.db, everything);
     assert.ok(clashes > 0, 'they met');
     await assertWhole(await all());
   });
@@ -161,7 +166,7 @@ describe('The sequencer', () => {
         store.db,
       );
     }
-    await numberEvents(store.db, '0');
+    await numberEvents(store.db, everything);
     await assertWhole(await all());
   });
 
@@ -213,6 +218,27 @@ describe('The sequencer', () => {
       store.db,
     );
     await assertWhole(await numbered(rows[0]!.count));
+  });
+
+  it('numbers what came in a dump of another server, whose transactions have higher ids, and what happens after', async () => {
+    const restored = randomUUID();
+    for (const [version, transaction] of [
+      [1, '900000000'],
+      [2, '900000007'],
+    ] as const) {
+      await sql`insert into audit_event (id, action, resource, resource_id, version, transaction)
+                values (${randomUUID()}, 'request created', 'request', ${restored}, ${version}, ${transaction}::xid8)`.execute(
+        store.db,
+      );
+    }
+    const first = await sequencer();
+    await numbered(2);
+    await store.transaction((trx) => record(trx, randomUUID(), 1));
+    await assertWhole(await numbered(3));
+    await first.stop();
+    await store.transaction((trx) => record(trx, randomUUID(), 1));
+    await sequencer();
+    await assertWhole(await numbered(4));
   });
 
   it('is stood in for when a broker is stopped and keeps its lock', async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { channels, notifying } from '../store/notify.ts';
-import type { Trx } from '../store/schema.ts';
+import type { Trx, Within } from '../store/schema.ts';
 
 interface About {
   /** The person who did it; null where time or the broker did. */
@@ -52,8 +52,16 @@ export async function append(trx: Trx, event: AuditEvent): Promise<void> {
 
 /** The same for many at once, in the order given. */
 export async function appendAll(trx: Trx, events: readonly AuditEvent[]): Promise<void> {
-  if (events.length === 0) return;
-  await trx
+  if (events.length > 0) await insertion(trx, events).execute();
+}
+
+/** The same as a part of the statement that makes it happen (a common table expression), without a round trip of its own. */
+export function recording(event: AuditEvent) {
+  return (within: Within) => insertion(within, [event]);
+}
+
+const insertion = (within: Within, events: readonly AuditEvent[]) =>
+  within
     .insertInto('audit_event')
     .values(
       events.map((event) => ({
@@ -69,6 +77,4 @@ export async function appendAll(trx: Trx, events: readonly AuditEvent[]): Promis
         detail: JSON.stringify(event.detail),
       })),
     )
-    .returning(notifying(channels.audit))
-    .execute();
-}
+    .returning(notifying(channels.audit));

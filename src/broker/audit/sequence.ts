@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { isOverdue, numberEvents } from '../store/audit-number.ts';
+import { beginning, everything, lookForOverdue, numberEvents } from '../store/audit-number.ts';
 import type { Store } from '../store/connect.ts';
 import { channels } from '../store/notify.ts';
 import type { Session } from '../store/session.ts';
@@ -12,6 +12,8 @@ const batchMs = 20;
 const lookAtLeastEveryMs = 1_000;
 /** A stopped process keeps its lock: an event that waited this long is numbered by whoever sees it. */
 const overdueMs = 2_000;
+/** For the first look, which goes through the whole log. */
+const lookThroughWithinMs = 600_000;
 const uniqueViolation = '23505';
 
 /**
@@ -28,7 +30,7 @@ export async function startSequencer(store: Store, log: Logger): Promise<{ stop(
   const run = async () => {
     while (!isOver()) {
       try {
-        const session = await store.session('sequencer');
+        const session = await store.session('sequencer', { statementTimeoutMs: lookThroughWithinMs });
         try {
           await sequence(session, alarm, AbortSignal.any([stopping.signal, session.lost]), log);
         } finally {
@@ -53,23 +55,34 @@ export async function startSequencer(store: Store, log: Logger): Promise<{ stop(
 
 async function sequence(session: Session, alarm: Alarm, over: AbortSignal, log: Logger): Promise<void> {
   const isOver = () => over.aborted;
-  let settled = '0';
+  let settled = await beginning(session.db);
   let leading = false;
-  while (!isOver()) {
-    const led = leading;
-    leading = await session.tryLock(lockName);
-    if (leading && !led) log.debug('This broker numbers audit events now.');
-    if (leading || (await isOverdue(session.db, settled, overdueMs))) {
-      for (let more = true; more && !isOver();) {
-        try {
-          ({ more, settled } = await numberEvents(session.db, settled));
-        } catch (error) {
-          // Somebody else gave these numbers in the same moment.
-          if ((error as NodeJS.ErrnoException).code !== uniqueViolation) throw error;
-        }
+  const number = async (from: string) => {
+    for (let more = true; more && !isOver();) {
+      try {
+        ({ more, settled } = await numberEvents(session.db, from));
+      } catch (error) {
+        // Somebody else gave these numbers in the same moment.
+        if ((error as NodeJS.ErrnoException).code !== uniqueViolation) throw error;
       }
     }
-    await pause(leading ? batchMs : lookAtLeastEveryMs, undefined, { signal: over }).catch(() => undefined);
-    if (leading && !isOver()) await alarm.wait(lookAtLeastEveryMs);
+  };
+  while (!isOver()) {
+    const begins: boolean = !leading && (await session.tryLock(lockName));
+    leading ||= begins;
+    if (leading) {
+      await number(settled);
+      if (begins) {
+        log.debug('This broker numbers audit events now.');
+        await number(everything);
+      }
+      await pause(batchMs, undefined, { signal: over }).catch(() => undefined);
+      if (!isOver()) await alarm.wait(lookAtLeastEveryMs);
+    } else {
+      const look = await lookForOverdue(session.db, settled, overdueMs);
+      ({ settled } = look);
+      if (look.overdue) await number(settled);
+      await pause(lookAtLeastEveryMs, undefined, { signal: over }).catch(() => undefined);
+    }
   }
 }

@@ -7,11 +7,41 @@ export interface Numbered {
   readonly count: number;
   /** Whether there may be more to number at once. */
   readonly more: boolean;
-  /** A transaction id (xid8): every event of an older transaction has a number. */
+  /** A transaction id (xid8): events of older transactions need not be looked for again. */
   readonly settled: string;
 }
 
-const mostAtOnce = 2_000;
+/** In place of a transaction id: look through the whole log. It takes seconds for millions of events. */
+export const everything = 'everything';
+
+const mostAtOnce = 10_000;
+
+/**
+ * Where looking for events without a number may begin. Far enough back for any transaction that was open when the last
+ * numbers were given; `everything` finds what is older all the same.
+ */
+export async function beginning(db: Db): Promise<string> {
+  const { rows } = await sql<{ settled: string }>`
+    select e.transaction::text as settled
+    from (select event_id from audit_number order by number desc limit 10000) recent
+    join audit_event e on e.id = recent.event_id
+    order by e.transaction limit 1`.execute(db);
+  return rows[0]?.settled ?? '0';
+}
+
+/**
+ * Events that have no number. Whatever is visible now was written by a transaction below the snapshot's end; ids beyond
+ * it come from a dump of another server, whose rows would otherwise be looked at every time.
+ */
+const unnumbered = (settled: string) => sql`
+  select e.id, e.at, e.version, e.transaction, e.ctid as place, coalesce(e.grant_id, e.resource_id) as thing
+  from audit_event e
+  where not exists (select from audit_number n where n.event_id = e.id)
+    ${
+      settled === everything
+        ? sql``
+        : sql`and e.transaction >= ${settled}::xid8 and e.transaction < pg_snapshot_xmax(pg_current_snapshot())`
+    }`;
 
 /**
  * Gives the next numbers to committed events that have none, all of them in one statement, or none. Whoever else does
@@ -21,16 +51,11 @@ const mostAtOnce = 2_000;
  * The order is that of the events' times, with one correction: what happened to one thing is in the order of its
  * versions, whatever the clock did. A later version is committed after an earlier one, since it waits for the row's
  * lock; so whoever sees it sees the earlier one too, and the order holds across batches as well.
- * @param settled what the last call gave; `0` looks through everything
+ * @param settled what `beginning` or the last call gave, or `everything`
  */
 export async function numberEvents(db: Db, settled: string): Promise<Numbered> {
   const { rows } = await sql<{ count: number; settled: string }>`
-    with fresh as (
-      select e.id, e.at, e.version, e.ctid as place, coalesce(e.grant_id, e.resource_id) as thing
-      from audit_event e
-      where e.transaction >= ${settled}::xid8
-        and not exists (select from audit_number n where n.event_id = e.id)
-    ), reached as (
+    with fresh as (${unnumbered(settled)}), reached as (
       select *, max(at) over (partition by thing order by version nulls first, at, place) as reached from fresh
     ), ordered as (
       select id, row_number() over (order by reached, thing, version nulls first, at, place) as place from reached
@@ -51,16 +76,24 @@ export async function numberEvents(db: Db, settled: string): Promise<Numbered> {
   return { count: row.count, more, settled: more ? settled : row.settled };
 }
 
-/** Whether an event has waited for its number longer than it ever should. */
-export async function isOverdue(db: Db, settled: string, afterMs: number): Promise<boolean> {
-  const { rows } = await sql<{ overdue: boolean }>`
+/** Whether an event has waited for its number longer than it ever should, and where to begin to look the next time. */
+export async function lookForOverdue(
+  db: Db,
+  settled: string,
+  afterMs: number,
+): Promise<{ overdue: boolean; settled: string }> {
+  const { rows } = await sql<{ overdue: boolean; settled: string }>`
+    with waiting as (${unnumbered(settled)})
     select exists (
-      select from audit_event e
-      where e.transaction >= ${settled}::xid8
-        and e.at < clock_timestamp() - make_interval(secs => ${afterMs / 1000})
-        and not exists (select from audit_number n where n.event_id = e.id)
-    ) as overdue`.execute(db);
-  return rows[0]?.overdue === true;
+             select from waiting where at < clock_timestamp() - make_interval(secs => ${afterMs / 1000})
+           ) as overdue,
+           least(
+             pg_snapshot_xmin(pg_current_snapshot()),
+             (select transaction from waiting order by transaction limit 1)
+           )::text as settled`.execute(db);
+  const row = rows[0];
+  if (!row) throw new Error('Looking for events without a number gave no answer.');
+  return row;
 }
 
 export interface NumberedEvent {

@@ -20,7 +20,7 @@ export interface Store {
    */
   readonly listen: Listen;
   /** A connection of one's own, for session advisory locks. */
-  session(purpose: string): Promise<Session>;
+  session(purpose: string, options?: { statementTimeoutMs?: number }): Promise<Session>;
   close(): Promise<void>;
 }
 
@@ -30,21 +30,22 @@ export interface StoreOptions {
 }
 
 /** No statement of ours takes longer; one that does is ended here and at the server. */
-const statementTimeoutMs = 15_000;
+const usualTimeoutMs = 15_000;
 
-const settings = Object.entries({
-  search_path: 'daypass,pg_temp',
-  timezone: 'UTC',
-  statement_timeout: statementTimeoutMs,
-  lock_timeout: 5_000,
-  idle_in_transaction_session_timeout: 30_000,
-  // A broker that lost its network must not hold locks for the two hours that are TCP's default.
-  tcp_keepalives_idle: 10,
-  tcp_keepalives_interval: 5,
-  tcp_keepalives_count: 3,
-})
-  .map(([name, value]) => `-c ${name}=${value}`)
-  .join(' ');
+const settings = (statementTimeoutMs: number) =>
+  Object.entries({
+    search_path: 'daypass,pg_temp',
+    timezone: 'UTC',
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: 5_000,
+    idle_in_transaction_session_timeout: 30_000,
+    // A broker that lost its network must not hold locks for the two hours that are TCP's default.
+    tcp_keepalives_idle: 10,
+    tcp_keepalives_interval: 5,
+    tcp_keepalives_count: 3,
+  })
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ');
 
 const types: pg.CustomTypesConfig = {
   getTypeParser(id, format): (text: string) => unknown {
@@ -70,7 +71,12 @@ function encryption(tls: ServerTls): pg.ClientConfig['ssl'] {
 }
 
 /** What `pg` needs for a connection as one of the two roles; the password leaves its wrapper only when it is asked for. */
-export function connectionOf(server: StoreServer, login: Login, purpose: string): pg.ClientConfig {
+export function connectionOf(
+  server: StoreServer,
+  login: Login,
+  purpose: string,
+  statementTimeoutMs = usualTimeoutMs,
+): pg.ClientConfig {
   return {
     host: server.host,
     port: server.port,
@@ -79,7 +85,7 @@ export function connectionOf(server: StoreServer, login: Login, purpose: string)
     password: () => login.password.reveal(),
     ssl: encryption(server.tls),
     application_name: `daypass ${purpose}`,
-    options: settings,
+    options: settings(statementTimeoutMs),
     types,
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
@@ -104,8 +110,10 @@ export function openStore(server: StoreServer, log: Logger, options: StoreOption
     db,
     transaction: (work) => db.transaction().execute(work),
     listen: listener.listen,
-    async session(purpose) {
-      const session = await openSession(new pg.Client(connectionOf(server, login, purpose)));
+    async session(purpose, { statementTimeoutMs } = {}) {
+      const session = await openSession(
+        new pg.Client(connectionOf(server, login, purpose, statementTimeoutMs)),
+      );
       sessions.add(session);
       session.lost.addEventListener('abort', () => sessions.delete(session));
       return session;
