@@ -87,12 +87,12 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
 }
 
 /** The grant with its request, if the caller has a part in it. */
-export async function visible(
+export async function visible<Row extends GrantRow>(
   db: Db | Trx,
   { config }: Context,
   caller: Caller,
-  grant: GrantRow | undefined,
-): Promise<{ grant: GrantRow; request: RequestRow }> {
+  grant: Row | undefined,
+): Promise<{ grant: Row; request: RequestRow }> {
   const request = grant ? await requestById(db, grant.request_id) : undefined;
   if (!grant || !request || !maySee(caller, ruleOf(request), config.audit.by)) throw noGrant();
   return { grant, request };

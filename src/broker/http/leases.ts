@@ -4,12 +4,11 @@ import type { IssuedLease, NewLease } from '../../contract/leases.ts';
 import { routes } from '../../contract/routes.ts';
 import type { Context } from '../context.ts';
 import { lockGrant, stepGrant, type GrantRow } from '../store/grant.ts';
-import { claim, hashOf } from '../store/idempotency.ts';
+import { hashOf } from '../store/idempotency.ts';
 import {
   closeLeases,
   insertLease,
   keepEvidence,
-  leaseByKey,
   leasesOf,
   receiptsOf,
   settleIssue,
@@ -60,20 +59,17 @@ async function recordIntent(
   caller: Caller,
   { grantId, key, body }: Wanted,
 ): Promise<{ lease: LeaseRow; request: RequestRow; repeated: boolean }> {
-  const inProgress = new Refusal(
-    'in-progress',
-    'The same call is still being worked on. Try again in a moment.',
-  );
-  if (!(await claim(trx, { personId: caller.id, route: `leases ${grantId}`, key }))) throw inProgress;
   const { grant, request } = await visible(trx, context, caller, await lockGrant(trx, grantId));
   if (grant.holder !== caller.id) throw new Refusal('not-allowed', 'Only its holder opens a terminal.');
 
   const bodyHash = hashOf(body);
-  const earlier = await leaseByKey(trx, caller.id, grantId, key);
+  const leases = await leasesOf(trx, [grantId]);
+  const earlier = leases.find((one) => one.idempotency_key === key);
   if (earlier) {
     if (earlier.body_hash !== bodyHash)
       throw new Refusal('key-reused', 'This Idempotency-Key was used for another credential. Use a new one.');
-    if (earlier.state === 'issuing') throw inProgress;
+    if (earlier.state === 'issuing')
+      throw new Refusal('in-progress', 'The same call is still being worked on. Try again in a moment.');
     if (earlier.state !== 'issued')
       throw new Refusal('too-late', 'That credential is closed. Open another terminal.');
     return { lease: earlier, request, repeated: true };
@@ -86,9 +82,7 @@ async function recordIntent(
     );
   const { step, grant: active } = await stepGrant(trx, grant, 'lease wanted', caller.id);
   if (!step.moved) throw tooLate(grant, step.why === 'too late');
-  const inUse = (await leasesOf(trx, [grant.id])).filter(
-    (one) => one.state === 'issuing' || one.state === 'issued',
-  ).length;
+  const inUse = leases.filter((one) => one.state === 'issuing' || one.state === 'issued').length;
   if (inUse >= grant.terminals)
     throw new Refusal(
       'too-many-terminals',

@@ -89,8 +89,14 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   function sleepUntil(next: Date | null): void {
     clearTimeout(timer);
     if (stopped) return;
-    const wait = next ? next.getTime() - databaseNow().getTime() : lookAtLeastEveryMs;
-    timer = setTimeout(onTimer, Math.min(Math.max(wait, 0), lookAtLeastEveryMs));
+    const now = () => performance.now() + clockOffset;
+    const until = Math.min(next?.getTime() ?? Infinity, now() + lookAtLeastEveryMs);
+    // A timer can be early by a millisecond or more: what is due then is not yet, and finding that out would cost time.
+    const sleep = () => {
+      const waitMs = until - now();
+      timer = setTimeout(() => (now() < until ? sleep() : onTimer()), Math.ceil(Math.max(waitMs, 0)));
+    };
+    sleep();
   }
 
   /** Looks at the target itself now and then: what is ours there and unknown here is removed. */

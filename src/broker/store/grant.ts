@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { sql, type Selectable } from 'kysely';
 import type { GrantState } from '../../contract/grants.ts';
-import { append } from '../audit/append.ts';
+import { append, recording } from '../audit/append.ts';
 import { expiryOf, moveGrant, type GrantEvent, type Step } from '../rules/lifecycle.ts';
-import { channels, notify } from './notify.ts';
-import { now } from './now.ts';
+import { channels, notifying } from './notify.ts';
 import type { Reader, RequestRow } from './request.ts';
 import type { Db, Schema, Trx } from './schema.ts';
 
@@ -30,6 +29,7 @@ export async function insertGrant(
         sql<Date>`clock_timestamp() + make_interval(secs => ${options.activateWithinSeconds})` as unknown as Date,
     })
     .returningAll()
+    .returning(notifying(channels.clock))
     .executeTakeFirstOrThrow();
   await append(trx, {
     action: 'grant approved',
@@ -42,7 +42,6 @@ export async function insertGrant(
     target: grant.target,
     detail: { activateBy: grant.activate_by.toISOString(), durationSeconds: grant.duration_s },
   });
-  await notify(trx, channels.clock);
   return grant;
 }
 
@@ -59,8 +58,16 @@ export function grantsOf(db: Db, requestIds: readonly string[]): Promise<GrantRo
     .execute();
 }
 
-export function lockGrant(trx: Trx, id: string): Promise<GrantRow | undefined> {
-  return trx.selectFrom('grant').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+/** A grant that nobody else changes until the transaction is over, and the database's time once that was so. */
+export type LockedGrant = GrantRow & { readonly now: Date };
+
+export function lockGrant(trx: Trx, id: string): Promise<LockedGrant | undefined> {
+  // Beside FOR UPDATE itself the time would be taken before the wait for the lock.
+  return trx
+    .selectFrom((e) => e.selectFrom('grant').selectAll().where('id', '=', id).forUpdate().as('locked'))
+    .selectAll()
+    .select(sql<Date>`clock_timestamp()`.as('now'))
+    .executeTakeFirst();
 }
 
 /** Grants that the reader has a part in, newest first: those that are not over and settled, or everything up to `limit`. */
@@ -115,12 +122,12 @@ export async function countActiveAt(db: Db, targets: readonly string[]): Promise
  */
 export async function stepGrant(
   trx: Trx,
-  grant: GrantRow,
+  grant: LockedGrant,
   event: GrantEvent,
   actor: string | null,
   comment?: string,
 ): Promise<{ step: Step<GrantState>; grant: GrantRow }> {
-  const at = await now(trx);
+  const { now: at } = grant;
   const step = moveGrant(
     { state: grant.state, activateBy: grant.activate_by, expiresAt: grant.expires_at },
     event,
@@ -128,35 +135,38 @@ export async function stepGrant(
   );
   if (!step.moved || step.state === grant.state) return { step, grant };
   const activates = step.state === 'active';
-  const after = await trx
-    .updateTable('grant')
-    .set({
-      state: step.state,
-      version: grant.version + 1,
-      ...(activates
-        ? { activated_at: at, expires_at: expiryOf(at, grant.duration_s) }
-        : { ended_at: at, ended_by: actor, comment: comment ?? null }),
-    })
-    .where('id', '=', grant.id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
-  await append(trx, {
+  const expiresAt = expiryOf(at, grant.duration_s);
+  const version = grant.version + 1;
+  const recorded = recording({
     action: activates
       ? 'grant activated'
       : `grant ${step.state as 'ended' | 'revoked' | 'expired' | 'lapsed'}`,
     actor,
     resource: 'grant',
     resourceId: grant.id,
-    version: after.version,
+    version,
     requestId: grant.request_id,
     grantId: grant.id,
     target: grant.target,
     detail: {
-      ...(after.expires_at && activates ? { expiresAt: after.expires_at.toISOString() } : {}),
+      ...(activates ? { expiresAt: expiresAt.toISOString() } : {}),
       ...(comment === undefined ? {} : { comment }),
     },
   });
-  if (activates) await notify(trx, channels.clock);
+  const after = await trx
+    .with('recorded', recorded)
+    .updateTable('grant')
+    .set({
+      state: step.state,
+      version,
+      ...(activates
+        ? { activated_at: at, expires_at: expiresAt }
+        : { ended_at: at, ended_by: actor, comment: comment ?? null }),
+    })
+    .where('id', '=', grant.id)
+    .returningAll()
+    .$if(activates, (query) => query.returning(notifying(channels.clock)))
+    .executeTakeFirstOrThrow();
   return { step, grant: after };
 }
 

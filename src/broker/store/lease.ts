@@ -1,38 +1,15 @@
-import { sql, type Selectable } from 'kysely';
+import { sql } from 'kysely';
 import type { CloseReason, LeaseState } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
-import { append, appendAll, type AuditEvent } from '../audit/append.ts';
+import { append, appendAll, recording } from '../audit/append.ts';
 import type { OwedLease } from '../leases/settle.ts';
-import { moveLease } from '../rules/lifecycle.ts';
-import { channels, notify } from './notify.ts';
-import { now } from './now.ts';
 import { touchGrant, type GrantRow } from './grant.ts';
-import type { Db, Schema, Trx } from './schema.ts';
+import { changeLease, courseOf, eventOf, type LeaseRow } from './lease-change.ts';
+import { channels, notify, notifying } from './notify.ts';
+import { now } from './now.ts';
+import type { Db, Trx } from './schema.ts';
 
-export type LeaseRow = Selectable<Schema['lease']>;
-
-type LeaseAction = Extract<AuditEvent, { resource: 'lease' }>['action'];
-
-async function record(
-  trx: Trx,
-  lease: LeaseRow,
-  grant: GrantRow,
-  action: LeaseAction,
-  actor: string | null,
-  detail: Record<string, unknown> = {},
-): Promise<void> {
-  await append(trx, {
-    action,
-    actor,
-    resource: 'lease',
-    resourceId: lease.id,
-    version: grant.version,
-    requestId: grant.request_id,
-    grantId: grant.id,
-    target: lease.target,
-    detail: { role: lease.role, ...detail },
-  });
-}
+export type { LeaseRow };
 
 /** The intent, with its due time, before anything touches the target. The grant must be locked and active. */
 export async function insertLease(
@@ -40,27 +17,33 @@ export async function insertLease(
   grant: GrantRow,
   lease: { id: string; role: string; key: string; bodyHash: string },
 ): Promise<LeaseRow> {
-  if (!grant.expires_at) throw new Error('A lease belongs to an active grant.');
-  const row = await trx
+  const dueAt = grant.expires_at;
+  if (!dueAt) throw new Error('A lease belongs to an active grant.');
+  const { id, role } = lease;
+  const touched = { ...grant, version: grant.version + 1 };
+  const event = eventOf({ id, role, target: grant.target }, touched, 'lease issuing', grant.holder, {
+    dueAt: dueAt.toISOString(),
+  });
+  return trx
+    .with('recorded', recording(event))
+    .with('touched', (query) =>
+      query.updateTable('grant').set({ version: touched.version }).where('id', '=', grant.id),
+    )
     .insertInto('lease')
     .values({
-      id: lease.id,
+      id,
       grant_id: grant.id,
       person_id: grant.holder,
       target: grant.target,
-      role: lease.role,
+      role,
       state: 'issuing',
-      due_at: grant.expires_at,
+      due_at: dueAt,
       idempotency_key: lease.key,
       body_hash: lease.bodyHash,
     })
     .returningAll()
+    .returning(notifying(channels.lease, grant.target))
     .executeTakeFirstOrThrow();
-  await record(trx, row, await touchGrant(trx, grant.id), 'lease issuing', grant.holder, {
-    dueAt: row.due_at.toISOString(),
-  });
-  await notify(trx, channels.lease, row.target);
-  return row;
 }
 
 export function leaseById(db: Db, id: string): Promise<LeaseRow | undefined> {
@@ -77,21 +60,6 @@ export function leasesOf(db: Db, grantIds: readonly string[]): Promise<LeaseRow[
     .execute();
 }
 
-export function leaseByKey(
-  db: Db,
-  personId: string,
-  grantId: string,
-  key: string,
-): Promise<LeaseRow | undefined> {
-  return db
-    .selectFrom('lease')
-    .selectAll()
-    .where('person_id', '=', personId)
-    .where('grant_id', '=', grantId)
-    .where('idempotency_key', '=', key)
-    .executeTakeFirst();
-}
-
 export async function receiptsOf(db: Db, leaseIds: readonly string[]): Promise<Map<string, Receipt>> {
   if (leaseIds.length === 0) return new Map();
   const rows = await db
@@ -100,10 +68,6 @@ export async function receiptsOf(db: Db, leaseIds: readonly string[]): Promise<M
     .where('lease_id', 'in', [...leaseIds])
     .execute();
   return new Map(rows.map((row) => [row.lease_id, row.receipt]));
-}
-
-function lock(trx: Trx, id: string): Promise<LeaseRow | undefined> {
-  return trx.selectFrom('lease').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
 }
 
 /**
@@ -115,33 +79,27 @@ export async function settleIssue(
   leaseId: string,
   outcome: { is: 'issue confirmed' } | { is: 'issue failed'; nothingCreated: boolean; obstacle: string },
 ): Promise<LeaseRow | undefined> {
-  const grantId = (await leaseById(trx, leaseId))?.grant_id;
-  if (!grantId) return undefined;
-  const grant = await touchGrant(trx, grantId);
-  const lease = await lock(trx, leaseId);
-  if (!lease) return undefined;
-  const step = moveLease(lease.state, outcome);
-  if (!step.moved) return undefined;
+  const { from, to } = courseOf(outcome);
   const at = sql<Date>`clock_timestamp()`;
-  const after = await trx
-    .updateTable('lease')
-    .set({
-      state: step.state,
-      version: lease.version + 1,
-      ...(step.state === 'issued' ? { issued_at: at } : {}),
-      ...(step.state === 'closing' ? { close_reason: 'issue not confirmed' as const, closing_at: at } : {}),
-    })
-    .where('id', '=', leaseId)
-    .returningAll()
-    .executeTakeFirstOrThrow();
-  if (step.state === 'issued') await record(trx, after, grant, 'lease issued', lease.person_id);
+  const after = await changeLease(trx, leaseId, from, {
+    state: to,
+    ...(to === 'issued' ? { issued_at: at } : {}),
+    ...(to === 'closing' ? { close_reason: 'issue not confirmed' as const, closing_at: at } : {}),
+  });
+  if (!after) return undefined;
+  const { lease, grant } = after;
+  if (to === 'issued') await append(trx, eventOf(lease, grant, 'lease issued', lease.person_id));
   else {
     const obstacle = outcome.is === 'issue failed' ? outcome.obstacle : '';
-    if (step.state === 'failed') await record(trx, after, grant, 'lease failed', null, { obstacle });
-    else await record(trx, after, grant, 'lease closing', null, { reason: 'issue not confirmed', obstacle });
+    if (to === 'failed') await append(trx, eventOf(lease, grant, 'lease failed', null, { obstacle }));
+    else
+      await append(
+        trx,
+        eventOf(lease, grant, 'lease closing', null, { reason: 'issue not confirmed', obstacle }),
+      );
     await notify(trx, channels.lease, lease.target);
   }
-  return after;
+  return lease;
 }
 
 /** Leases whose time has passed or whose issue was lost begin to close, however many, in four statements. */
@@ -216,7 +174,10 @@ export async function closeLeases(
   const closing = await query.returningAll().execute();
   if (closing.length === 0) return [];
   const after = await touchGrant(trx, grant.id);
-  for (const lease of closing) await record(trx, lease, after, 'lease closing', actor, { reason });
+  await appendAll(
+    trx,
+    closing.map((lease) => eventOf(lease, after, 'lease closing', actor, { reason })),
+  );
   await notify(trx, channels.lease, grant.target);
   return closing;
 }
@@ -287,45 +248,27 @@ export async function confirmClosed(
   leaseId: string,
   end: { receipt: Receipt } | { absent: string },
 ): Promise<void> {
-  const grantId = (await leaseById(trx, leaseId))?.grant_id;
-  if (!grantId) return;
-  const grant = await touchGrant(trx, grantId);
-  const lease = await lock(trx, leaseId);
   const proven = 'receipt' in end;
-  if (!lease || !moveLease(lease.state, { is: proven ? 'end confirmed' : 'found absent' }).moved) return;
-  const after = await trx
-    .updateTable('lease')
-    .set({
-      state: 'closed',
-      closed_at: sql<Date>`clock_timestamp()`,
-      obstacle: proven ? null : end.absent,
-      version: lease.version + 1,
-    })
-    .where('id', '=', lease.id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const { from, to } = courseOf({ is: proven ? 'end confirmed' : 'found absent' });
+  const after = await changeLease(trx, leaseId, from, {
+    state: to,
+    closed_at: sql<Date>`clock_timestamp()`,
+    obstacle: proven ? null : end.absent,
+  });
+  if (!after) return;
   if (proven)
     await trx
       .insertInto('receipt')
-      .values({ lease_id: lease.id, receipt: JSON.stringify(end.receipt) })
+      .values({ lease_id: leaseId, receipt: JSON.stringify(end.receipt) })
       .execute();
-  await record(trx, after, grant, 'lease closed', null, { ...end });
+  await append(trx, eventOf(after.lease, after.grant, 'lease closed', null, { ...end }));
 }
 
 /** The end is due and not proven. Said once for each different obstacle, so that a long outage is no flood. */
 export async function noteObstacle(trx: Trx, leaseId: string, obstacle: string): Promise<void> {
-  const grantId = (await leaseById(trx, leaseId))?.grant_id;
-  if (!grantId) return;
-  const grant = await touchGrant(trx, grantId);
-  const lease = await lock(trx, leaseId);
-  if (lease?.state !== 'closing' || lease.obstacle === obstacle) return;
-  const after = await trx
-    .updateTable('lease')
-    .set({ obstacle, version: lease.version + 1 })
-    .where('id', '=', leaseId)
-    .returningAll()
-    .executeTakeFirstOrThrow();
-  await record(trx, after, grant, 'lease unconfirmed', null, { obstacle });
+  if ((await leaseById(trx, leaseId))?.obstacle === obstacle) return;
+  const after = await changeLease(trx, leaseId, ['closing'], { obstacle });
+  if (after) await append(trx, eventOf(after.lease, after.grant, 'lease unconfirmed', null, { obstacle }));
 }
 
 /** How many leases are in each state. */

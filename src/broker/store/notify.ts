@@ -13,10 +13,13 @@ export const channels = {
   clock: 'daypass_clock',
 } as const;
 
-export async function notify(
-  trx: Trx,
-  channel: (typeof channels)[keyof typeof channels],
-  payload = '',
-): Promise<void> {
+type Channel = (typeof channels)[keyof typeof channels];
+
+export async function notify(trx: Trx, channel: Channel, payload = ''): Promise<void> {
   await sql`select pg_notify(${channel}, ${payload})`.execute(trx);
+}
+
+/** The same as a column of what a statement returns, which saves a round trip of its own. */
+export function notifying(channel: Channel, payload = '') {
+  return sql<string>`pg_notify(${channel}, ${payload})::text`.as('notified');
 }

@@ -1,4 +1,4 @@
-import type { ColumnType, Generated, JSONColumnType, Kysely, Transaction } from 'kysely';
+import type { ColumnType, Generated, JSONColumnType, Kysely, QueryCreator, Transaction } from 'kysely';
 import type { GrantState } from '../../contract/grants.ts';
 import type { CloseReason, LeaseState } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
@@ -115,3 +115,5 @@ export interface Schema {
 
 export type Db = Kysely<Schema>;
 export type Trx = Transaction<Schema>;
+/** Where a statement that is part of another begins. */
+export type Within = QueryCreator<Schema>;
