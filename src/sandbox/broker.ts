@@ -46,6 +46,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   );
   await shop.run(setup);
   await shop.run(`alter role ${shopBroker} password '${configuration.password}'`);
+  // In the shop's server nobody may connect who was not told so.
+  await shop.run(`grant connect on database ${shop.database} to ${shopBroker}`);
 
   const log = join(folder, 'broker.log');
   const child = await startChild(program, [...first, 'serve', '--config', configuration.file], {
@@ -65,6 +67,8 @@ async function writeConfiguration(
   const password = randomBytes(24).toString('base64url');
   const passwordFile = join(folder, 'shop-password');
   await writeFile(passwordFile, password, { mode: 0o600 });
+  const authorityFile = join(folder, 'shop-authority.pem');
+  await writeFile(authorityFile, shop.server.certificateAuthority, { mode: 0o600 });
   const file = join(folder, 'daypass.yaml');
   const settings = {
     listen: `127.0.0.1:${port}`,
@@ -85,10 +89,12 @@ async function writeConfiguration(
       shop: {
         title: 'Shop',
         kind: 'postgresql',
-        host: shop.host,
+        // Its certificate is for the name; the address keeps other programs on this port out of the way.
+        host: 'localhost',
+        hostaddr: shop.host,
         port: shop.port,
         database: shop.database,
-        tls: { mode: 'off' },
+        tls: { mode: 'verify-full', certificate_authority: authorityFile },
         login: { user: shopBroker, password: { file: passwordFile } },
       },
     },

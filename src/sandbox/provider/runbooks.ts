@@ -31,14 +31,17 @@ async function runbook(folder: string, path: string): Promise<string | undefined
 /** As much of Markdown as the runbooks use: a heading, paragraphs, code. */
 function asPage(text: string): string {
   const title = /^# (.+)$/m.exec(text)?.[1] ?? 'Runbook';
-  const blocks = text.split(/\n{2,}(?![^`]*\n```)/).map((block) => {
-    const code = /^```\w*\n([\s\S]*?)\n?```$/.exec(block.trim())?.[1];
-    if (code !== undefined) return `<pre tabindex="0">${escaped(code)}</pre>`;
-    if (block.startsWith('# ')) return `<h1>${inline(block.slice(2))}</h1>`;
-    return `<p>${inline(block)}</p>`;
+  // Every second part is code.
+  const blocks = text.split(/^```\w*\n([\s\S]*?)^```$/m).flatMap((part, index) => {
+    if (index % 2 === 1) return [`<pre tabindex="0">${escaped(part.trimEnd())}</pre>`];
+    const paragraphs = part.split(/\n{2,}/).map((paragraph) => paragraph.trim());
+    return paragraphs.filter(Boolean).map(asBlock);
   });
   return document(title, blocks.join(''), 'wide');
 }
+
+const asBlock = (paragraph: string) =>
+  paragraph.startsWith('# ') ? `<h1>${inline(paragraph.slice(2))}</h1>` : `<p>${inline(paragraph)}</p>`;
 
 const escaped = (text: string) => text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
 

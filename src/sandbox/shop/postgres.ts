@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { Secret } from '../../contract/secret.ts';
+import { selfMadeCertificates } from './certificates.ts';
 import { accountOfServer, programsFor } from '../../broker/store/embedded-programs.ts';
 
 const run = promisify(execFile);
@@ -24,6 +25,8 @@ export interface Postgres {
   readonly port: number;
   readonly pid: number;
   readonly log: string;
+  /** PEM; vouches for the server as `localhost` and 127.0.0.1. */
+  readonly certificateAuthority: string;
   /** `postgres://…` of its superuser, for one database. */
   superuser(database: string): Secret;
   stop(): Promise<void>;
@@ -63,11 +66,20 @@ export async function startPostgres({
     env,
   });
   await rm(passwordFile);
+  const certificates = selfMadeCertificates(['localhost'], ['127.0.0.1']);
+  for (const [name, content] of [
+    ['server.crt', certificates.certificate],
+    ['server.key', certificates.key],
+  ] as const) {
+    await writeFile(join(data, name), content, { mode: 0o600 });
+    if (account) await chown(join(data, name), account.uid, account.gid);
+  }
 
   const all = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     password_encryption: 'scram-sha-256',
+    ssl: 'on',
     ...settings,
   };
   const log = join(folder, 'postgres.log');
@@ -112,6 +124,7 @@ export async function startPostgres({
     port,
     pid,
     log,
+    certificateAuthority: certificates.certificateAuthority,
     superuser: (database) =>
       new Secret(`postgres://${user}:${password.reveal()}@127.0.0.1:${port}/${database}`),
     stop: async () => {
