@@ -18,8 +18,10 @@ export class Editor {
   /** Opens the workbench in a profile of its own, or as another window of the same browser profile. */
   static async open(browser: Browser, url: string, same?: Editor): Promise<Editor> {
     const context =
-      same?.context ?? (await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }));
+      same?.context ??
+      (await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }));
     const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
     const editor = new Editor(page, context, url);
     await page.goto(url);
     await editor.painted();
@@ -42,12 +44,14 @@ export class Editor {
 
   /** Runs a command by its title from the palette. */
   async run(title: string): Promise<void> {
-    await this.page.locator('.monaco-workbench').click({ position: { x: 640, y: 3 } }).catch(() => undefined);
+    await this.page
+      .locator('.monaco-workbench')
+      .click({ position: { x: 640, y: 3 } })
+      .catch(() => undefined);
     await this.page.keyboard.press('F1');
     await this.input.waitFor();
     await this.input.fill(`>${title}`);
-    await this.rows.filter({ hasText: title }).first().waitFor();
-    await this.page.keyboard.press('Enter');
+    await this.pick(title);
   }
 
   /** The field of the quick input that is open. */
@@ -59,13 +63,27 @@ export class Editor {
     return this.page.locator('.quick-input-widget:visible');
   }
 
+  /** Waits until the quick input's title says this. */
+  async title(text: RegExp): Promise<void> {
+    await this.page
+      .locator('.quick-input-widget:visible .quick-input-title')
+      .filter({ hasText: text })
+      .waitFor();
+  }
+
+  async press(key: string): Promise<void> {
+    await this.page.keyboard.press(key);
+  }
+
   get rows(): Locator {
     return this.page.locator('.quick-input-list .monaco-list-row');
   }
 
-  /** Chooses the row that holds this text. */
+  /** Chooses the row whose label begins like this. */
   async pick(text: string): Promise<void> {
-    await this.rows.filter({ hasText: text }).first().click();
+    const begins = new RegExp(`^${text.replace(/[^\w\s]/g, '\\$&')}`);
+    const label = this.page.locator('.label-name', { hasText: begins });
+    await this.rows.filter({ has: label }).first().click();
   }
 
   /** A notification that holds this text, as a toast or in the centre. */
@@ -81,10 +99,18 @@ export class Editor {
 
   /** Opens our container in the side bar. */
   async openSidebar(): Promise<void> {
-    const tab = this.page.locator('.activitybar .action-item').filter({ has: this.page.locator('[aria-label^="Daypass"]') });
+    const tab = this.page
+      .locator('.activitybar .action-item')
+      .filter({ has: this.page.locator('[aria-label^="Daypass"]') });
     const label = this.page.locator('.activitybar .action-label[aria-label^="Daypass"]').first();
     await tab.first().waitFor();
-    if (!(await this.page.locator('.sidebar .composite.title').getByText('Daypass').isVisible().catch(() => false)))
+    if (
+      !(await this.page
+        .locator('.sidebar .composite.title')
+        .getByText('Daypass')
+        .isVisible()
+        .catch(() => false))
+    )
       await label.click();
   }
 
@@ -101,7 +127,13 @@ export class Editor {
     const deadline = Date.now() + 20_000;
     for (;;) {
       for (const frame of this.page.frames())
-        if (await frame.locator('[data-daypass="session"]').count().catch(() => 0)) return frame;
+        if (
+          await frame
+            .locator('main#cards')
+            .count()
+            .catch(() => 0)
+        )
+          return frame;
       if (Date.now() > deadline) throw new Error('The session view did not appear.');
       await this.page.waitForTimeout(100);
     }
@@ -109,9 +141,11 @@ export class Editor {
 
   /** What the active terminal shows at the moment. */
   async terminalText(): Promise<string> {
-    const rows = this.page.locator('.terminal-wrapper.active .xterm-rows > div, .editor-instance .terminal-wrapper .xterm-rows > div');
+    const rows = this.page.locator(
+      '.terminal-wrapper.active .xterm-rows > div, .editor-instance .terminal-wrapper .xterm-rows > div',
+    );
     const lines = await rows.allTextContents();
-    return lines.map((line) => line.replaceAll('\u00a0', ' ').trimEnd()).join('\n');
+    return lines.map((line) => line.replaceAll('\u00a0', ' ').trimEnd()).join('\n').trimEnd();
   }
 
   /** Waits until the active terminal shows it. */
@@ -134,7 +168,9 @@ export class Editor {
 
   /** The tabs of the terminal panel, by their names. */
   terminalTab(text: string | RegExp): Locator {
-    return this.page.locator('.terminal-tabs-entry, .single-terminal-tab, .part.panel .title-actions .action-label').filter({ hasText: text });
+    return this.page
+      .locator('.terminal-tabs-entry, .single-terminal-tab, .part.panel .title-actions .action-label')
+      .filter({ hasText: text });
   }
 
   async theme(name: 'dark' | 'light' | 'high contrast'): Promise<void> {
@@ -159,7 +195,10 @@ export class Editor {
     const opened = this.context.waitForEvent('page', { timeout: 30_000 });
     await start();
     const page = await opened;
-    await page.getByRole('button', { name: new RegExp(firstName) }).first().click();
+    await page
+      .getByRole('button', { name: new RegExp(firstName) })
+      .first()
+      .click();
     await page.waitForURL(/127\.0\.0\.1:\d+\/|\/callback/, { timeout: 20_000 }).catch(() => undefined);
     await page.close();
   }
