@@ -150,11 +150,14 @@ function start(send) {
     },
   };
 
-  function nothing() {
-    return [
-      element('p', { class: 'nothing' }, 'You have no access to production right now.'),
+  function nothing(alone) {
+    const words = element('p', {}, 'You have no access to production right now.');
+    return element(
+      'section',
+      { class: 'card nothing' },
+      ...(alone ? [words] : []),
       element('div', { class: 'actions' }, button('Request production access', 'request', '', 'primary')),
-    ];
+    );
   }
 
   /** Only what is really different is drawn anew, so that focus, selection and open receipts stay. */
@@ -176,7 +179,8 @@ function start(send) {
           ...draw[card.is](card),
         ),
       );
-      list.replaceChildren(...(cards.length ? cards : nothing()));
+      const busy = model.cards.some((card) => card.is !== 'over');
+      list.replaceChildren(...cards, ...(busy ? [] : [nothing(cards.length === 0)]));
       for (const item of running) item.level = levels.get(item.card.id);
       for (const id of open) document.getElementById(id)?.querySelector('details')?.setAttribute('open', '');
       if (focus.do)

@@ -110,7 +110,7 @@ function asLine(parent: string): (line: Line, at?: number) => RequestNode {
 }
 
 /** What somebody who decides must know, in the order in which it matters: who, what exactly, why, how long, what else. */
-export function reviewLines(request: AccessRequest): Line[] {
+function reviewLines(request: AccessRequest): Line[] {
   return [
     { icon: 'person', label: `${request.requester.name} asks to ${task(request.template)}` },
     ...request.template.allows.map((label) => ({ icon: 'check', label })),
@@ -120,7 +120,8 @@ export function reviewLines(request: AccessRequest): Line[] {
   ];
 }
 
-function openNow({ openOnTarget, template }: AccessRequest): string {
+/** What else is open at the target of a request, in words. */
+export function openNow({ openOnTarget, template }: AccessRequest): string {
   const { title } = template.target;
   if (openOnTarget === 0) return `Nobody else is on ${title} now`;
   return `${openOnTarget} other access${openOnTarget === 1 ? ' is' : 'es are'} open on ${title} now`;

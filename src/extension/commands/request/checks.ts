@@ -1,5 +1,6 @@
 import { misleads } from '../../../contract/plain-text.ts';
 import type { Template } from '../../state/world.ts';
+import { lowerFirst } from '../../views/words.ts';
 import type { Remark } from '../quickInput.ts';
 import { isTicket, ticketIn } from './flow.ts';
 
@@ -42,7 +43,9 @@ export function checkTicket(text: string, template: Template): Remark | undefine
   if (isTicket(text.trim(), template)) return undefined;
   const { ticket } = template;
   return {
-    text: `That does not look like a ticket here: ${ticket?.hint ?? `it must match ${ticket?.pattern ?? ''}`}.`,
+    text: ticket?.hint
+      ? `That is not what is wanted here: ${lowerFirst(ticket.hint)}.`
+      : `A ticket here matches ${ticket?.pattern ?? ''}.`,
     kind: 'error',
   };
 }

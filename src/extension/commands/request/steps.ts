@@ -133,12 +133,11 @@ export async function reasonStep(stage: Stage, template: Template): Promise<Step
   const reader = template.approval.needed
     ? 'The people who approve will read this.'
     : 'It stands in the audit log.';
+  const ticket = template.ticket?.required ? ' Name the ticket here, or in the next step.' : '';
   const answer = await ask({
     ...frame(stage),
-    prompt: position.notice ?? `Why? ${reader}`,
-    placeholder: template.ticket
-      ? `For example: order 4711 is stuck after a payment retry (${template.ticket.hint ?? 'with the ticket'})`
-      : 'For example: order 4711 is stuck after a payment retry',
+    prompt: position.notice ?? `Why? ${reader}${ticket}`,
+    placeholder: 'For example: order 4711 is stuck after a payment retry',
     value: position.draft.reason ?? '',
     check: (text) => checkReason(text, template),
   });
