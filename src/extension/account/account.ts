@@ -67,6 +67,7 @@ export class Account implements AccountService, Disposable {
       await editor.say('You are still signed in: the folder that keeps the sign-in cannot be written.');
       return;
     }
+    log.info('Signed out.');
     await this.settle();
     if (before) await this.#revoke(before);
   }
@@ -154,6 +155,7 @@ export class Account implements AccountService, Disposable {
       }
       const before = await keeper.put(signIn);
       if (before) void this.#revoke(before);
+      log.info(`Signed in at ${broker}.`);
       await this.settle();
       return undefined;
     } catch (error) {

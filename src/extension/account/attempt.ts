@@ -24,7 +24,7 @@ export interface AttemptParts {
  */
 export async function attempt(broker: string, parts: AttemptParts): Promise<SignIn | undefined> {
   const { editor, clock } = parts;
-  const metadata = await editor.wait(`Asking ${new URL(broker).host} where to sign in.`, (signal) =>
+  const metadata = await editor.wait(`Asking ${new URL(broker).host} where to sign in`, (signal) =>
     discover(broker, clock, signal),
   );
   if (typeof metadata === 'string') return undefined;

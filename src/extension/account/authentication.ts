@@ -7,6 +7,8 @@ import type { TokenKeeper } from './tokens.ts';
 
 export const providerId = 'daypass';
 const label = 'Daypass';
+/** There is only one kind of session. It has a name because VS Code matches what was asked for with what came by it. */
+const scopes: readonly string[] = ['daypass'];
 
 export interface AuthenticationParts {
   readonly store: ReadableStore;
@@ -24,7 +26,7 @@ export class Authentication implements vscode.AuthenticationProvider, Disposable
     new vscode.EventEmitter<vscode.AuthenticationProviderAuthenticationSessionsChangeEvent>();
   readonly #subscriptions: Disposable[];
   #shown: vscode.AuthenticationSession | undefined;
-  #inMenu = false;
+  #offered = false;
 
   /** Registers at once: VS Code waits only so long for a provider that somebody asks for. */
   constructor(parts: AuthenticationParts) {
@@ -44,10 +46,9 @@ export class Authentication implements vscode.AuthenticationProvider, Disposable
     return this.#changed.event;
   }
 
-  async getSessions(scopes?: readonly string[]): Promise<vscode.AuthenticationSession[]> {
+  async getSessions(asked: readonly string[] = []): Promise<vscode.AuthenticationSession[]> {
     const session = await this.#session();
-    const fits = session && (scopes ?? []).every((scope) => session.scopes.includes(scope));
-    return fits ? [session] : [];
+    return session && asked.every((scope) => scopes.includes(scope)) ? [session] : [];
   }
 
   async createSession(): Promise<vscode.AuthenticationSession> {
@@ -93,13 +94,14 @@ export class Authentication implements vscode.AuthenticationProvider, Disposable
     this.#offer();
   }
 
-  /** Puts "Sign in with Daypass" into the Accounts menu; nothing pops up. */
+  /** Puts "Sign in with Daypass" into the Accounts menu while nobody is; nothing pops up. */
   #offer(): void {
-    if (this.#inMenu || this.#parts.store.world.account.is !== 'signed out') return;
-    this.#inMenu = true;
-    vscode.authentication.getSession(providerId, [], { createIfNone: false }).then(undefined, () => {
-      this.#inMenu = false;
-    });
+    const wanted = this.#parts.store.world.account.is === 'signed out';
+    if (wanted && !this.#offered)
+      vscode.authentication.getSession(providerId, scopes, { createIfNone: false }).then(undefined, () => {
+        this.#offered = false;
+      });
+    this.#offered = wanted;
   }
 }
 
@@ -109,6 +111,6 @@ function sessionOf(signIn: SignIn | undefined): vscode.AuthenticationSession | u
     id: `${signIn.issuer} ${signIn.me.person.id}`,
     accessToken: signIn.accessToken.reveal(),
     account: { id: signIn.me.person.id, label: signIn.me.person.name },
-    scopes: [],
+    scopes,
   };
 }

@@ -1,8 +1,8 @@
 /** What signing in needs from the window around it. VS Code's side is in `vscode-editor.ts`; tests have their own. */
 export interface Editor {
   readonly window: { readonly node: boolean; readonly ui: 'desktop' | 'web'; readonly remote: boolean };
-  /** The address under which a browser reaches `listening`, as well as VS Code knows. */
-  reach(listening: URL): Promise<URL>;
+  /** The address under which a browser reaches `listening`, as well as VS Code knows; undefined if there is none. */
+  reach(listening: URL): Promise<URL | undefined>;
   /** Opens a page in the person's browser. @returns whether the person let it */
   open(page: URL): Promise<boolean>;
   /**

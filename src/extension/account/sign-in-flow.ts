@@ -83,7 +83,7 @@ async function throughBrowser(
   };
   const host = new URL(audience.issuer).host;
   return editor.wait(
-    `Sign in at ${host}, in the browser.`,
+    `Sign in at ${host}, in the browser`,
     work,
     canUseCode ? 'Use a code instead' : undefined,
   );
@@ -92,7 +92,7 @@ async function throughBrowser(
 async function withCode({ metadata, editor, clock }: Flow): Promise<Outcome | undefined> {
   const audience = audienceOf(metadata, metadata.daypass_device_client_id ?? '');
   const { host } = new URL(audience.issuer);
-  const code = await editor.wait(`Asking ${host} for a code.`, async () => {
+  const code = await editor.wait(`Asking ${host} for a code`, async () => {
     const provider = await IdentityProvider.find(audience, clock);
     if (provider.givesDeviceCodes) return provider.deviceCode();
     throw new ProviderFailure(

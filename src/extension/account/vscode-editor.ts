@@ -15,14 +15,23 @@ export function vscodeEditor(connect: () => Promise<boolean>): Editor {
       ui: vscode.env.uiKind === vscode.UIKind.Web ? 'web' : 'desktop',
       remote: vscode.env.remoteName !== undefined,
     },
-    reach: async (listening) =>
-      new URL((await vscode.env.asExternalUri(vscode.Uri.parse(listening.href))).toString(true)),
+    reach,
     open: async (page) => vscode.env.openExternal(vscode.Uri.parse(page.href)),
     wait,
     showCode,
     say: async (message, ...actions) => vscode.window.showErrorMessage(message, ...actions),
     connect,
   };
+}
+
+async function reach(listening: URL): Promise<URL | undefined> {
+  if (vscode.env.remoteName === undefined && vscode.env.uiKind === vscode.UIKind.Desktop) return listening;
+  try {
+    return new URL((await vscode.env.asExternalUri(vscode.Uri.parse(listening.href))).toString(true));
+  } catch {
+    // VS Code cannot forward the port from there.
+    return undefined;
+  }
 }
 
 async function wait<T>(

@@ -1,8 +1,7 @@
 /** Why no answer came, in words that follow the host's name; `undefined` where nothing better than the code is known. */
 const words: Readonly<Record<string, (host: string) => string>> = {
-  ENOTFOUND: (host) =>
-    `There is no host called ${host}. Check the spelling, and whether you need the VPN for it.`,
-  EAI_AGAIN: (host) => `The name ${host} cannot be looked up at the moment. Check your network.`,
+  ENOTFOUND: (host) => `${host} cannot be found. Check the spelling, and whether you need the VPN for it.`,
+  EAI_AGAIN: (host) => `${host} cannot be found at the moment. Check your network.`,
   ECONNREFUSED: (host) => `Nothing answers at ${host}. Check the port, or whether it is running.`,
   ECONNRESET: (host) => `${host} broke the connection off.`,
   EPIPE: (host) => `${host} broke the connection off.`,
