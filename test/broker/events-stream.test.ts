@@ -20,7 +20,7 @@ import { insertRequest } from '../../src/broker/store/request.ts';
 import type { StreamEvent } from '../../src/contract/events.ts';
 import { eventually } from './support/eventually.ts';
 import { quiet, startStore } from './support/store.ts';
-import { openStream, type OpenStream } from './support/stream.ts';
+import { openStream, type OpenStream } from './support/event-stream.ts';
 
 const inAnHour = () => new Date(Date.now() + 3600_000);
 
