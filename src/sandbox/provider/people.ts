@@ -28,7 +28,7 @@ export const ben: Person = {
 export const carol: Person = {
   id: 'carol',
   name: 'Carol Weiss',
-  groups: ['auditors', 'security'],
+  groups: ['auditors'],
   role: 'Auditor',
   hint: 'Read everything, decide nothing',
 };
