@@ -4,6 +4,7 @@ import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as z from 'zod';
 import { runToEnd } from './child.ts';
+import { cacheFolder } from './folders.ts';
 import { waitForLock } from './lock.ts';
 import type { Progress } from './progress.ts';
 
@@ -44,7 +45,7 @@ export async function ensureBuilt(progress: Progress, signal?: AbortSignal): Pro
     command: join(checkout, 'dist', 'daypass.js'),
   };
   // Two sandboxes that start side by side would build over each other.
-  const lock = await waitForLock(join(checkout, 'dist', 'build.lock'), signal);
+  const lock = await waitForLock(join(cacheFolder(), 'build.lock'), signal);
   try {
     if (await isFresh(Object.values(built))) return built;
     const step = progress.begin('Daypass, built from here');

@@ -33,7 +33,7 @@ const answers = (address: string | undefined) =>
   });
 
 describe('a sandbox without VS Code', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let state: string;
   let sandbox: Sandbox;
   let killed: ChildProcess | undefined;
