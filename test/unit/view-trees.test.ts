@@ -93,7 +93,7 @@ describe('the view "Requests"', () => {
       'read orders',
       'Why: “Order 4711 stuck after payment retry (INC-2231)”',
       '30 min from the first terminal on',
-      '2 other accesses are open on shop now',
+      '2 other people are on shop now',
     ]);
   });
 

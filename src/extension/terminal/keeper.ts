@@ -21,6 +21,7 @@ export class Keeper implements Disposable {
   readonly #window: Windowed;
   readonly #watchers = new Map<string, Disposable>();
   #awaited: ReadonlySet<string> = new Set();
+  readonly #asked = new Set<string>();
   readonly #troubled = new Set<string>();
   #looking: Promise<void> | undefined;
   #again = false;
@@ -73,6 +74,7 @@ export class Keeper implements Disposable {
     for (const one of kept) {
       if (this.#desk.busy.has(one.name)) continue;
       this.#watch(one);
+      void this.#learn(one);
       const facts = await this.#factsOf(one);
       if (one.record.requestId !== undefined && facts.launcherLives) awaited.add(one.record.requestId);
       for (const action of settle(facts)) {
@@ -105,6 +107,24 @@ export class Keeper implements Disposable {
       now: clock.now(),
       toLocal: (ms) => clock.toLocal(ms),
     };
+  }
+
+  /** What a record speaks of and this window has not read is read, once: the answer makes for another look. */
+  async #learn({ record: { requestId, grantId, broker, person } }: Kept): Promise<void> {
+    const { store, sync } = this.#services;
+    const { account, requests, grants } = store.world;
+    if (account.is !== 'signed in' || account.broker !== broker || account.me.person.id !== person) return;
+    const request = requests.get(requestId ?? '');
+    const grant = grantId ?? request?.grantId;
+    if (requestId !== undefined && !request && this.#isNew(requestId))
+      await sync.reload({ request: requestId });
+    else if (grant !== undefined && !grants.has(grant) && this.#isNew(grant)) await sync.reload({ grant });
+  }
+
+  #isNew(id: string): boolean {
+    const isNew = !this.#asked.has(id);
+    this.#asked.add(id);
+    return isNew;
   }
 
   /** A failed action is tried again at the next look; why is logged once. */

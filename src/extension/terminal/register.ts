@@ -32,6 +32,8 @@ export function registerTerminals(services: Services): Terminals {
   // As it was at activation: later an extension in the same process may have changed it.
   const base = { ...process.env };
   const opening = new Map<string, Promise<void>>();
+  /** Folders for which a terminal was asked for in this window. */
+  const made = new Set<string>();
   const justMade = new Map<string, number>();
   const subscriptions: Disposable[] = [];
   let loaded: Promise<Loaded> | undefined;
@@ -74,7 +76,11 @@ export function registerTerminals(services: Services): Terminals {
       () => void lookIfAnything(),
       () => false,
     ),
-    vscode.window.onDidOpenTerminal(look),
+    vscode.window.onDidOpenTerminal((terminal) => {
+      look();
+      // VS Code leaves its panel closed when a profile's terminal is made from the palette.
+      if (argumentsOf(terminal).some((argument) => made.has(argument))) terminal.show();
+    }),
     vscode.window.onDidCloseTerminal(() => {
       look();
       // The launcher needs a moment to stop what runs before its process is gone.
@@ -84,7 +90,9 @@ export function registerTerminals(services: Services): Terminals {
 
   const prepared = async (make: (desk: Desk) => Promise<Prepared>): Promise<vscode.TerminalOptions> => {
     const { desk } = await load();
-    const options = launchOptions(await make(desk), services.places.extension);
+    const folder = await make(desk);
+    made.add(folder.path);
+    const options = launchOptions(folder, services.places.extension);
     look();
     return options;
   };
@@ -104,7 +112,7 @@ export function registerTerminals(services: Services): Terminals {
       const under = opening.get(grant.id);
       if (under) return under;
       const work = optionsFor(grant, signal)
-        .then((options) => vscode.window.createTerminal(options).show())
+        .then((options) => void vscode.window.createTerminal(options))
         .finally(() => opening.delete(grant.id));
       opening.set(grant.id, work);
       return work;
@@ -121,6 +129,12 @@ export function registerTerminals(services: Services): Terminals {
       keeper?.dispose();
     },
   };
+}
+
+/** The arguments of a terminal's process; none for one that VS Code restored. */
+function argumentsOf({ creationOptions }: vscode.Terminal): readonly string[] {
+  const args = 'shellArgs' in creationOptions ? creationOptions.shellArgs : undefined;
+  return Array.isArray(args) ? args : [];
 }
 
 /** From a terminal's folder to its launcher, at most; afterwards the keeper has seen it. */

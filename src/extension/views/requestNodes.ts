@@ -124,5 +124,6 @@ function reviewLines(request: AccessRequest): Line[] {
 export function openNow({ openOnTarget, template }: AccessRequest): string {
   const { title } = template.target;
   if (openOnTarget === 0) return `Nobody else is on ${title} now`;
-  return `${openOnTarget} other access${openOnTarget === 1 ? ' is' : 'es are'} open on ${title} now`;
+  if (openOnTarget === 1) return `1 other person is on ${title} now`;
+  return `${openOnTarget} other people are on ${title} now`;
 }
