@@ -4,7 +4,6 @@ import { followSequence } from './audit/follow.ts';
 import { eventsAfter } from './store/audit-number.ts';
 import { startSequencer } from './audit/sequence.ts';
 import type { Config } from './config/config.ts';
-import { spokenProblem } from './config/problem.ts';
 import type { Context } from './context.ts';
 import { audienceOf } from './events/audience.ts';
 import { createHub } from './events/hub.ts';
@@ -40,8 +39,12 @@ import { version } from './version.ts';
 export interface Broker {
   /** Where it listens. */
   readonly url: string;
+  /** Resolves when something it cannot work without has ended for good. */
+  readonly lost: Promise<void>;
   close(): Promise<void>;
 }
+
+const notProtected = 'The audit log is not protected from the broker: it works as the owner of its database.';
 
 /** What was started and must be ended, the last one first. */
 class Running {
@@ -69,7 +72,7 @@ export async function startBroker({ config, log }: { config: Config; log: Logger
 }
 
 async function start(config: Config, log: Logger, running: Running): Promise<Broker> {
-  const server = await database(config, log, running);
+  const { server, lost } = await database(config, log, running);
   const { installation, logProtected } = await migrate(server);
   const store = running.add(openStore(server, log), (one) => one.close());
 
@@ -119,14 +122,11 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   metadataRoute(app, config);
   openApiRoute(app, { version, publicUrl: config.publicUrl });
   healthRoutes(app, {
+    // Anybody can read this: what exactly is wrong stands in the log.
     warnings: () => [
-      ...config.warnings,
-      ...(logProtected
-        ? []
-        : ['The audit log is not protected from the broker: it works as the owner of its database.']),
-      ...templates.problems.map(
-        (problem) => `A template on disk is not in use: ${spokenProblem(problem, config.templates)}`,
-      ),
+      ...config.warnings.map(() => 'The configuration works with a warning; the log says which.'),
+      ...(logProtected ? [] : [notProtected]),
+      ...templates.problems.map(() => 'A template on disk is not in use; the log says which and why.'),
     ],
     waitingFor: async () => [
       ...(verifier.ready ? [] : ['the identity provider']),
@@ -146,6 +146,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   const { port } = app.server.address() as AddressInfo;
   return {
     url: `${config.tls ? 'https' : 'http'}://${config.listen.host}:${port}`,
+    lost,
     close: () => running.end(),
   };
 }
@@ -154,10 +155,11 @@ async function database(
   { database: configured }: Config,
   log: Logger,
   running: Running,
-): Promise<StoreServer> {
-  if (configured.kind === 'server') return configured;
+): Promise<{ server: StoreServer; lost: Promise<void> }> {
+  // A server of somebody else's comes back, and so do we.
+  if (configured.kind === 'server') return { server: configured, lost: new Promise(() => undefined) };
   const { startEmbedded } = await import('./store/embedded.ts');
-  return running.add(await startEmbedded(configured.folder, log), (one) => one.close()).server;
+  return running.add(await startEmbedded(configured.folder, log), (one) => one.close());
 }
 
 /** One target with its worker for each that is configured. A dead one delays neither another nor the start. */

@@ -63,7 +63,7 @@ export const AccessRequest = z
     openOnTarget: z
       .int()
       .min(0)
-      .meta({ description: 'How many other grants are active at the same target now.' }),
+      .meta({ description: 'How many other people have active access at the same target now.' }),
     version: z.int(),
     may: z.object({ withdraw: z.boolean(), decide: z.boolean() }),
   })

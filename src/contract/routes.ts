@@ -69,7 +69,7 @@ export const routes = {
     method: 'GET',
     path: '/v1/requests',
     summary:
-      'Requests that the caller has a part in; `open` are pending or approved and not over, `recent` adds the last 50 others',
+      'Requests that the caller has a part in; `open` are pending, `recent` adds the newest others, 250 in all',
     query: seen,
     status: 200,
     response: RequestList,
@@ -136,7 +136,7 @@ export const routes = {
     method: 'GET',
     path: '/v1/grants',
     summary:
-      'Grants that the caller has a part in; `open` are approved, active or not settled, `recent` adds the last 50 others',
+      'Grants that the caller has a part in; `open` are approved, active or not settled, `recent` adds the newest others, 250 in all',
     query: seen,
     status: 200,
     response: GrantList,

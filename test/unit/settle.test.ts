@@ -50,6 +50,7 @@ describe('what is owed at a target', () => {
   it('an issue under way here is left alone until it is due, then cut but not closed before it has come back', () => {
     const slow = lease({ state: 'issuing', createdAt: at(-40_000) });
     assert.deepEqual(look([slow], ['l1']).cut, []);
+    assert.deepEqual(look([slow], ['l1']).wakeAt, slow.dueAt, 'and it does not spin while it waits');
     const overdue = lease({ state: 'issuing', createdAt: at(-40_000), dueAt: at(-1) });
     const owed = look([overdue], ['l1']);
     assert.deepEqual([owed.cut, owed.close], [[overdue], []]);

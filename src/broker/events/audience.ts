@@ -1,5 +1,5 @@
 import type { NumberedEvent } from '../store/audit-number.ts';
-import { requestsById } from '../store/request.ts';
+import { requestsById, ruleOf } from '../store/request.ts';
 import type { Db } from '../store/schema.ts';
 import { maySee, type Who } from '../rules/policy.ts';
 
@@ -16,11 +16,7 @@ export function audienceOf(db: Db, auditors: readonly string[]): Audience {
     return (who, { requestId }) => {
       const row = requestId === null ? undefined : requests.get(requestId);
       if (!row) return false;
-      return maySee(
-        who,
-        { requester: row.requester, approveBy: row.approve_by, revokeBy: row.revoke_by },
-        auditors,
-      );
+      return maySee(who, ruleOf(row), auditors);
     };
   };
 }

@@ -4,14 +4,14 @@ import type { Context } from '../context.ts';
 import { mayRevoke, maySee } from '../rules/policy.ts';
 import { grantById, listGrants, lockGrant, stepGrant, type GrantRow } from '../store/grant.ts';
 import { closeLeases, leasesOf } from '../store/lease.ts';
-import { requestById, type RequestRow } from '../store/request.ts';
+import { requestById, ruleOf, type RequestRow } from '../store/request.ts';
 import type { Db, Trx } from '../store/schema.ts';
 import type { Caller } from './caller.ts';
-import { presentGrants, ruleOf } from './present.ts';
+import { presentGrants } from './present.ts';
 import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
 
-const listed = { open: 200, recent: 50 };
+const listed = { open: 200, recent: 250 };
 
 export function grantRoutes(app: FastifyInstance, context: Context): void {
   const { store } = context;

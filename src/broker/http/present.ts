@@ -4,19 +4,14 @@ import type { Lease } from '../../contract/leases.ts';
 import type { Person } from '../../contract/people.ts';
 import type { Receipt } from '../../contract/receipts.ts';
 import type { Context } from '../context.ts';
-import { mayDecide, mayRevoke, type RequestRule } from '../rules/policy.ts';
+import { mayDecide, mayRevoke } from '../rules/policy.ts';
 import { decisionsOn, type DecisionRow } from '../store/decision.ts';
-import { countActiveAt, grantsOf, type GrantRow } from '../store/grant.ts';
+import { holdersAt, grantsOf, type GrantRow } from '../store/grant.ts';
 import { leasesOf, receiptsOf, type LeaseRow } from '../store/lease.ts';
 import { peopleById, peopleIn, type PersonRow } from '../store/person.ts';
-import { requestsById, type RequestRow } from '../store/request.ts';
+import { requestsById, ruleOf, type RequestRow } from '../store/request.ts';
 import { durationOf } from '../../contract/values.ts';
 import type { Caller } from './caller.ts';
-
-/** The rule's view of a stored request. */
-export function ruleOf(request: RequestRow): RequestRule {
-  return { requester: request.requester, approveBy: request.approve_by, revokeBy: request.revoke_by };
-}
 
 function person(people: ReadonlyMap<string, PersonRow>, id: string): Person {
   return { id, name: people.get(id)?.name ?? 'somebody' };
@@ -32,7 +27,7 @@ export async function presentRequests(
   const [decisions, grants, active] = await Promise.all([
     decisionsOn(db, ids),
     grantsOf(db, ids),
-    countActiveAt(
+    holdersAt(
       db,
       rows.map((row) => row.target),
     ),
@@ -41,10 +36,17 @@ export async function presentRequests(
     ...rows.map((row) => row.requester),
     ...decisions.map((one) => one.person_id),
   ]);
+  const inGroups = new Map<string, Promise<PersonRow[]>>();
+  const deciders = async ({ approve_by, requester }: RequestRow) => {
+    const groups = [...approve_by].sort().join(' ');
+    const found = inGroups.get(groups) ?? peopleIn(db, approve_by);
+    inGroups.set(groups, found);
+    return (await found).filter((one) => one.id !== requester);
+  };
   return Promise.all(
     rows.map(async (row) => {
       const grant = grants.find((one) => one.request_id === row.id);
-      const asked = row.state === 'pending' ? await peopleIn(db, row.approve_by, row.requester) : [];
+      const asked = row.state === 'pending' ? await deciders(row) : [];
       return {
         id: row.id,
         state: row.state,
@@ -61,7 +63,7 @@ export async function presentRequests(
           .map((one) => presentDecision(one, people)),
         ...(grant ? { grantId: grant.id } : {}),
         askedOf: asked.map((one) => one.name),
-        openOnTarget: (active.get(row.target) ?? 0) - (grant?.state === 'active' ? 1 : 0),
+        openOnTarget: [...(active.get(row.target) ?? [])].filter((holder) => holder !== row.requester).length,
         version: row.version,
         may: {
           withdraw: row.state === 'pending' && row.requester === caller.id,

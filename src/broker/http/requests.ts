@@ -8,6 +8,7 @@ import { append } from '../audit/append.ts';
 import type { Context } from '../context.ts';
 import { mayDecide, mayRequest, maySee, mostPending } from '../rules/policy.ts';
 import { decisionsOn, insertDecision } from '../store/decision.ts';
+import type { Store } from '../store/connect.ts';
 import { insertGrant } from '../store/grant.ts';
 import { hashOf, lookUp, remember, type Call } from '../store/idempotency.ts';
 import { inSeconds } from '../store/now.ts';
@@ -18,6 +19,7 @@ import {
   listRequests,
   lockRequest,
   requestById,
+  ruleOf,
   stepRequest,
   type RequestRow,
 } from '../store/request.ts';
@@ -27,15 +29,16 @@ import type { ResolvedTemplate } from '../templates/template.ts';
 import { ticketExpression } from '../templates/ticket.ts';
 import { present } from '../templates/present.ts';
 import type { Caller } from './caller.ts';
-import { presentRequests, ruleOf } from './present.ts';
+import { presentRequests } from './present.ts';
 import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
 
-const listed = { open: 200, recent: 50 };
+const listed = { open: 200, recent: 250 };
 
 export function requestRoutes(app: FastifyInstance, context: Context): void {
   const { store } = context;
-  const { auditors } = policyOf(context);
+  const refusals = new Refusals(store);
+  const auditors = context.config.audit.by;
 
   const one = async (caller: Caller, row: RequestRow) => {
     const [request] = await presentRequests(context, caller, [row]);
@@ -61,6 +64,11 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
   handle(app, routes.request, ({ caller, params }) => reread(caller, params.id));
 
   handle(app, routes.createRequest, async ({ caller, body, key }) => {
+    const template = context.templates().get(body.template);
+    if (template && !mayRequest(caller, template)) {
+      await refusals.record(caller, template);
+      throw notForYou(context, template);
+    }
     const call: Call = { personId: caller.id, route: 'requests', key, bodyHash: hashOf(body) };
     const id = await store.transaction((trx) =>
       once(trx, call, () => createRequest(trx, context, caller, body)),
@@ -109,13 +117,7 @@ async function once(trx: Trx, call: Call, effect: () => Promise<string>): Promis
 async function createRequest(trx: Trx, context: Context, caller: Caller, body: NewRequest): Promise<string> {
   const template = context.templates().get(body.template);
   if (!template) throw new Refusal('template-gone', 'This template is no longer there. Choose another one.');
-  if (!mayRequest(caller, template)) {
-    await recordRefusal(context, caller, template);
-    throw new Refusal(
-      'not-allowed',
-      `Members of ${template.requestBy.join(' or ')} may request this. ${whomToAsk(context)}`,
-    );
-  }
+  if (!mayRequest(caller, template)) throw notForYou(context, template);
   const shown = present(template, context.config);
   if (shown.digest !== body.templateDigest)
     throw new Refusal(
@@ -195,7 +197,7 @@ async function decide(
   body: NewDecision,
 ): Promise<string> {
   const request = await lockRequest(trx, id);
-  const { auditors } = policyOf(context);
+  const auditors = context.config.audit.by;
   if (!request || !maySee(caller, ruleOf(request), auditors)) throw notFound();
   if (request.requester === caller.id)
     throw new Refusal('not-allowed', 'Nobody decides on their own request.');
@@ -252,25 +254,45 @@ async function settledAlready(trx: Trx, request: RequestRow): Promise<Refusal> {
   }
 }
 
-async function recordRefusal(context: Context, caller: Caller, template: ResolvedTemplate): Promise<void> {
-  await context.store.transaction((trx) =>
-    append(trx, {
-      action: 'request refused',
-      actor: caller.id,
-      resource: 'person',
-      resourceId: caller.id,
-      target: template.target,
-      detail: { template: template.id, why: 'not a member of a group that may request it' },
-    }),
+function notForYou(context: Context, { requestBy }: ResolvedTemplate): Refusal {
+  return new Refusal(
+    'not-allowed',
+    `Members of ${requestBy.join(' or ')} may request this. ${whomToAsk(context)}`,
   );
+}
+
+const refusalEveryMs = 60_000;
+
+/** Refused attempts stand in the audit log, each person's of each template once a minute: no flood of them fills it. */
+class Refusals {
+  readonly #last = new Map<string, number>();
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async record(caller: Caller, template: ResolvedTemplate): Promise<void> {
+    const now = performance.now();
+    for (const [what, at] of this.#last) if (now - at >= refusalEveryMs) this.#last.delete(what);
+    const what = `${caller.id} ${template.id}`;
+    if (this.#last.has(what)) return;
+    this.#last.set(what, now);
+    await this.#store.transaction((trx) =>
+      append(trx, {
+        action: 'request refused',
+        actor: caller.id,
+        resource: 'person',
+        resourceId: caller.id,
+        target: template.target,
+        detail: { template: template.id, why: 'not a member of a group that may request it' },
+      }),
+    );
+  }
 }
 
 function whomToAsk({ config }: Context): string {
   return config.organisation.ask ? `Ask ${config.organisation.ask}.` : '';
-}
-
-function policyOf({ config }: Context): { auditors: readonly string[] } {
-  return { auditors: config.audit.by };
 }
 
 function notFound(): Refusal {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Store } from '../store/connect.ts';
 import { lockGrant, overdueGrants, stepGrant } from '../store/grant.ts';
+import { forgetOld } from '../store/idempotency.ts';
 import { closeLeases } from '../store/lease.ts';
 import { now } from '../store/now.ts';
 import { lockRequest, overdueRequests, stepRequest } from '../store/request.ts';
@@ -40,6 +41,7 @@ export function startClock(store: Store, log: Logger): { wake(): void; stop(): P
       for (const id of requests.due) await expireRequest(store, id);
       const grants = await overdueGrants(store.db);
       for (const id of grants.due) await expireGrant(store, id);
+      await forgetOld(store.db);
       const at = (await now(store.db)).getTime();
       for (const next of [requests.next, grants.next])
         if (next) waitMs = Math.min(waitMs, Math.max(next.getTime() - at, 0) + 1);

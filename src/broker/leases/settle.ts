@@ -64,10 +64,16 @@ export function settle({ leases, unknown, beingIssued, issueWithinMs, now }: Sit
       cut.push(lease);
     } else {
       wakes.push(due);
-      if (lease.state === 'issuing') wakes.push(Math.max(lost, now.getTime() + 1));
+      if (lease.state === 'issuing' && !beingIssued.has(lease.leaseId)) wakes.push(lost);
     }
   }
   for (const lease of cut) if (!beingIssued.has(lease.leaseId)) close.push(lease);
 
-  return { begin, cut, close, remove: unknown, wakeAt: wakes.length > 0 ? new Date(Math.min(...wakes)) : null };
+  return {
+    begin,
+    cut,
+    close,
+    remove: unknown,
+    wakeAt: wakes.length > 0 ? new Date(Math.min(...wakes)) : null,
+  };
 }

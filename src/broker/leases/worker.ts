@@ -5,8 +5,15 @@ import type { Closed, Target } from '../targets/target.ts';
 
 const issueWithinMs = 30_000;
 const lookAtLeastEveryMs = 30_000;
+/** How often a sleep looks at the clocks. */
+const glanceEveryMs = 1_000;
+const jumpMs = 500;
 const firstRetryMs = 250;
 const longestRetryMs = 5_000;
+/** How many are proven and cleaned together: a thousand at once would all wait for the last one's receipt. */
+const closeTogether = 100;
+/** How long stopping waits for ends under way; what they have not done, the next start does. */
+const stopWithinMs = 5_000;
 
 export interface Worker {
   /** Look now: something about this target's leases has changed. */
@@ -86,15 +93,24 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     wake();
   }
 
+  /**
+   * Timers only wake us to look: they stop while a machine sleeps, and can be early by a millisecond. A jump between
+   * the machine's two clocks means that it slept or was set, so that what is known of the database's clock is old.
+   */
   function sleepUntil(next: Date | null): void {
     clearTimeout(timer);
-    if (stopped) return;
     const now = () => performance.now() + clockOffset;
+    const apart = () => Date.now() - performance.now();
     const until = Math.min(next?.getTime() ?? Infinity, now() + lookAtLeastEveryMs);
-    // A timer can be early by a millisecond or more: what is due then is not yet, and finding that out would cost time.
+    const before = apart();
     const sleep = () => {
-      const waitMs = until - now();
-      timer = setTimeout(() => (now() < until ? sleep() : onTimer()), Math.ceil(Math.max(waitMs, 0)));
+      if (stopped) return;
+      const waitMs = Math.min(Math.max(until - now(), 0), glanceEveryMs);
+      timer = setTimeout(() => {
+        if (Math.abs(apart() - before) > jumpMs) wake();
+        else if (now() < until) sleep();
+        else onTimer();
+      }, Math.ceil(waitMs));
     };
     sleep();
   }
@@ -148,8 +164,9 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     const cut = target
       .cut(leases, (evidence) => store.keepEvidence(evidence))
       .then((notCut) => {
-        for (const { lease } of begin) onCut?.(databaseNow().getTime() - lease.dueAt.getTime());
-        return notCut;
+        const missed = new Set(notCut.map(({ leaseId }) => leaseId));
+        for (const { lease } of begin)
+          if (!missed.has(lease.leaseId)) onCut?.(databaseNow().getTime() - lease.dueAt.getTime());
       });
     const recorded =
       begin.length === 0
@@ -164,9 +181,12 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
         'The end could not be recorded; trying again.',
       );
     const ready = leases.filter((lease) => !beingIssued.has(lease.leaseId));
-    const settled =
-      cutResult.status === 'fulfilled' && recordResult.status === 'fulfilled' ? await close(ready) : [];
-    const done = new Set(settled);
+    const done = new Set<string>();
+    if (cutResult.status === 'fulfilled' && recordResult.status === 'fulfilled')
+      for (let at = 0; at < ready.length; at += closeTogether)
+        for (const id of await close(ready.slice(at, at + closeTogether))) done.add(id);
+    // Otherwise the next look from memory would end them once more.
+    known = known.filter(({ leaseId }) => !done.has(leaseId));
     let retryIn = longestRetryMs;
     for (const { leaseId } of leases) {
       if (done.has(leaseId)) {
@@ -255,8 +275,8 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     async stop() {
       stopped = true;
       clearTimeout(timer);
-      await looking;
-      await Promise.allSettled(running);
+      const late = new Promise((resolve) => setTimeout(resolve, stopWithinMs).unref());
+      await Promise.race([Promise.allSettled([looking, ...running]), late]);
     },
   };
 }

@@ -70,7 +70,10 @@ export function lockGrant(trx: Trx, id: string): Promise<LockedGrant | undefined
     .executeTakeFirst();
 }
 
-/** Grants that the reader has a part in, newest first: those that are not over and settled, or everything up to `limit`. */
+/**
+ * Grants that the reader has a part in: those that are not over and settled, or those and the newest others up to
+ * `limit`. What is open comes first, the reader's own before that of others, so that no number of others hides it.
+ */
 export function listGrants(db: Db, reader: Reader, only: 'open' | 'all', limit: number): Promise<GrantRow[]> {
   let query = db
     .selectFrom('grant')
@@ -86,34 +89,30 @@ export function listGrants(db: Db, reader: Reader, only: 'open' | 'all', limit: 
       ]),
     );
   }
-  if (only === 'open') {
-    query = query.where((e) =>
-      e.or([
-        e('grant.state', 'in', ['approved', 'active']),
-        e.exists(
-          e
-            .selectFrom('lease')
-            .select('lease.id')
-            .whereRef('lease.grant_id', '=', 'grant.id')
-            .where('lease.state', 'in', ['issuing', 'issued', 'closing']),
-        ),
-      ]),
-    );
-  }
-  return query.orderBy('grant.created_at', 'desc').limit(limit).execute();
+  const open = sql<boolean>`("grant".state in ('approved', 'active') or exists (
+    select from lease where lease.grant_id = "grant".id and lease.state in ('issuing', 'issued', 'closing')))`;
+  if (only === 'open') query = query.where(open);
+  return query
+    .orderBy(open, 'desc')
+    .orderBy(sql`"grant".holder = ${reader.id}`, 'desc')
+    .orderBy('grant.created_at', 'desc')
+    .limit(limit)
+    .execute();
 }
 
-/** Active grants at a target, but for one. */
-export async function countActiveAt(db: Db, targets: readonly string[]): Promise<Map<string, number>> {
-  if (targets.length === 0) return new Map();
+/** How many people hold an active grant at each of these targets: by target, then by person. */
+export async function holdersAt(db: Db, targets: readonly string[]): Promise<Map<string, Set<string>>> {
+  const holders = new Map<string, Set<string>>();
+  if (targets.length === 0) return holders;
   const rows = await db
     .selectFrom('grant')
-    .select(['target', (e) => e.fn.countAll<string>().as('count')])
+    .select(['target', 'holder'])
+    .distinct()
     .where('state', '=', 'active')
     .where('target', 'in', [...new Set(targets)])
-    .groupBy('target')
     .execute();
-  return new Map(rows.map((row) => [row.target, Number(row.count)]));
+  for (const { target, holder } of rows) holders.set(target, (holders.get(target) ?? new Set()).add(holder));
+  return holders;
 }
 
 /**

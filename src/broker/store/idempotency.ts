@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import type { Trx } from './schema.ts';
+import type { Db, Trx } from './schema.ts';
 
 export interface Call {
   readonly personId: string;
@@ -59,5 +59,13 @@ export async function remember(trx: Trx, call: Call, resourceId: string): Promis
       body_hash: call.bodyHash,
       resource_id: resourceId,
     })
+    .execute();
+}
+
+/** Forgets keys that nobody can still be repeating a call with. */
+export async function forgetOld(db: Db): Promise<void> {
+  await db
+    .deleteFrom('idempotency_key')
+    .where('at', '<', sql<Date>`now() - interval '2 days'`)
     .execute();
 }

@@ -4,6 +4,8 @@ import type { Db, Schema } from './schema.ts';
 
 export type PersonRow = Selectable<Schema['person']>;
 
+const seenAnewAfterMs = 3600_000;
+
 export interface KnownAs {
   readonly issuer: string;
   readonly subject: string;
@@ -19,7 +21,8 @@ export async function recognise(db: Db, who: KnownAs): Promise<PersonRow> {
     .where('issuer', '=', who.issuer)
     .where('subject', '=', who.subject)
     .executeTakeFirst();
-  if (known && known.name === who.name && sameMembers(known.groups, who.groups)) return known;
+  const lately = known && Date.now() - known.seen_at.getTime() < seenAnewAfterMs;
+  if (lately && known.name === who.name && sameMembers(known.groups, who.groups)) return known;
   return db
     .insertInto('person')
     .values({
@@ -48,14 +51,13 @@ export async function peopleById(db: Db, ids: readonly string[]): Promise<Map<st
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** People last seen in one of the groups, but for one of them. What a token says when they decide is what counts. */
-export function peopleIn(db: Db, groups: readonly string[], butNot: string): Promise<PersonRow[]> {
+/** People last seen in one of the groups. What a token says when they decide is what counts. */
+export function peopleIn(db: Db, groups: readonly string[]): Promise<PersonRow[]> {
   if (groups.length === 0) return Promise.resolve([]);
   return db
     .selectFrom('person')
     .selectAll()
     .where('groups', '&&', sql<string[]>`${[...groups]}::text[]`)
-    .where('id', '<>', butNot)
     .orderBy('seen_at', 'desc')
     .limit(20)
     .execute();

@@ -1,6 +1,7 @@
 import { sql, type Insertable, type Selectable } from 'kysely';
 import { append } from '../audit/append.ts';
 import { moveRequest, type RequestEvent, type Step } from '../rules/lifecycle.ts';
+import type { RequestRule } from '../rules/policy.ts';
 import type { RequestState } from '../../contract/requests.ts';
 import { channels, notify } from './notify.ts';
 import { now } from './now.ts';
@@ -14,6 +15,11 @@ export interface Reader {
   readonly id: string;
   readonly groups: readonly string[];
   readonly audits: boolean;
+}
+
+/** The rule's view of a stored request. */
+export function ruleOf(request: RequestRow): RequestRule {
+  return { requester: request.requester, approveBy: request.approve_by, revokeBy: request.revoke_by };
 }
 
 export async function insertRequest(trx: Trx, row: NewRequestRow): Promise<RequestRow> {
@@ -67,7 +73,10 @@ export async function countPending(trx: Trx, personId: string): Promise<number> 
   return Number(count);
 }
 
-/** Requests that the reader has a part in, newest first: those that wait, or everything up to `limit`. */
+/**
+ * Requests that the reader has a part in: those that wait, or those and the newest others up to `limit`. What waits
+ * comes first, the reader's own before that of others, so that no number of others hides it.
+ */
 export function listRequests(
   db: Db,
   reader: Reader,
@@ -82,7 +91,12 @@ export function listRequests(
     );
   }
   if (only === 'pending') query = query.where('state', '=', 'pending');
-  return query.orderBy('created_at', 'desc').limit(limit).execute();
+  return query
+    .orderBy(sql`state = 'pending'`, 'desc')
+    .orderBy(sql`requester = ${reader.id}`, 'desc')
+    .orderBy('created_at', 'desc')
+    .limit(limit)
+    .execute();
 }
 
 const actions = {

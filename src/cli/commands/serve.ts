@@ -19,8 +19,15 @@ export async function serve({ config: file }: { readonly config: string }): Prom
   const broker = await startBroker({ config, log });
   log.info({ url: broker.url }, `Daypass listens at ${broker.url}.`);
 
-  const signal = await told;
-  log.info({ signal }, 'Stopping. A second signal stops at once.');
+  const signal = await Promise.race([told, broker.lost]);
+  if (signal) log.info({ signal }, 'Stopping. A second signal stops at once.');
+  else {
+    // Whoever runs us starts us again, and with us the database.
+    log.fatal(
+      'The embedded database has ended. Stopping, since nothing can be asked or recorded without it.',
+    );
+    process.exitCode = 1;
+  }
   setTimeout(() => {
     log.error('Something did not end in time.');
     process.exit(1);

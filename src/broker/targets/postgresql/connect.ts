@@ -102,15 +102,16 @@ export class Connections {
   readonly #pool: pg.Pool;
   readonly #lastUsed = new WeakMap<pg.PoolClient, number>();
 
-  constructor(config: TargetConfig, log: Log) {
+  /** @param most sessions at once, one of which stays open where cuts use it */
+  constructor(config: TargetConfig, log: Log, most = 6) {
     this.#config = config;
     this.#pool = new pg.Pool({
       ...brokerConfig(config, config.database),
       statement_timeout: bounds.statement,
       query_timeout: bounds.answer,
-      max: 6,
+      max: most,
       // A cut must not wait for a new connection: one stays open.
-      min: 1,
+      min: most > 2 ? 1 : 0,
       idleTimeoutMillis: 60_000,
       allowExitOnIdle: true,
     });

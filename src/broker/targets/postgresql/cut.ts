@@ -12,9 +12,10 @@ import { throwaway } from './scram.ts';
 export async function cut(site: Site, endings: readonly Ending[]): Promise<void> {
   await locate(site, endings);
   await cutPresent(site, present(endings));
+  // About a login that is not there nothing was learned; what is stored of it stays as it is.
   await keepEvidence(
     site,
-    endings.filter(({ evidence }) => evidence.oid !== undefined),
+    endings.filter(({ oid }) => oid !== undefined),
   );
 }
 

@@ -40,6 +40,8 @@ export class PostgresTarget implements Target {
   readonly #config: TargetConfig;
   readonly #installation: string;
   readonly #connections: Connections;
+  /** Apart from those that cuts need: however many people look on, an end never waits for them. */
+  readonly #onlookers: Connections;
   readonly #steps: Steps;
 
   constructor({ config, installation, log, steps = allSteps }: PostgresTargetOptions) {
@@ -49,6 +51,7 @@ export class PostgresTarget implements Target {
     this.#config = config;
     this.#installation = installation;
     this.#connections = new Connections(config, log);
+    this.#onlookers = new Connections(config, log, 2);
     this.#steps = steps;
   }
 
@@ -86,7 +89,7 @@ export class PostgresTarget implements Target {
   }
 
   async observe(): Promise<LeaseAtTarget[]> {
-    const rows = await this.#connections.useTwice((session) =>
+    const rows = await this.#onlookers.useTwice((session) =>
       session.query<{ role: string }>('select rolname as role from pg_roles where starts_with(rolname, $1)', [
         leasePrefix(this.#installation),
       ]),
@@ -99,7 +102,7 @@ export class PostgresTarget implements Target {
 
   async connections(leases: readonly LeaseAtTarget[]): Promise<LiveConnection[]> {
     const byRole = new Map(leases.map(({ role, leaseId }) => [role, leaseId]));
-    const rows = await this.#connections.useTwice((session) =>
+    const rows = await this.#onlookers.useTwice((session) =>
       session.query<{ role: string; address: string | null; program: string | null; since: Date | null }>(
         `select usename as role, host(client_addr) as address, application_name as program, backend_start as since
            from pg_stat_activity
@@ -133,7 +136,7 @@ export class PostgresTarget implements Target {
   }
 
   async end(): Promise<void> {
-    await this.#connections.end();
+    await Promise.all([this.#connections.end(), this.#onlookers.end()]);
   }
 
   #site(keep: Keep): Site {
