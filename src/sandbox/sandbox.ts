@@ -29,6 +29,8 @@ export interface SandboxOptions {
   /** Seconds that an access token is good for. */
   readonly accessTokenTtl?: number;
   readonly refreshTokenTtl?: number;
+  /** Told of each token that the provider gives out, so that a test can look for where it ends up. */
+  readonly onIssued?: (token: string) => void;
   readonly people?: readonly Person[];
   /** A folder with templates in place of the shop's own. */
   readonly templates?: string;
@@ -138,6 +140,7 @@ async function start(
     resource: brokerUrl,
     people: options.people ?? people,
     runbooks: join(import.meta.dirname, 'runbooks'),
+    onIssued: options.onIssued,
     ...(options.accessTokenTtl === undefined ? {} : { accessTokenTtl: options.accessTokenTtl }),
     ...(options.refreshTokenTtl === undefined ? {} : { refreshTokenTtl: options.refreshTokenTtl }),
   });

@@ -1,7 +1,11 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { tryLock, type Lock } from './lock.ts';
 import { markVariable, removeLeftovers, Running, runFolderPrefix } from './leftovers.ts';
 import { identify, type ProcessIdentity } from './processes.ts';
@@ -62,6 +66,8 @@ async function settle(number: number, kept: string, lock: Lock): Promise<Place> 
     return written;
   };
   await write();
+  const lastMoment = () => startCleaner({ id, folder, processes });
+  process.once('exit', lastMoment);
   return {
     number,
     kept,
@@ -75,11 +81,21 @@ async function settle(number: number, kept: string, lock: Lock): Promise<Place> 
     },
     leave: async () => {
       await written;
+      process.off('exit', lastMoment);
       await removeLeftovers({ id, folder, processes });
       await rm(join(kept, runningFile), { force: true });
       await lock.release();
     },
   };
+}
+
+/** What a process cannot do any more while it ends, another one does. Our own files may go before it has read them. */
+function startCleaner(running: Running): void {
+  const file = join(tmpdir(), `${runFolderPrefix}${running.id}.json`);
+  writeFileSync(file, JSON.stringify(running), { mode: 0o600 });
+  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+  const words = ['--import', loader, join(import.meta.dirname, 'cleaner.ts'), file];
+  spawn(process.execPath, words, { cwd: import.meta.dirname, detached: true, stdio: 'ignore' }).unref();
 }
 
 async function cleanAfterKilled(kept: string): Promise<void> {

@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { cacheFolder, stateFolder } from '../../src/sandbox/folders.ts';
 import { identify, isAlive } from '../../src/sandbox/processes.ts';
@@ -25,10 +26,12 @@ const holder = `
   await place.record(recorded.pid);
   writeFileSync(place.folder + '/something', 'x');
   console.log(JSON.stringify({ folder: place.folder, number: place.number, pids: [recorded.pid, marked.pid] }));
+  process.stdin.once('data', () => { throw new Error('Something went wrong.'); });
   setInterval(() => {}, 1000);
 `;
 
-describe('a sandbox’s place on the machine', () => {
+describe('a sandbox’s place on the machine', function () {
+  this.timeout(60_000);
   let root: string;
   let started: ChildProcess[] = [];
   beforeEach(async () => {
@@ -49,7 +52,7 @@ describe('a sandbox’s place on the machine', () => {
       holder,
       root,
     ];
-    const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'ignore'] });
     started.push(child);
     const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
     const held = JSON.parse(line) as { folder: string; number: number; pids: number[] };
@@ -100,6 +103,21 @@ describe('a sandbox’s place on the machine', () => {
     for (const one of left) assert.ok(one && !(await isAlive(one)));
     assert.ok(!existsSync(killed.folder));
     await next.leave();
+  });
+
+  it('is cleaned up at once after a sandbox that failed', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const failed = await holdPlace();
+    const left = await Promise.all(failed.pids.map(identify));
+    failed.child.stdin.write('now');
+    await once(failed.child, 'exit');
+    const deadline = Date.now() + 30_000;
+    const isLeft = async () => {
+      for (const one of left) if (one && (await isAlive(one))) return true;
+      return existsSync(failed.folder);
+    };
+    while ((await isLeft()) && Date.now() < deadline) await sleep(50);
+    assert.equal(await isLeft(), false);
   });
 
   it('never ends a process that merely has the number of one that was recorded', async () => {

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { errors as Errors, interactionPolicy as InteractionPolicy, JWK, Provider } from 'oidc-provider';
+import * as z from 'zod';
 import { foreignness, listenOnLoopback, refuse } from '../loopback.ts';
 import { configuration, type Lifetimes } from './configuration.ts';
 import { exchange, type Tokens, type TokenWishes } from './exchange.ts';
@@ -26,6 +27,8 @@ export interface ProviderOptions {
   readonly accessTokenTtl?: number;
   /** Seconds; 8 hours unless said. */
   readonly refreshTokenTtl?: number;
+  /** Told of each token that is given out, so that a test can look for where it ends up. */
+  readonly onIssued?: ((token: string) => void) | undefined;
 }
 
 export interface RunningProvider {
@@ -73,6 +76,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
         invalidTarget: (reason) => new library.errors.InvalidTarget(reason),
       }),
     );
+    if (options.onIssued) tellIssued(provider, options.onIssued);
     const callback = provider.callback();
     answer = (request, response) => {
       const reason = foreignness(request, [host]);
@@ -119,6 +123,20 @@ async function loadQuietly(): Promise<Library> {
   } finally {
     console.warn = warn;
   }
+}
+
+const issued = z.object({
+  access_token: z.string().optional(),
+  id_token: z.string().optional(),
+  refresh_token: z.string().optional(),
+});
+
+function tellIssued(provider: Provider, onIssued: (token: string) => void): void {
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.path !== '/token' || ctx.status !== 200) return;
+    for (const token of Object.values(issued.parse(ctx.body))) if (token !== undefined) onIssued(token);
+  });
 }
 
 /** Both people of the sandbox use one browser, so nobody is ever taken for the one who signed in before. */
