@@ -34,7 +34,7 @@ describe('The broker as npm installs it', function () {
   this.bail(true);
   let folder: string;
   let daypass: string;
-  let provider: RunningProvider;
+  let provider: RunningProvider | undefined;
   let configuration: string;
   let broker: ChildProcess | undefined;
   let url: string;
@@ -61,9 +61,9 @@ describe('The broker as npm installs it', function () {
 
     const [port, metrics] = [await freePort(), await freePort()];
     url = `http://127.0.0.1:${port}`;
-    provider = await startProvider({ resource: url });
+    const { issuer } = (provider = await startProvider({ resource: url }));
     const templates = join(folder, 'templates');
-    await copyTemplates(join('src', 'sandbox', 'templates'), templates, provider.issuer);
+    await copyTemplates(join('src', 'sandbox', 'templates'), templates, issuer);
     configuration = join(folder, 'daypass.yaml');
     const settings = {
       listen: `127.0.0.1:${port}`,
@@ -71,7 +71,7 @@ describe('The broker as npm installs it', function () {
       metrics: `127.0.0.1:${metrics}`,
       organisation: { name: 'Shop' },
       groups: ['engineering', 'oncall', 'payments-leads', 'auditors', 'security', 'newcomers'],
-      identity: { issuer: provider.issuer, clients: [vscodeClient], device_client: deviceClient },
+      identity: { issuer, clients: [vscodeClient], device_client: deviceClient },
       database: { embedded: join(folder, 'database') },
       templates,
       targets: {
@@ -143,6 +143,7 @@ describe('The broker as npm installs it', function () {
       if (ready?.ok) break;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+    assert.ok(provider);
     const { accessToken } = await provider.tokenFor('ana');
     const answer = await fetch(`${url}/v1/templates`, {
       headers: { authorization: `Bearer ${accessToken}` },

@@ -133,7 +133,9 @@ export class Desk {
   /** Remembers the lease and runs what needs the disk; a credential that cannot be used ends at once. */
   async #orEnd<T>(attempt: Attempt, { lease }: IssuedLease, work: () => Promise<T>): Promise<T> {
     try {
-      await this.records.add(attempt.name, { lease: { id: lease.id, expiresAt: lease.expiresAt } });
+      const { id, expiresAt } = lease;
+      // Answered, the call is never repeated: its verifier is nothing to keep.
+      await this.records.add(attempt.name, { lease: { id, expiresAt }, asked: undefined });
       const result = await work();
       this.leases.abandon(attempt.name);
       // The first lease sets the grant's clock going: what is shown is drawn from it.
