@@ -13,7 +13,7 @@ import type { IssuedLease } from '../../../src/contract/leases.ts';
 import { newPassword, verifierOf } from '../../../src/extension/terminal/scram.ts';
 import { people } from '../../../src/sandbox/provider/people.ts';
 import { startProvider, type RunningProvider } from '../../../src/sandbox/provider/provider.ts';
-import { freePort, startPostgres, type PostgresServer } from './postgres.ts';
+import { freePort, startPostgres, type PostgresOptions, type PostgresServer } from './postgres.ts';
 
 export type Name = 'ana' | 'ben' | 'carol' | 'dan' | (string & {});
 
@@ -100,8 +100,17 @@ revoke: { by: [payments-leads] }
 `,
 };
 
+export interface WorldOptions {
+  /** Seconds that an access token is good for. */
+  readonly accessTokenTtl?: number;
+  /** How the production database is run. */
+  readonly shop?: PostgresOptions;
+  /** More templates: file name and text. */
+  readonly templates?: Readonly<Record<string, string>>;
+}
+
 /** A broker with everything real around it: provider, state, and a production database with a few orders. */
-export async function startWorld(options: { accessTokenTtl?: number } = {}): Promise<World> {
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'daypass-test-world-'));
   // As root, the database runs as an account of its own, which must be able to pass through.
   await chmod(folder, 0o711);
@@ -121,17 +130,22 @@ async function build(
   folder: string,
   ends: (() => Promise<unknown>)[],
   stop: () => Promise<void>,
-  options: { accessTokenTtl?: number },
+  options: WorldOptions,
 ): Promise<World> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const [provider, shop] = await Promise.all([startProvider({ resource: url, ...options }), startPostgres()]);
+  const { accessTokenTtl } = options;
+  const [provider, shop] = await Promise.all([
+    startProvider({ resource: url, ...(accessTokenTtl === undefined ? {} : { accessTokenTtl }) }),
+    startPostgres(options.shop),
+  ]);
   ends.push(() => provider.close());
   ends.push(() => shop.stop());
 
   const templateFolder = join(folder, 'templates');
   await mkdir(templateFolder);
-  for (const [name, text] of Object.entries(templates)) await writeFile(join(templateFolder, name), text);
+  for (const [name, text] of Object.entries({ ...templates, ...options.templates }))
+    await writeFile(join(templateFolder, name), text);
   const password = randomBytes(18).toString('base64url');
   await writeFile(join(folder, 'shop.password'), password, { mode: 0o600 });
   const file = join(folder, 'daypass.yaml');

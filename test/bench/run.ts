@@ -1,0 +1,77 @@
+/**
+ * `npm run bench` measures everything; `npm run bench -- lease-issue vsix` those. With `--json`, standard output gets
+ * one JSON array and nothing else. Figures of a bare script stand beside the product's, from the same run.
+ */
+import type { Benchmark, Result } from './benchmark.ts';
+import { activation } from './activation.ts';
+import { cut1000 } from './cut-1000.ts';
+import { deadlineToDead } from './deadline-to-dead.ts';
+import { leaseIssue } from './lease-issue.ts';
+import { json, table } from './report.ts';
+import { requestToPrompt } from './request-to-prompt.ts';
+import { vsix } from './vsix.ts';
+
+const benchmarks: readonly Benchmark[] = [
+  leaseIssue,
+  deadlineToDead,
+  cut1000,
+  requestToPrompt,
+  activation,
+  vsix,
+];
+
+const words = process.argv.slice(2);
+const asJson = words.includes('--json');
+const names = words.filter((word) => word !== '--json');
+const unknown = names.filter((name) => !benchmarks.some((one) => one.name === name));
+if (unknown.length > 0) {
+  const known = benchmarks.map(({ name, what }) => `  ${name.padEnd(20)}${what}`).join('\n');
+  console.error(`No benchmark is called ${unknown.join(' or ')}. There are:\n${known}`);
+  process.exit(2);
+}
+
+const interrupted = new AbortController();
+const ends: (() => Promise<unknown>)[] = [];
+const endAll = async () => {
+  for (let end = ends.pop(); end; end = ends.pop())
+    await end().catch((error: unknown) => console.error('Could not clean up:', error));
+};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    interrupted.abort();
+    void endAll().finally(() => process.exit(130));
+  });
+
+const results: Result[] = [];
+for (const { name, run } of benchmarks.filter((one) => names.length === 0 || names.includes(one.name))) {
+  const progress = (line: string) => console.error(`${name}: ${line}`);
+  const surroundings = {
+    progress,
+    signal: interrupted.signal,
+    atEnd: (end: () => Promise<unknown>) => void ends.push(end),
+  };
+  try {
+    results.push({ name, ...(await run(surroundings)) });
+  } catch (error) {
+    if (interrupted.signal.aborted) break;
+    process.exitCode = 1;
+    console.error(`${name}:`, error);
+    const why = `It could not be measured: ${error instanceof Error ? error.message : String(error)}`;
+    results.push({
+      name,
+      value: null,
+      unit: '',
+      bare: null,
+      aim: '',
+      met: false,
+      details: [],
+      obstacles: [why],
+    });
+  }
+  await endAll();
+}
+if (interrupted.signal.aborted) await new Promise(() => undefined);
+if (asJson) {
+  console.error(table(results));
+  console.log(json(results));
+} else console.log(table(results));

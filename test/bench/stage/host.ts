@@ -1,0 +1,67 @@
+/**
+ * The process of a stage: a broker with its provider and its databases, apart from whoever measures it. It ends, and
+ * leaves nothing behind, when the process that started it lets go of it or is gone.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { findPostmaster } from '../../../src/broker/store/embedded-postmaster.ts';
+import { startWorld, type World } from '../../broker/support/world.ts';
+import { Wishes, type Description } from './messages.ts';
+
+let world: World | undefined;
+let ending = false;
+
+async function end(): Promise<void> {
+  if (ending) return;
+  ending = true;
+  await world?.stop();
+  process.exit(0);
+}
+
+const tell = (message: unknown) => process.send?.(message);
+
+async function describeStage(of: World): Promise<Description> {
+  const state = join(of.folder, 'state');
+  const postmaster = await findPostmaster(join(state, 'data'));
+  if (!postmaster) throw new Error('The broker keeps no database of its own.');
+  return {
+    url: of.url,
+    token: await of.token('ana'),
+    shop: { port: of.shop.port, password: of.shop.password },
+    state: {
+      port: postmaster.port,
+      password: (await readFile(join(state, 'runtime.password'), 'utf8')).trim(),
+    },
+  };
+}
+
+/** Each query of the broker's is one wait for a database. */
+let queries = 0;
+Object.defineProperty(pg.Client.prototype, 'query', {
+  value: new Proxy(Reflect.get(pg.Client.prototype, 'query') as () => unknown, {
+    apply: (query, client, asked) => {
+      queries += 1;
+      return Reflect.apply(query, client, asked) as unknown;
+    },
+  }),
+});
+
+process.once('disconnect', () => void end());
+process.on('message', (message) => {
+  if (message === 'queries') tell({ queries });
+});
+
+const wishes = Wishes.parse(JSON.parse(process.argv[2] ?? '{}'));
+try {
+  world = await startWorld({
+    accessTokenTtl: 4 * 3600,
+    shop: { settings: { fsync: 'on', ...wishes.shopSettings } },
+    templates: wishes.templates,
+  });
+  if (!process.connected) await end();
+  tell(await describeStage(world));
+} catch (error) {
+  tell({ failure: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  await end();
+}

@@ -1,0 +1,47 @@
+import type pg from 'pg';
+import { newSecret } from '../../broker/support/world.ts';
+import { bareRole, template } from './stage.ts';
+import { templateRole } from '../../../src/broker/targets/postgresql/names.ts';
+
+/** When the client sees its connection gone, in milliseconds since 1970. It is looked for from the call on. */
+export function goneAt(client: pg.Client, withinMs: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const alive = () => reject(new Error(`A connection was still alive after ${withinMs} ms.`));
+    const timer = setTimeout(alive, withinMs);
+    client.once('end', () => {
+      clearTimeout(timer);
+      resolve(Date.now());
+    });
+  });
+}
+
+/** A login like a lease's that the broker knows nothing of, made by the production database's superuser. */
+export async function makeBareLogins(
+  shop: pg.Client,
+  count: number,
+): Promise<{ roles: string[]; password: string }> {
+  const { password, verifier } = await newSecret();
+  const roles = Array.from({ length: count }, bareRole);
+  const member = shop.escapeIdentifier(templateRole(template));
+  const statements = roles.map(
+    (role) =>
+      `create role ${role} login password '${verifier}'; grant ${member} to ${role} with inherit true, set false`,
+  );
+  await shop.query(statements.join(';\n'));
+  return { roles, password };
+}
+
+/** The results of `work` for each, at most `lanes` at once, in the order given. */
+export async function inLanes<Item, Done>(
+  items: readonly Item[],
+  lanes: number,
+  work: (item: Item) => Promise<Done>,
+): Promise<Done[]> {
+  const done: Done[] = [];
+  const waiting = [...items.entries()].reverse();
+  const lane = async () => {
+    for (let next = waiting.pop(); next; next = waiting.pop()) done[next[0]] = await work(next[1]);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return done;
+}

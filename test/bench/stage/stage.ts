@@ -1,0 +1,194 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import * as z from 'zod';
+import { IssuedLease } from '../../../src/contract/leases.ts';
+import { AccessRequest } from '../../../src/contract/requests.ts';
+import { TemplateList } from '../../../src/contract/templates.ts';
+import type { Surroundings } from '../benchmark.ts';
+import { Description, Failure, Queries, type Wishes } from './messages.ts';
+
+/** A template that lets a grant have as many terminals as templates can, for seconds or for a day. */
+export const template = 'bench';
+const templateText = `
+template: ${template}
+title: Read orders
+summary: Look at orders. Change nothing.
+target: shop
+scope:
+  privileges: [select on sales.orders]
+duration: { default: PT1H, longest: PT24H }
+terminals: 10
+request: { by: [engineering] }
+approve: nobody
+revoke: { by: [payments-leads] }
+`;
+
+const startWithinMs = 120_000;
+const endWithinMs = 60_000;
+const callWithinMs = 60_000;
+
+export interface Called {
+  readonly status: number;
+  readonly body: unknown;
+  /** From before the call was sent until its answer was there and read as JSON. */
+  readonly ms: number;
+}
+
+/** A broker in a process of its own, with its provider, its database and a production database, and Ana signed in. */
+export class Stage {
+  readonly #child: ChildProcess;
+  readonly #at: Description;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 32 });
+  readonly #clients: pg.Client[] = [];
+  #digest: string | undefined;
+
+  private constructor(child: ChildProcess, at: Description) {
+    this.#child = child;
+    this.#at = at;
+  }
+
+  /** Starts one; it is gone when the benchmark is over. */
+  static async open({ atEnd, progress }: Surroundings, wishes: Wishes = {}): Promise<Stage> {
+    progress('Starting a broker and its databases…');
+    const all: Wishes = { ...wishes, templates: { [`${template}.yaml`]: templateText, ...wishes.templates } };
+    // In a process group of its own, Ctrl-C does not reach it: it ends when it is let go.
+    const child = fork(fileURLToPath(new URL('host.ts', import.meta.url)), [JSON.stringify(all)], {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    atEnd(() => letGo(child));
+    const answer = await answerOf(child, startWithinMs);
+    const failed = Failure.safeParse(answer);
+    if (failed.success) throw new Error(`The broker did not start: ${failed.data.failure}`);
+    const stage = new Stage(child, Description.parse(answer));
+    atEnd(() => stage.#leave());
+    return stage;
+  }
+
+  async #leave(): Promise<void> {
+    this.#agent.destroy();
+    await Promise.allSettled(this.#clients.map((client) => client.end()));
+  }
+
+  /** How many queries the broker has sent to its databases so far. */
+  async queries(): Promise<number> {
+    this.#child.send('queries');
+    return Queries.parse(await answerOf(this.#child, 5_000)).queries;
+  }
+
+  /** Until the broker has nothing to do for a moment, so that what one measures is not what another left to do. */
+  async quiet(): Promise<void> {
+    const deadline = performance.now() + 5_000;
+    for (let before = -1, now = await this.queries(); now !== before && performance.now() < deadline;) {
+      await pause(30);
+      [before, now] = [now, await this.queries()];
+    }
+  }
+
+  call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Called> {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const headers = {
+      authorization: `Bearer ${this.#at.token}`,
+      'idempotency-key': randomBytes(16).toString('base64url'),
+      ...(text === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+    };
+    return new Promise((resolve, reject) => {
+      const began = performance.now();
+      const sent = request(`${this.#at.url}${path}`, {
+        method,
+        headers,
+        agent: this.#agent,
+        timeout: callWithinMs,
+      });
+      sent.once('error', reject);
+      sent.once('timeout', () => sent.destroy(new Error(`${method} ${path} was not answered.`)));
+      sent.once('response', (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.once('error', reject);
+        response.once('end', () => {
+          const read: unknown = JSON.parse(Buffer.concat(parts).toString());
+          resolve({ status: response.statusCode ?? 0, body: read, ms: performance.now() - began });
+        });
+      });
+      sent.end(text);
+    });
+  }
+
+  /** An approved grant that nobody has activated: its id. */
+  async grant(duration: string): Promise<string> {
+    this.#digest ??= TemplateList.parse((await this.call('GET', '/v1/templates')).body).templates.find(
+      ({ id }) => id === template,
+    )?.digest;
+    const { body } = await this.call('POST', '/v1/requests', {
+      template,
+      templateDigest: this.#digest,
+      duration,
+      reason: 'Measuring how long it takes',
+    });
+    return z.string().parse(AccessRequest.parse(body).grantId);
+  }
+
+  /** A lease under a grant, as an extension gets it. */
+  async lease(grantId: string, verifier: string): Promise<IssuedLease & { readonly ms: number }> {
+    const { body, ms } = await this.call('POST', `/v1/grants/${grantId}/leases`, {
+      kind: 'postgresql',
+      verifier,
+    });
+    return { ...IssuedLease.parse(body), ms };
+  }
+
+  /** Connects to the production database: as its superuser unless told. */
+  shop(login: { user?: string; password?: string; database?: string } = {}): Promise<pg.Client> {
+    const { port, password } = this.#at.shop;
+    return this.#connect({ port, user: 'postgres', password, database: 'shop', ...login });
+  }
+
+  /** Connects to the broker's database, as the broker does. */
+  state(): Promise<pg.Client> {
+    const { port, password } = this.#at.state;
+    const options = '-c search_path=daypass,pg_temp -c timezone=UTC';
+    return this.#connect({ port, user: 'daypass_runtime', password, database: 'daypass', options });
+  }
+
+  async #connect(config: pg.ClientConfig): Promise<pg.Client> {
+    const client = new pg.Client({ host: '127.0.0.1', ssl: false, ...config });
+    client.on('error', () => undefined);
+    await client.connect();
+    this.#clients.push(client);
+    return client;
+  }
+}
+
+/** A name for a login that the broker has nothing to do with. */
+export const bareRole = () => `bare_${randomUUID().replaceAll('-', '')}`;
+
+async function answerOf(child: ChildProcess, withinMs: number): Promise<unknown> {
+  const either = new AbortController();
+  const signal = AbortSignal.any([either.signal, AbortSignal.timeout(withinMs)]);
+  try {
+    const [message] = (await Promise.race([
+      once(child, 'message', { signal }),
+      once(child, 'exit', { signal }).then(() => {
+        throw new Error('The broker’s process ended.');
+      }),
+    ])) as unknown[];
+    return message;
+  } finally {
+    either.abort();
+  }
+}
+
+async function letGo(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const over = once(child, 'exit', { signal: AbortSignal.timeout(endWithinMs) });
+  child.disconnect();
+  await over.catch(() => child.kill('SIGKILL'));
+}
