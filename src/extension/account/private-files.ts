@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 
 /** Makes a folder that only this person can enter; on Windows the user's profile already sees to that. */
 export async function privateFolder(path: string): Promise<void> {
@@ -27,7 +26,6 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 
 /** Creates a file unless it is there already. @returns whether it was created */
 export async function createFile(path: string, text: string): Promise<boolean> {
-  await privateFolder(dirname(path));
   try {
     const file = await open(path, 'wx', 0o600);
     try {

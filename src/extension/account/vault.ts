@@ -71,6 +71,8 @@ export class Vault implements Disposable {
   async change<T>(work: (current: SignIn | undefined) => Promise<Verdict<T>>): Promise<T> {
     await this.#open();
     if (this.#over.signal.aborted) throw new Error('This window is closing.');
+    // Somebody may have cleared the storage meanwhile.
+    await privateFolder(this.#parts.folder);
     return locked(join(this.#parts.folder, 'lock'), async (held) => {
       const current = await this.read();
       const verdict = await work(current);
