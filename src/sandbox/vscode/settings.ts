@@ -20,14 +20,25 @@ const defaults: Settings = {
   'workbench.tips.enabled': false,
 };
 
+/** Settings of the machine that the server runs on, which VS Code reads from a file of their own. */
+const forMachine: Settings = {
+  // Otherwise every program that listens somewhere on this machine is announced as "your application".
+  'remote.autoForwardPorts': false,
+};
+
 /**
  * Writes a person's settings: `ours` always (the broker's address), the defaults and `more` of them
  * where there is nothing yet.
  */
 export async function writeSettings(userData: string, ours: Settings, more: Settings = {}): Promise<void> {
-  const file = join(userData, 'User', 'settings.json');
-  await mkdir(join(userData, 'User'), { recursive: true, mode: 0o700 });
-  const settings = { ...defaults, ...more, ...(await readSettings(file)), ...ours };
+  await write(join(userData, 'User'), (there) => ({ ...defaults, ...more, ...there, ...ours }));
+  await write(join(userData, 'Machine'), (there) => ({ ...forMachine, ...there }));
+}
+
+async function write(folder: string, change: (there: Settings) => Settings): Promise<void> {
+  const file = join(folder, 'settings.json');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const settings = change(await readSettings(file));
   await writeFile(file, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600 });
 }
 
