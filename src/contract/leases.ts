@@ -56,6 +56,9 @@ export const Lease = z
       .optional()
       .meta({ description: 'Present while the end is due and the target has not confirmed it.' }),
     receipt: Receipt.optional(),
+    absent: z.string().optional().meta({
+      description: 'Why there is no receipt: nothing of the lease was found, and nothing could be proven.',
+    }),
   })
   .meta({ id: 'Lease' });
 export type Lease = z.infer<typeof Lease>;

@@ -12,11 +12,9 @@ export const Receipt = z
       .int()
       .min(0)
       .meta({ description: 'How long no connection of the lease was seen, at the end of the sweep.' }),
-    probe: z
-      .object({ at: Instant, sqlstate: z.string(), routine: z.string() })
-      .meta({
-        description: 'A login with a valid password that the target refused because the login is closed.',
-      }),
+    probe: z.object({ at: Instant, sqlstate: z.string(), routine: z.string() }).meta({
+      description: 'A login with a valid password that the target refused because the login is closed.',
+    }),
     cleaned: z
       .array(z.object({ database: z.string(), what: z.string() }))
       .meta({ description: 'What the lease had left and what was done about it, in words.' }),

@@ -187,9 +187,7 @@ class Liar {
   sign(kid: string, claims: Record<string, unknown>, header: object = {}): Promise<string> {
     const key = this.keys.get(kid)!;
     const alg = { ec: 'ES256', rsa: 'RS256', ed25519: 'EdDSA' }[key.asymmetricKeyType as string] ?? '';
-    return new SignJWT(claims)
-      .setProtectedHeader({ alg, kid, typ: 'at+jwt', ...header })
-      .sign(key);
+    return new SignJWT(claims).setProtectedHeader({ alg, kid, typ: 'at+jwt', ...header }).sign(key);
   }
 
   async stop(): Promise<void> {

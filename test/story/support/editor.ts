@@ -145,7 +145,10 @@ export class Editor {
       '.terminal-wrapper.active .xterm-rows > div, .editor-instance .terminal-wrapper .xterm-rows > div',
     );
     const lines = await rows.allTextContents();
-    return lines.map((line) => line.replaceAll('\u00a0', ' ').trimEnd()).join('\n').trimEnd();
+    return lines
+      .map((line) => line.replaceAll('\u00a0', ' ').trimEnd())
+      .join('\n')
+      .trimEnd();
   }
 
   /** Waits until the active terminal shows it. */
