@@ -4,7 +4,7 @@ import type { Grant } from '../state/world.ts';
 import type { Terminals } from '../terminal/register.ts';
 import { tell } from './failure.ts';
 import { terminalProfileId } from './names.ts';
-import type { Outcome } from './requestAccess.ts';
+import type { Outcome } from './request/drive.ts';
 
 /**
  * The terminal profile "Production access…": the request, then the terminal; where somebody must approve first, a

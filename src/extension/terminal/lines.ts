@@ -3,7 +3,7 @@ import type { ConnectionDetails, Lease } from '../../contract/leases.ts';
 import { endedAsPlanned } from '../../contract/session-file.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
 import { howItEnded, notYetConfirmed, proofAt, proofOf, type ToLocal } from '../views/endings.ts';
-import { askedOf, quoted, task, timeOfDay, tlsWarning, why } from '../views/words.ts';
+import { askedOf, task, timeOfDay, tlsWarning, why } from '../views/words.ts';
 
 /** The first lines of a production terminal: what it may do, until when, how to end it. */
 export function heading(
@@ -31,27 +31,6 @@ export function waitingHeading(request: AccessRequest): string[] {
     `You asked for ${spokenDuration(request.duration)}: ${why(request)}`,
     `Waiting for ${askedOf(request)}. Go on working: this terminal opens by itself.`,
   ];
-}
-
-/** Why a request opened nothing; undefined while it may still. */
-export function whyNothingOpened(request: AccessRequest): string | undefined {
-  const denial = request.decisions.find((decision) => decision.verdict === 'deny');
-  const by = denial ? denial.by.name : 'Somebody';
-  switch (request.state) {
-    case 'pending':
-    case 'approved':
-      return undefined;
-    case 'denied':
-      return denial?.comment === undefined
-        ? `${by} denied it. Nothing was opened.`
-        : `${by} denied it: ${quoted(denial.comment)}. Nothing was opened.`;
-    case 'withdrawn':
-      return 'You withdrew the request. Nothing was opened.';
-    case 'expired':
-      return 'Nobody answered in time. Nothing was opened; you can ask again.';
-    case 'refused':
-      return 'The request was refused by policy. Nothing was opened.';
-  }
 }
 
 /** The last lines of a terminal, and whether there will be no more. */

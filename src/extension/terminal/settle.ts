@@ -1,7 +1,7 @@
 import type { LauncherFile, SessionFile } from '../../contract/session-file.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
-import type { ToLocal } from '../views/endings.ts';
-import { lastLines, whyNothingOpened, type LastLines } from './lines.ts';
+import { whyNothingOpened, type ToLocal } from '../views/endings.ts';
+import { lastLines, type LastLines } from './lines.ts';
 import type { FolderRecord } from './records.ts';
 
 /** All that is known of one credential's folder at one look. */

@@ -1,6 +1,6 @@
 import type { Lease } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
-import type { Grant } from '../state/world.ts';
+import type { AccessRequest, Grant } from '../state/world.ts';
 import { endOf, unconfirmedOf } from './standing.ts';
 import { quoted, timeOfDay } from './words.ts';
 
@@ -92,4 +92,25 @@ export function receiptInWords(receipt: Receipt, toLocal: ToLocal): string[] {
     ...receipt.cleaned.map((item) => `Cleaned in ${item.database}: ${item.what}`),
     ...receipt.remains.map((item) => `Left behind: ${item}`),
   ];
+}
+
+/** Why a request opened nothing; undefined while it may still. */
+export function whyNothingOpened(request: AccessRequest): string | undefined {
+  const denial = request.decisions.find((decision) => decision.verdict === 'deny');
+  const by = denial ? denial.by.name : 'Somebody';
+  switch (request.state) {
+    case 'pending':
+    case 'approved':
+      return undefined;
+    case 'denied':
+      return denial?.comment === undefined
+        ? `${by} denied it. Nothing was opened.`
+        : `${by} denied it: ${quoted(denial.comment)}. Nothing was opened.`;
+    case 'withdrawn':
+      return 'You withdrew the request. Nothing was opened.';
+    case 'expired':
+      return 'Nobody answered in time. Nothing was opened; you can ask again.';
+    case 'refused':
+      return 'The request was refused by policy. Nothing was opened.';
+  }
 }

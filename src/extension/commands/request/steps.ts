@@ -4,10 +4,11 @@ import type { Services } from '../../services.ts';
 import type { Grant, Template } from '../../state/world.ts';
 import { shortTime } from '../../views/countdown.ts';
 import { standingOf } from '../../views/standing.ts';
-import { ask, pick, type Answer, type Choice } from '../quickInput.ts';
+import { ask, pick, type Choice } from '../quickInput.ts';
 import { checkReason, checkTicket } from './checks.ts';
 import { durationChoices, typedDuration } from './durations.ts';
-import { stepsOf, type Draft, type Position } from './flow.ts';
+import type { StepAnswer } from './drive.ts';
+import { stepsOf, type Position } from './flow.ts';
 import { troubleInWords, type Scout } from './trouble.ts';
 
 /** What a step needs to be shown. */
@@ -19,8 +20,23 @@ export interface Stage {
   readonly scout: Scout | undefined;
 }
 
-/** An answer to a step, or an access that is there already and only needs a terminal. */
-export type StepAnswer = Answer<Draft | { readonly open: Grant }>;
+/** Shows the step at which a flow stands. */
+export function askStep(stage: Stage): Promise<StepAnswer> {
+  const { step, draft } = stage.position;
+  const { template } = draft;
+  if (step === 'template' || !template) return templateStep(stage);
+  switch (step) {
+    case 'duration':
+      return durationStep(stage, template);
+    case 'ticket':
+      return ticketStep(stage, template);
+    case 'trouble':
+      return troubleStep(stage, template);
+    case 'reason':
+    case 'send':
+      return reasonStep(stage, template);
+  }
+}
 
 function frame({ position, token }: Stage) {
   const steps = stepsOf(position).filter((step) => step !== 'send' && step !== 'trouble');
@@ -43,7 +59,7 @@ const harms: readonly Template['access'][] = ['read', 'write', 'owner'];
 
 type Given = { readonly template: Template } | { readonly open: Grant };
 
-export async function templateStep(stage: Stage): Promise<StepAnswer> {
+async function templateStep(stage: Stage): Promise<StepAnswer> {
   const { services, position, lastUsed } = stage;
   const choices = templateChoices(services, lastUsed);
   const documentation = (given: Given): void => {
@@ -110,7 +126,7 @@ function templateChoices({ store, clock }: Services, lastUsed: readonly string[]
   return [...templates, separator('you have already'), ...open];
 }
 
-export async function durationStep(stage: Stage, template: Template): Promise<StepAnswer> {
+async function durationStep(stage: Stage, template: Template): Promise<StepAnswer> {
   const { position } = stage;
   const asChoice = ({ label, duration }: { label: string; duration?: string }): Choice<string> => ({
     label,
@@ -128,7 +144,7 @@ export async function durationStep(stage: Stage, template: Template): Promise<St
   return answer.is === 'value' ? { is: 'value', value: { duration: answer.value } } : answer;
 }
 
-export async function reasonStep(stage: Stage, template: Template): Promise<StepAnswer> {
+async function reasonStep(stage: Stage, template: Template): Promise<StepAnswer> {
   const { position } = stage;
   const reader = template.approval.needed
     ? 'The people who approve will read this.'
@@ -144,7 +160,7 @@ export async function reasonStep(stage: Stage, template: Template): Promise<Step
   return answer.is === 'value' ? { is: 'value', value: { reason: answer.value.trim() } } : answer;
 }
 
-export async function ticketStep(stage: Stage, template: Template): Promise<StepAnswer> {
+async function ticketStep(stage: Stage, template: Template): Promise<StepAnswer> {
   const { position } = stage;
   const answer = await ask({
     ...frame(stage),
@@ -157,7 +173,7 @@ export async function ticketStep(stage: Stage, template: Template): Promise<Step
 }
 
 /** Says, before anybody is asked, what would keep the access from being used here. */
-export async function troubleStep(stage: Stage, template: Template): Promise<StepAnswer> {
+async function troubleStep(stage: Stage, template: Template): Promise<StepAnswer> {
   const { scout } = stage;
   const troubles = scout?.known ?? [];
   const missing = troubles.find((trouble) => trouble.is === 'psql missing');

@@ -10,12 +10,12 @@ export type Trouble =
  * it: `known` is what has been found out so far.
  */
 export class Scout {
-  readonly #template: Template;
+  readonly template: Template;
   readonly #stop = new AbortController();
   #troubles: readonly Trouble[] = [];
 
   constructor(template: Template) {
-    this.#template = template;
+    this.template = template;
     void this.again();
   }
 
@@ -46,7 +46,7 @@ export class Scout {
 
   async #reach(): Promise<Trouble[]> {
     const { whyUnreachable } = await import('../../terminal/reach.ts');
-    const { host, port } = this.#template.target;
+    const { host, port } = this.template.target;
     const why = await whyUnreachable(host, port, 2500, this.#stop.signal);
     return why === undefined ? [] : [{ is: 'unreachable', where: `${host}:${port}`, why }];
   }
