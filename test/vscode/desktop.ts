@@ -5,17 +5,19 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buildSuite } from './build.ts';
+import { hostileWorkspace } from './hostile-workspace.ts';
 import type { Result } from './suite/result.ts';
 
 execFileSync(process.execPath, ['build.js'], { stdio: 'inherit' });
 const folder = mkdtempSync(join(tmpdir(), 'daypass-desktop-'));
 const results = join(folder, 'results.json');
 let code = 0;
+hostileWorkspace(folder);
 try {
   code = await runTests({
     extensionDevelopmentPath: resolve('.'),
     extensionTestsPath: await buildSuite(),
-    launchArgs: ['--disable-extensions', '--user-data-dir', join(folder, 'data')],
+    launchArgs: [folder, '--disable-extensions', '--user-data-dir', join(folder, 'data')],
     extensionTestsEnv: { DAYPASS_TEST_RESULTS: results, DAYPASS_TEST_MANIFEST: resolve('package.json') },
   }).catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : error);

@@ -4,9 +4,10 @@ import { join, resolve } from 'node:path';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 import { launchBrowser } from '../story/support/browser.ts';
 import { buildSuite } from './build.ts';
+import { hostileWorkspace } from './hostile-workspace.ts';
 import type { Result } from './suite/result.ts';
 
-const withinMs = 120_000;
+const withinMs = 240_000;
 
 /** Runs the suite in the extension host of VS Code in a browser, the way VS Code's own integration tests run. */
 export async function runInBrowser(): Promise<Result[]> {
@@ -32,7 +33,9 @@ export async function runInBrowser(): Promise<Result[]> {
       });
       void page.exposeFunction('codeAutomationExit', () => done());
     });
-    const opened = sandbox.windows.get('ana')?.url ?? '';
+    const window = sandbox.windows.get('ana');
+    if (window) hostileWorkspace(window.workspace);
+    const opened = window?.url ?? '';
     await page.goto(opened);
     const url = new URL(page.url());
     const remote = (path: string) => `vscode-remote://${url.host}${path}`;
