@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
 import { throwaway } from '../../src/broker/targets/postgresql/scram.ts';
-import { newSecret } from '../broker/support/world.ts';
 import type { Benchmark } from './benchmark.ts';
 import { percentile, rounded } from './numbers.ts';
-import { goneAt, inLanes, makeBareLogins } from './stage/logins.ts';
+import { goneAt, inLanes, makeBareLogins, newSecret } from './stage/logins.ts';
 import { Stage } from './stage/stage.ts';
 
 const leases = 1_000;

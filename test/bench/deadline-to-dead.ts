@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
-import { newSecret } from '../broker/support/world.ts';
 import type { Benchmark } from './benchmark.ts';
 import { rounded, spoken, spreadOf } from './numbers.ts';
-import { goneAt, makeBareLogins } from './stage/logins.ts';
+import { goneAt, makeBareLogins, newSecret } from './stage/logins.ts';
 import { Stage } from './stage/stage.ts';
 
 const samples = 100;

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { issueStatements } from '../../src/broker/targets/postgresql/issue.ts';
 import { storedScope } from '../../src/broker/targets/postgresql/scope.ts';
-import { newSecret } from '../broker/support/world.ts';
 import type { Benchmark } from './benchmark.ts';
 import { rounded, spoken, spreadOf } from './numbers.ts';
+import { newSecret } from './stage/logins.ts';
 import { bareRole, Stage, template } from './stage/stage.ts';
 
 const warmUps = 30;

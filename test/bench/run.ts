@@ -2,6 +2,7 @@
  * `npm run bench` measures everything; `npm run bench -- lease-issue vsix` those. With `--json`, standard output gets
  * one JSON array and nothing else. Figures of a bare script stand beside the product's, from the same run.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Benchmark, Result } from './benchmark.ts';
 import { activation } from './activation.ts';
 import { cut1000 } from './cut-1000.ts';
@@ -20,6 +21,9 @@ const benchmarks: readonly Benchmark[] = [
   vsix,
 ];
 
+/** How long a benchmark that is interrupted may take to let go. */
+const patienceMs = 60_000;
+
 const words = process.argv.slice(2);
 const asJson = words.includes('--json');
 const names = words.filter((word) => word !== '--json');
@@ -36,37 +40,35 @@ const endAll = async () => {
   for (let end = ends.pop(); end; end = ends.pop())
     await end().catch((error: unknown) => console.error('Could not clean up:', error));
 };
+let running: Promise<unknown> = Promise.resolve();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => {
+    console.error('Cleaning up…');
     interrupted.abort();
-    void endAll().finally(() => process.exit(130));
+    const ended = running.catch(() => undefined);
+    // What is taken away from a benchmark ends it; what it began meanwhile goes after it.
+    void endAll()
+      .then(() => Promise.race([ended, pause(patienceMs)]))
+      .then(endAll)
+      .finally(() => process.exit(130));
   });
 
 const results: Result[] = [];
 for (const { name, run } of benchmarks.filter((one) => names.length === 0 || names.includes(one.name))) {
-  const progress = (line: string) => console.error(`${name}: ${line}`);
   const surroundings = {
-    progress,
+    progress: (line: string) => console.error(`${name}: ${line}`),
     signal: interrupted.signal,
     atEnd: (end: () => Promise<unknown>) => void ends.push(end),
   };
+  const measuring = run(surroundings);
+  running = measuring;
   try {
-    results.push({ name, ...(await run(surroundings)) });
+    results.push({ name, ...(await measuring) });
   } catch (error) {
     if (interrupted.signal.aborted) break;
     process.exitCode = 1;
     console.error(`${name}:`, error);
-    const why = `It could not be measured: ${error instanceof Error ? error.message : String(error)}`;
-    results.push({
-      name,
-      value: null,
-      unit: '',
-      bare: null,
-      aim: '',
-      met: false,
-      details: [],
-      obstacles: [why],
-    });
+    results.push({ ...notMeasured(error), name });
   }
   await endAll();
 }
@@ -75,3 +77,9 @@ if (asJson) {
   console.error(table(results));
   console.log(json(results));
 } else console.log(table(results));
+
+function notMeasured(error: unknown): Omit<Result, 'name'> {
+  const why = error instanceof Error ? error.message : String(error);
+  const nothing = { value: null, unit: '', bare: null, aim: '', met: false };
+  return { ...nothing, details: [], obstacles: [`it could not be measured: ${why}`] };
+}

@@ -9,17 +9,10 @@ import { findPostmaster } from '../../../src/broker/store/embedded-postmaster.ts
 import { startWorld, type World } from '../../broker/support/world.ts';
 import { Wishes, type Description } from './messages.ts';
 
-let world: World | undefined;
-let ending = false;
+const wishes = Wishes.parse(JSON.parse(process.argv[2] ?? '{}'));
 
-async function end(): Promise<void> {
-  if (ending) return;
-  ending = true;
-  await world?.stop();
-  process.exit(0);
-}
-
-const tell = (message: unknown) => process.send?.(message);
+/** Whoever started this may be gone by now. */
+const tell = (message: unknown) => process.connected && process.send?.(message);
 
 async function describeStage(of: World): Promise<Description> {
   const state = join(of.folder, 'state');
@@ -47,20 +40,24 @@ Object.defineProperty(pg.Client.prototype, 'query', {
   }),
 });
 
+const building = startWorld({
+  accessTokenTtl: 4 * 3600,
+  shop: { settings: { fsync: 'on', ...wishes.shopSettings } },
+  templates: wishes.templates,
+});
+const end = () =>
+  building
+    .then((world) => world.stop())
+    .catch((error: unknown) => console.error(error))
+    .finally(() => process.exit(0));
+
 process.once('disconnect', () => void end());
+if (!process.connected) void end();
 process.on('message', (message) => {
   if (message === 'queries') tell({ queries });
 });
-
-const wishes = Wishes.parse(JSON.parse(process.argv[2] ?? '{}'));
 try {
-  world = await startWorld({
-    accessTokenTtl: 4 * 3600,
-    shop: { settings: { fsync: 'on', ...wishes.shopSettings } },
-    templates: wishes.templates,
-  });
-  if (!process.connected) await end();
-  tell(await describeStage(world));
+  tell(await describeStage(await building));
 } catch (error) {
   tell({ failure: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   await end();

@@ -1,7 +1,13 @@
 import type pg from 'pg';
-import { newSecret } from '../../broker/support/world.ts';
+import { newPassword, verifierOf } from '../../../src/extension/terminal/scram.ts';
 import { bareRole, template } from './stage.ts';
 import { templateRole } from '../../../src/broker/targets/postgresql/names.ts';
+
+/** A password as the extension makes it, and what the broker is told of it. */
+export async function newSecret(): Promise<{ password: string; verifier: string }> {
+  const password = newPassword();
+  return { password: password.reveal(), verifier: await verifierOf(password) };
+}
 
 /** When the client sees its connection gone, in milliseconds since 1970. It is looked for from the call on. */
 export function goneAt(client: pg.Client, withinMs: number): Promise<number> {

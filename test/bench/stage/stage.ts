@@ -61,6 +61,8 @@ export class Stage {
       detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
+    // What is sent to it after it was let go.
+    child.on('error', () => undefined);
     atEnd(() => letGo(child));
     const answer = await answerOf(child, startWithinMs);
     const failed = Failure.safeParse(answer);
@@ -188,7 +190,9 @@ async function answerOf(child: ChildProcess, withinMs: number): Promise<unknown>
 
 async function letGo(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const over = once(child, 'exit', { signal: AbortSignal.timeout(endWithinMs) });
-  child.disconnect();
-  await over.catch(() => child.kill('SIGKILL'));
+  const over = new Promise((resolve) => child.once('exit', resolve));
+  if (child.connected) child.disconnect();
+  const patience = setTimeout(() => child.kill('SIGKILL'), endWithinMs);
+  await over;
+  clearTimeout(patience);
 }

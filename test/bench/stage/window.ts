@@ -10,10 +10,9 @@ import type { Surroundings } from '../benchmark.ts';
 /** Ana's VS Code with the packaged extension, a broker and a production database; gone when the benchmark is over. */
 export async function openWindow({ atEnd, signal }: Surroundings): Promise<Editor> {
   const state = await mkdtemp(join(tmpdir(), 'daypass-bench-'));
-  atEnd(() => rm(state, { recursive: true, force: true }));
   // As root, databases run as an account of their own, which must be able to pass through.
   await chmod(state, 0o711);
-  const sandbox = await startSandbox({
+  const starting = startSandbox({
     state: join(state, 'sandbox'),
     windows: ['ana'],
     // Text that is drawn by the graphics card cannot be read from the page.
@@ -21,8 +20,14 @@ export async function openWindow({ atEnd, signal }: Surroundings): Promise<Edito
     progress: shown(),
     signal,
   });
-  atEnd(() => sandbox.close());
-  const browser = await launchBrowser();
+  atEnd(async () => {
+    // Interrupted while it starts, it ends by itself; what it works in stays until then.
+    const sandbox = await starting.catch(() => undefined);
+    await sandbox?.close();
+    await rm(state, { recursive: true, force: true });
+  });
+  const sandbox = await starting;
+  const browser = await launchBrowser({ onCtrlC: false });
   atEnd(() => browser.close());
   const url = sandbox.windows.get('ana')?.url;
   if (url === undefined) throw new Error('There is no VS Code to look at.');
