@@ -53,6 +53,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       .finally(() => process.exit(130));
   });
 
+// Whatever nobody waits for must not end this process before it has cleaned up.
+process.on('unhandledRejection', (error) => console.error('Failed, and nobody waited for it:', error));
+
 const results: Result[] = [];
 for (const { name, run } of benchmarks.filter((one) => names.length === 0 || names.includes(one.name))) {
   const surroundings = {
