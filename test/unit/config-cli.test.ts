@@ -181,10 +181,15 @@ targets:
       await writeFile(join(folder, 'templates/shop-read-orders.yaml'), template.replace('[leads]', '[leds]'));
       await until(
         'the warning',
-        async () => (await warnings())?.some((one) => one.includes('"leds"')) === true,
+        async () =>
+          (await warnings())?.some((one) => one.includes('template on disk')) === true &&
+          log.includes('leds'),
       );
       await writeFile(join(folder, 'templates/shop-read-orders.yaml'), template);
-      await until('its end', async () => (await warnings())?.some((one) => one.includes('"leds"')) === false);
+      await until(
+        'its end',
+        async () => (await warnings())?.some((one) => one.includes('template on disk')) === false,
+      );
     } finally {
       child.kill('SIGTERM');
     }
