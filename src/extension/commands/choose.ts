@@ -4,7 +4,7 @@ import type { Services } from '../services.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
 import { shortTime } from '../views/countdown.ts';
 import { standingOf, type Standing } from '../views/standing.ts';
-import { askedOf } from '../views/words.ts';
+import { askedOf, why } from '../views/words.ts';
 import { idIn } from './names.ts';
 
 /** What is chosen from: each with the words for its line. */
@@ -12,6 +12,7 @@ interface Candidate<T> {
   readonly item: T;
   readonly label: string;
   readonly description: string;
+  readonly detail: string;
 }
 
 interface Question {
@@ -30,10 +31,13 @@ export async function chooseGrant(
   const id = idIn(argument, 'grantId');
   if (id !== undefined) return orSay(services.store.world.grants.get(id), question);
   const now = services.clock.now();
+  const { account } = services.store.world;
+  const me = account.is === 'signed in' ? account.me.person.id : undefined;
   return choose(
     among(standingOf(services.store.world, now)).map((grant) => ({
       item: grant,
-      label: grant.template.title,
+      label: grant.holder.id === me ? grant.template.title : `${grant.holder.name}: ${grant.template.title}`,
+      detail: why(grant),
       description: `${grant.template.target.title} · ${
         grant.expiresAt === undefined
           ? `${spokenDuration(grant.duration)}, not opened yet`
@@ -58,6 +62,7 @@ export async function chooseRequest(
       item: request,
       label: `${request.requester.name}: ${request.template.title}`,
       description: `${request.template.target.title} · ${spokenDuration(request.duration)} · waiting for ${askedOf(request)}`,
+      detail: why(request),
     })),
     question,
   );

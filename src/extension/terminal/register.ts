@@ -112,7 +112,7 @@ export function registerTerminals(services: Services): Terminals {
       const under = opening.get(grant.id);
       if (under) return under;
       const work = optionsFor(grant, signal)
-        .then((options) => void vscode.window.createTerminal(options))
+        .then((options) => vscode.window.createTerminal(options).show())
         .finally(() => opening.delete(grant.id));
       opening.set(grant.id, work);
       return work;
