@@ -4,7 +4,7 @@ import type { AccessRequest, Grant, World } from '../state/world.ts';
 import { levelOf, spokenTime } from './countdown.ts';
 import { ending, type ToLocal } from './endings.ts';
 import { endOf, standingOf, unconfirmedOf, type Running } from './standing.ts';
-import { either, quoted, task, timeOfDay, why } from './words.ts';
+import { either, lowerFirst, quoted, task, timeOfDay, why } from './words.ts';
 
 /** Something that a person is told once, in one window. */
 export interface Notice {
@@ -45,7 +45,7 @@ export function noticesOf(
     ...standing.running.flatMap((running) => nearEnd(running, toLocal) ?? []),
     ...[...world.grants.values()]
       .filter((grant) => grant.holder.id === me)
-      .flatMap((grant) => over(grant, now, toLocal)),
+      .flatMap((grant) => over(grant, now, toLocal, standing.running.length > 0)),
   ];
 }
 
@@ -109,9 +109,10 @@ function nearEnd(
   };
 }
 
-function over(grant: Grant, now: number, toLocal: ToLocal): Notice[] {
+function over(grant: Grant, now: number, toLocal: ToLocal, othersRun: boolean): Notice[] {
   const show = { label: 'Show', command: commandIds.showSession, about: { grantId: grant.id } };
-  const text = ending(grant, toLocal);
+  const told = ending(grant, toLocal);
+  const text = othersRun ? `${grant.template.title}: ${lowerFirst(told)}` : told;
   if (grant.state === 'approved' || (grant.state === 'active' && now < endOf(grant))) return [];
   if (unconfirmedOf(grant))
     return [{ id: `late ${grant.id}`, text, kind: 'warning', where: 'anywhere', action: show }];
