@@ -150,13 +150,21 @@ function start(send) {
     },
   };
 
-  function nothing(alone) {
+  function nothing(alone, mayRequest) {
     const words = element('p', {}, 'You have no access to production right now.');
     return element(
       'section',
       { class: 'card nothing' },
       ...(alone ? [words] : []),
-      element('div', { class: 'actions' }, button('Request production access', 'request', '', 'primary')),
+      ...(mayRequest
+        ? [
+            element(
+              'div',
+              { class: 'actions' },
+              button('Request production access', 'request', '', 'primary'),
+            ),
+          ]
+        : []),
     );
   }
 
@@ -164,7 +172,9 @@ function start(send) {
   function show(model) {
     trouble.textContent = model.trouble ?? '';
     trouble.hidden = !model.trouble;
-    const key = JSON.stringify(model.cards, (name, value) => (name === 'remainingMs' ? undefined : value));
+    const key = JSON.stringify([model.cards, model.mayRequest], (name, value) =>
+      name === 'remainingMs' ? undefined : value,
+    );
     const heard = performance.now();
     if (key !== shown) {
       shown = key;
@@ -180,7 +190,7 @@ function start(send) {
         ),
       );
       const busy = model.cards.some((card) => card.is !== 'over');
-      list.replaceChildren(...cards, ...(busy ? [] : [nothing(cards.length === 0)]));
+      list.replaceChildren(...cards, ...(busy ? [] : [nothing(cards.length === 0, model.mayRequest)]));
       for (const item of running) item.level = levels.get(item.card.id);
       for (const id of open) document.getElementById(id)?.querySelector('details')?.setAttribute('open', '');
       if (focus.do)

@@ -108,6 +108,11 @@ describe('the session view', () => {
     assert.equal(sessionModel(state, now, toLocal, new Set([fresh.id])).cards.length, 0);
   });
 
+  it('offers a request only to whom something is offered', () => {
+    assert.equal(model(ana).mayRequest, true);
+    assert.equal(model(ana, { templates: [] }).mayRequest, false);
+  });
+
   it('says that the broker cannot be reached and what that means', () => {
     const stream = { is: 'disconnected', since: now, why: '' } as const;
     assert.match(model(ana, { stream }).trouble ?? '', /still end on time/);

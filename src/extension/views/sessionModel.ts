@@ -45,6 +45,8 @@ export type Card =
 
 export interface SessionModel {
   readonly cards: readonly Card[];
+  /** Whether there is anything that could be requested; yes while that is not known. */
+  readonly mayRequest: boolean;
   /** Set while the broker cannot be reached. */
   readonly trouble?: string;
 }
@@ -99,12 +101,14 @@ export function sessionModel(
         };
       }),
   ];
+  const mayRequest = world.templates?.templates.length !== 0;
   return world.stream.is === 'disconnected'
     ? {
         cards,
+        mayRequest,
         trouble: 'The broker cannot be reached. Running sessions still end on time without it. Trying again…',
       }
-    : { cards };
+    : { cards, mayRequest };
 }
 
 function base(of: Pick<Grant, 'id' | 'template'>): CardBase {
