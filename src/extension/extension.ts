@@ -61,7 +61,7 @@ function compose(context: vscode.ExtensionContext, log: Services['log']): void {
       log,
     }),
   );
-  const authentication = own(new Authentication({ store, keeper, account }));
+  const authentication = own(new Authentication({ store, keeper, account, log }));
   own(vault.onDidChange(() => void authentication.renewed()));
 
   const api = new ApiClient({

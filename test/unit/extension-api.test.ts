@@ -26,7 +26,7 @@ describe('Calling the broker', () => {
     api = new ApiClient({
       caller: () => caller,
       tokens: {
-        access: (rejected) => {
+        access: (_caller, rejected) => {
           if (rejected?.reveal() === tokens[0]) tokens.shift();
           return Promise.resolve(new Secret(tokens[0] ?? 'no-token'));
         },
@@ -122,6 +122,32 @@ describe('Calling the broker', () => {
     setImmediate(() => abort.abort());
     await assert.rejects(call, { name: 'Cancelled' });
     await assert.rejects(api.call('me', { signal: abort.signal }), { name: 'Cancelled' });
+  });
+
+  it('sends nothing where the broker or the person changed while the token was fetched', async () => {
+    const elsewhere = await TestBroker.start();
+    const ways: Record<string, typeof caller> = {
+      'another broker': { broker: elsewhere.url, who: 'ana' },
+      'another person': { broker: broker.url, who: 'ben' },
+      nobody: undefined,
+    };
+    for (const [what, next] of Object.entries(ways)) {
+      caller = { broker: broker.url, who: 'ana' };
+      const late = new ApiClient({
+        caller: () => caller,
+        tokens: {
+          access: () => {
+            caller = next;
+            return Promise.resolve(new Secret('token-of-ana'));
+          },
+        },
+        clock: new Clock(),
+        heard: () => undefined,
+      });
+      await assert.rejects(late.call('me'), { name: 'SignedOut' }, what);
+    }
+    await elsewhere.close();
+    assert.deepEqual([broker.seen, elsewhere.seen], [[], []]);
   });
 
   it('keeps an answer from whoever signed in meanwhile', async () => {

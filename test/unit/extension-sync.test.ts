@@ -34,7 +34,7 @@ describe('What a window knows', () => {
       store,
       api,
       tokens: {
-        access: (rejected) => {
+        access: (_caller, rejected) => {
           if (rejected?.reveal() === token.current) token.current += '+';
           return token.gives();
         },

@@ -61,8 +61,8 @@ describe('Two windows of one person', () => {
     await a.account.ensureSignedIn();
     await until(() => isSignedIn(b), 'the other window is signed in');
     for (let round = 1; round <= 5; round++) {
-      const [mine, theirs] = await Promise.all([a.keeper.access(), b.keeper.access()]);
-      const [next, other] = await Promise.all([a.keeper.access(mine), b.keeper.access(theirs)]);
+      const [mine, theirs] = await Promise.all([a.access(), b.access()]);
+      const [next, other] = await Promise.all([a.access(mine), b.access(theirs)]);
       assert.equal(next.reveal(), other.reveal());
       assert.notEqual(next.reveal(), mine.reveal());
       assert.equal(a.refreshed.count + b.refreshed.count, round);
@@ -77,7 +77,7 @@ describe('Two windows of one person', () => {
     const refreshToken = (await a.keeper.look())!.refreshToken!.reveal();
     await b.account.signOut();
     await until(() => !isSignedIn(a), 'the first window is signed out');
-    await assert.rejects(a.keeper.access(), { name: 'SignedOut' });
+    await assert.rejects(a.access(), { name: 'SignedOut' });
     assert.deepEqual(a.editor.said, []);
     assert.ok(!(await readdir(folder.path)).includes('sign-in'));
     const again = await fetch(`${provider.issuer}/token`, {
@@ -125,8 +125,8 @@ describe('Two windows of one person', () => {
       ['Ana Lima', 'Ana Lima'],
     );
     for (const window of [a, b, a]) {
-      const token = await window.keeper.access();
-      assert.notEqual((await window.keeper.access(token)).reveal(), token.reveal());
+      const token = await window.access();
+      assert.notEqual((await window.access(token)).reveal(), token.reveal());
     }
     assert.ok(isSignedIn(a) && isSignedIn(b));
   });
@@ -177,25 +177,21 @@ describe('Two windows of one person', () => {
     const { hostname } = await import('node:os');
     const { pid } = spawnSync(process.execPath, ['-e', '']);
     await writeFile(join(folder.path, 'lock'), JSON.stringify({ nonce: 'x', pid, host: hostname() }));
-    const token = await a.keeper.access();
-    assert.notEqual((await a.keeper.access(token)).reveal(), token.reveal());
+    const token = await a.access();
+    assert.notEqual((await a.access(token)).reveal(), token.reveal());
   });
 
   it('a provider that cannot be reached is no sign-out; the next exchange works', async () => {
     const a = open();
     await a.account.ensureSignedIn();
-    const token = await a.keeper.access();
+    const token = await a.access();
     const { port } = provider;
     await provider.close();
-    await assert.rejects(a.keeper.access(token), { name: 'Unreachable' });
+    await assert.rejects(a.access(token), { name: 'Unreachable' });
     assert.ok(isSignedIn(a));
     assert.ok((await readdir(folder.path)).includes('sign-in'));
     provider = await startProvider({ resource: broker.url, port });
-    await assert.rejects(
-      a.keeper.access(token),
-      { name: 'SignedOut' },
-      'a provider that forgot everything ends it',
-    );
+    await assert.rejects(a.access(token), { name: 'SignedOut' }, 'a provider that forgot everything ends it');
     await until(() => !isSignedIn(a), 'it is signed out');
     assert.match(a.editor.said.join(), /come to its end/);
   });

@@ -23,6 +23,8 @@ export interface AccountParts {
   readonly editor: Editor;
   readonly clock: Clock;
   readonly log: Log;
+  /** Between looks at a sign-in that cannot be read, longer each time; tests hand in shorter ones. */
+  readonly pauses?: { readonly firstMs: number; readonly longestMs: number };
 }
 
 const tryAgain = 'Try again';
@@ -34,6 +36,8 @@ export class Account implements AccountService, Disposable {
   #signingIn: Promise<Me | undefined> | undefined;
   #settling: Promise<void> = Promise.resolve();
   #disposed = false;
+  #unread = 0;
+  #again: NodeJS.Timeout | undefined;
 
   constructor(parts: AccountParts) {
     this.#parts = parts;
@@ -44,7 +48,10 @@ export class Account implements AccountService, Disposable {
     ];
   }
 
-  /** Makes the store say what the vault and the setting say. Never rejects. */
+  /**
+   * Makes the store say what the vault and the setting say. A sign-in that cannot be read at the moment is no sign-out:
+   * what was known stands, and it is looked at again. Never rejects.
+   */
   settle(): Promise<void> {
     this.#settling = this.#settling.then(() => this.#settle());
     return this.#settling;
@@ -74,12 +81,14 @@ export class Account implements AccountService, Disposable {
 
   dispose(): void {
     this.#disposed = true;
+    clearTimeout(this.#again);
     for (const listening of this.#listening) listening.dispose();
   }
 
   async #settle(): Promise<void> {
     const { store, keeper, setting, log } = this.#parts;
     const broker = setting.get();
+    clearTimeout(this.#again);
     if (broker === undefined) {
       store.update(withAccount({ is: 'no broker' }));
       return;
@@ -87,8 +96,15 @@ export class Account implements AccountService, Disposable {
     let signIn: SignIn | undefined;
     try {
       signIn = await keeper.look();
+      this.#unread = 0;
     } catch (error) {
-      log.error('The sign-in that is kept here could not be read.', error);
+      if (this.#disposed) return;
+      if (this.#unread === 0) log.error('The sign-in that is kept here could not be read.', error);
+      this.#lookAgain();
+      const { account } = store.world;
+      // What was known of another broker says nothing of this one.
+      if (!('broker' in account) || account.broker !== broker) store.update(withAccount({ is: 'starting' }));
+      return;
     }
     if (this.#disposed || setting.get() !== broker) return;
     store.update((world) => {
@@ -101,6 +117,12 @@ export class Account implements AccountService, Disposable {
         account.me.person.id === signIn.me.person.id;
       return same ? world : withAccount({ is: 'signed in', broker, me: signIn.me })(world);
     });
+  }
+
+  #lookAgain(): void {
+    const { firstMs, longestMs } = this.#parts.pauses ?? { firstMs: 500, longestMs: 30_000 };
+    this.#again = setTimeout(() => void this.settle(), Math.min(longestMs, firstMs * 2 ** this.#unread++));
+    this.#again.unref();
   }
 
   async #ended(): Promise<void> {

@@ -1,18 +1,15 @@
 import * as vscode from 'vscode';
 import type { AccountService } from '../services.ts';
 import type { Disposable } from '../state/event.ts';
-import type { ReadableStore } from '../state/store.ts';
+import { lastKnown, offered, type OfferedParts } from './offered.ts';
 import type { SignIn } from './sign-in.ts';
-import type { TokenKeeper } from './tokens.ts';
 
 export const providerId = 'daypass';
 const label = 'Daypass';
 /** There is only one kind of session. It has a name because VS Code matches what was asked for with what came by it. */
 const scopes: readonly string[] = ['daypass'];
 
-export interface AuthenticationParts {
-  readonly store: ReadableStore;
-  readonly keeper: TokenKeeper;
+export interface AuthenticationParts extends OfferedParts {
   readonly account: AccountService;
 }
 
@@ -47,13 +44,14 @@ export class Authentication implements vscode.AuthenticationProvider, Disposable
   }
 
   async getSessions(asked: readonly string[] = []): Promise<vscode.AuthenticationSession[]> {
-    const session = await this.#session();
-    return session && asked.every((scope) => scopes.includes(scope)) ? [session] : [];
+    if (!asked.every((scope) => scopes.includes(scope))) return [];
+    const session = sessionOf(await offered(this.#parts));
+    return session ? [session] : [];
   }
 
   async createSession(): Promise<vscode.AuthenticationSession> {
     const me = await this.#parts.account.ensureSignedIn();
-    const session = me && (await this.#session());
+    const session = me && sessionOf(await offered(this.#parts));
     if (!session) throw new vscode.CancellationError();
     return session;
   }
@@ -71,15 +69,9 @@ export class Authentication implements vscode.AuthenticationProvider, Disposable
     await this.#tell();
   }
 
-  async #session(): Promise<vscode.AuthenticationSession | undefined> {
-    const { account } = this.#parts.store.world;
-    if (account.is !== 'signed in') return undefined;
-    return sessionOf(await this.#parts.keeper.look());
-  }
-
   async #tell(): Promise<void> {
     const before = this.#shown;
-    const now = await this.#session();
+    const now = sessionOf(await lastKnown(this.#parts));
     if (before?.accessToken === now?.accessToken && before?.account.label === now?.account.label) {
       this.#offer();
       return;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 
 /** Makes a folder that only this person can enter; on Windows the user's profile already sees to that. */
 export async function privateFolder(path: string): Promise<void> {
@@ -26,17 +26,22 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 
 /** Creates a file unless it is there already. @returns whether it was created */
 export async function createFile(path: string, text: string): Promise<boolean> {
+  let file: FileHandle;
   try {
-    const file = await open(path, 'wx', 0o600);
-    try {
-      await file.writeFile(text, 'utf8');
-    } finally {
-      await file.close();
-    }
-    return true;
+    file = await open(path, 'wx', 0o600);
   } catch (error) {
     if (isCode(error, 'EEXIST')) return false;
     throw error;
+  }
+  try {
+    await file.writeFile(text, 'utf8');
+    return true;
+  } catch (error) {
+    // On a full disk there is room for its name and none for its text; as a lock it would keep everybody waiting.
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
   }
 }
 

@@ -5,7 +5,7 @@ import type { Log } from '../services.ts';
 import { keyOf, newKey, seal, unseal, type Key } from './box.ts';
 import { FolderWatch } from './folder-watch.ts';
 import { locked } from './lock.ts';
-import { privateFolder, readIfThere, replaceFile } from './private-files.ts';
+import { isCode, privateFolder, readIfThere, replaceFile } from './private-files.ts';
 import type { SignIn } from './sign-in.ts';
 
 /** As much of VS Code's `SecretStorage` as is used. */
@@ -45,6 +45,8 @@ export class Vault implements Disposable {
   #told: string | undefined;
   /** The file for whose key nobody answered: asking again would only make the person wait again. */
   #unanswered: string | undefined;
+  /** The secret storage failed when it was last asked. */
+  #isMute = false;
   readonly #over = new AbortController();
 
   constructor(parts: VaultParts) {
@@ -57,7 +59,10 @@ export class Vault implements Disposable {
     return this.#changed.event;
   }
 
-  /** The sign-in as it is now, or undefined if there is none that this window can read. */
+  /**
+   * The sign-in as it is now, or undefined if there is none that this window has a key for.
+   * @throws Error if that cannot be found out at the moment
+   */
   async read(): Promise<SignIn | undefined> {
     await this.#open();
     const text = await readIfThere(this.#file);
@@ -66,15 +71,19 @@ export class Vault implements Disposable {
 
   /**
    * Reads the sign-in, lets `work` decide, and writes what it decided, while no other window does the same.
+   * @param read `if possible`: what is there is replaced or removed, so that not being able to read it is no obstacle
    * @throws Error if the folder cannot be written
    */
-  async change<T>(work: (current: SignIn | undefined) => Promise<Verdict<T>>): Promise<T> {
+  async change<T>(
+    work: (current: SignIn | undefined) => Promise<Verdict<T>>,
+    read: 'always' | 'if possible' = 'always',
+  ): Promise<T> {
     await this.#open();
     if (this.#over.signal.aborted) throw new Error('This window is closing.');
     // Somebody may have cleared the storage meanwhile.
     await privateFolder(this.#parts.folder);
     return locked(join(this.#parts.folder, 'lock'), async (held) => {
-      const current = await this.read();
+      const current = await (read === 'always' ? this.read() : this.#readIfPossible());
       const verdict = await work(current);
       if ('keep' in verdict) return verdict.result;
       if (!(await held.stillHeld())) throw new Error('Another window changed the sign-in meanwhile.');
@@ -84,10 +93,33 @@ export class Vault implements Disposable {
     });
   }
 
+  /** Removes the sign-in, also where the disk is full: a file can be deleted then, and no window can write another. */
+  async remove(): Promise<SignIn | undefined> {
+    try {
+      const nothing = (current: SignIn | undefined): Promise<Verdict<SignIn | undefined>> =>
+        Promise.resolve({ next: undefined, result: current });
+      return await this.change(nothing, 'if possible');
+    } catch (error) {
+      if (!isCode(error, 'ENOSPC', 'EDQUOT')) throw error;
+      const current = await this.#readIfPossible();
+      await rm(this.#file, { force: true });
+      return current;
+    }
+  }
+
   dispose(): void {
     this.#over.abort();
     this.#watch?.dispose();
     this.#changed.dispose();
+  }
+
+  async #readIfPossible(): Promise<SignIn | undefined> {
+    try {
+      return await this.read();
+    } catch (error) {
+      this.#parts.log.warn('The sign-in that was kept here could not be read.', error);
+      return undefined;
+    }
   }
 
   async #unpack(text: string): Promise<SignIn | undefined> {
@@ -123,6 +155,7 @@ export class Vault implements Disposable {
     const { askForKey } = await import('./handover.ts');
     const given = await askForKey(this.#parts.folder, id, watch.onDidChange, this.#over.signal);
     if (given) await this.#keep(given);
+    else if (this.#isMute) throw new Error('The secret storage of VS Code cannot be read at the moment.');
     else this.#unanswered = wantedFor;
     return given;
   }
@@ -137,9 +170,11 @@ export class Vault implements Disposable {
 
   async #storedKey(): Promise<Key | undefined> {
     let text: string | undefined;
+    this.#isMute = false;
     try {
       text = await this.#parts.secrets.get(secretName);
     } catch (error) {
+      this.#isMute = true;
       this.#parts.log.warn('The secret storage of VS Code cannot be read.', error);
     }
     const bytes = Buffer.from(text ?? '', 'base64url');

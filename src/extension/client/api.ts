@@ -14,13 +14,7 @@ import {
 import { codeOf } from './failures.ts';
 import { exchange, type Answer } from './exchange.ts';
 import { parseJson } from './http.ts';
-import type { TokenSource } from './tokens.ts';
-
-/** For whom a call is made. An answer that arrives when somebody else is signed in is not theirs to see. */
-export interface Caller {
-  readonly broker: string;
-  readonly who: string;
-}
+import type { Caller, TokenSource } from './tokens.ts';
 
 export interface ApiParts {
   /** Undefined while nobody is signed in. */
@@ -61,40 +55,56 @@ export class ApiClient implements Api {
     const route: Route = routes[name];
     const caller = this.#parts.caller();
     if (!caller) throw new SignedOut();
-    const answer = await this.#persistently(route, caller.broker, input ?? {});
+    const answer = await this.#persistently(route, caller, input ?? {});
     const output = await understand(route, answer, hostOf(caller.broker));
-    const now = this.#parts.caller();
-    if (now?.who !== caller.who || now.broker !== caller.broker) throw new SignedOut();
+    // An answer that arrives when somebody else is signed in is not theirs to see.
+    this.#mustStillBe(caller);
     this.#parts.heard(name, output as Output<N>);
     return output as Output<N>;
   }
 
-  async #persistently(route: Route, broker: string, input: Loose): Promise<Answer> {
+  async #persistently(route: Route, caller: Caller, input: Loose): Promise<Answer> {
     const pauses = this.#parts.pausesMs ?? [200, 1000, 2000];
     const repeatable = route.method !== 'POST' || input.key !== undefined;
+    let mayHaveArrived = false;
     for (let attempt = 0; ; attempt++) {
       const pause = repeatable ? pauses[attempt] : undefined;
       try {
-        const answer = await this.#authorised(route, broker, input);
+        const answer = await this.#authorised(route, caller, input);
         const busy = answer.status === 409 && (await kindIn(answer)) === 'in-progress';
         if (!busy || pause === undefined) return answer;
+        mayHaveArrived = true;
       } catch (error) {
-        if (!(error instanceof Unreachable) || pause === undefined || !lostOnTheWay(error)) throw error;
+        if (!(error instanceof Unreachable) || pause === undefined || !lostOnTheWay(error))
+          throw mayHaveArrived ? afterAll(error) : error;
+        mayHaveArrived = true;
       }
       await wait(pause, input.signal);
     }
   }
 
-  async #authorised(route: Route, broker: string, input: Loose): Promise<Answer> {
-    if (route.open) return this.#once(route, broker, input, undefined);
-    const token = await this.#parts.tokens.access();
-    const answer = await this.#once(route, broker, input, token);
+  async #authorised(route: Route, caller: Caller, input: Loose): Promise<Answer> {
+    if (route.open) return this.#once(route, caller.broker, input, undefined);
+    const token = await this.#token(caller);
+    const answer = await this.#once(route, caller.broker, input, token);
     if (answer.status !== 401) return answer;
-    return this.#once(route, broker, input, await this.#parts.tokens.access(token));
+    return this.#once(route, caller.broker, input, await this.#token(caller, token));
+  }
+
+  async #token(caller: Caller, rejected?: Secret): Promise<Secret> {
+    const token = await this.#parts.tokens.access(caller, rejected);
+    this.#mustStillBe(caller);
+    return token;
+  }
+
+  /** @throws SignedOut somebody else is signed in by now, or at another broker, or nobody */
+  #mustStillBe({ who, broker }: Caller): void {
+    const now = this.#parts.caller();
+    if (now?.who !== who || now.broker !== broker) throw new SignedOut();
   }
 
   #once(route: Route, broker: string, input: Loose, token: Secret | undefined): Promise<Answer> {
-    if (input.signal?.aborted) throw new Cancelled();
+    if (input.signal?.aborted) throw new Cancelled({ nothingSent: true });
     return exchange(
       {
         method: route.method,
@@ -109,6 +119,12 @@ export class ApiClient implements Api {
       this.#parts.clock,
     );
   }
+}
+
+/** An earlier attempt may have arrived, although the last one did not. */
+function afterAll(error: unknown): unknown {
+  if (error instanceof Cancelled) return new Cancelled();
+  return error instanceof Unreachable ? new Unreachable(error.message, { cause: error.cause }) : error;
 }
 
 /** What was sent may or may not have arrived; a name that does not exist or a certificate will not mend itself. */

@@ -47,8 +47,19 @@ export class ProblemError extends Error {
   }
 }
 
+interface Silence {
+  /** Set where it is certain that nothing was sent, so that nothing can have come of it. */
+  readonly nothingSent?: boolean;
+}
+
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';
+  readonly nothingSent: boolean;
+
+  constructor(message: string, { nothingSent = false, ...options }: Silence & ErrorOptions = {}) {
+    super(message, options);
+    this.nothingSent = nothingSent;
+  }
 }
 
 export class SignedOut extends Error {
@@ -60,7 +71,10 @@ export class SignedOut extends Error {
 
 export class Cancelled extends Error {
   override readonly name = 'Cancelled';
-  constructor() {
+  readonly nothingSent: boolean;
+
+  constructor({ nothingSent = false }: Silence = {}) {
     super('Cancelled.');
+    this.nothingSent = nothingSent;
   }
 }

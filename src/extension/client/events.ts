@@ -5,10 +5,10 @@ import type { Disposable } from '../state/event.ts';
 import { hostOf } from './address.ts';
 import { SignedOut, Unreachable } from './call.ts';
 import { followOnce } from './stream.ts';
-import type { TokenSource } from './tokens.ts';
+import type { Caller, TokenSource } from './tokens.ts';
 
 export interface EventsParts {
-  readonly broker: string;
+  readonly caller: Caller;
   readonly tokens: TokenSource;
   readonly clock: Clock;
   readonly onEvent: (event: StreamEvent) => void;
@@ -53,14 +53,14 @@ export class Events implements Disposable {
     let refused: Secret | undefined;
     while (!this.#stopped()) {
       try {
-        const token = await this.#parts.tokens.access(refused);
+        const token = await this.#parts.tokens.access(this.#parts.caller, refused);
         if (this.#stopped()) return;
         const ending = await this.#follow(token);
         if (ending === 'aborted') return;
         // A new token that is refused as well: waiting is all that is left, the calls will say why.
         if (ending === 'refused token' && refused)
           throw new Unreachable(
-            `${hostOf(this.#parts.broker)} refuses your sign-in. Sign out, then sign in again.`,
+            `${hostOf(this.#parts.caller.broker)} refuses your sign-in. Sign out, then sign in again.`,
           );
         refused = ending === 'closed' ? undefined : token;
         if (ending === 'closed') await this.#pause();
@@ -84,7 +84,7 @@ export class Events implements Disposable {
   #follow(token: Secret) {
     const resumed = this.#lastEventId !== undefined;
     return followOnce({
-      broker: this.#parts.broker,
+      broker: this.#parts.caller.broker,
       token,
       lastEventId: this.#lastEventId,
       signal: this.#stop.signal,

@@ -1,7 +1,7 @@
 import type { Clock } from '../state/clock.ts';
 import { hostOf } from './address.ts';
 import { Cancelled, Unreachable } from './call.ts';
-import { bare, whyUnreachable } from './failures.ts';
+import { bare, nothingWasSent, whyUnreachable } from './failures.ts';
 import { http } from './http.ts';
 
 export interface Ask {
@@ -49,6 +49,9 @@ export async function exchange(ask: Ask, clock: Clock): Promise<Answer> {
     return { status, header, text: data };
   } catch (error) {
     if (ask.signal?.aborted) throw new Cancelled();
-    throw new Unreachable(whyUnreachable(error, hostOf(ask.url)), { cause: bare(error) });
+    throw new Unreachable(whyUnreachable(error, hostOf(ask.url)), {
+      cause: bare(error),
+      nothingSent: nothingWasSent(error),
+    });
   }
 }

@@ -33,6 +33,29 @@ export function whyUnreachable(error: unknown, host: string): string {
   return words[code]?.(host) ?? `Cannot reach ${host} (${code}).`;
 }
 
+/** Codes of a connection that never came to be, so that nothing went over it. */
+const neverOpened: readonly string[] = [
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+];
+
+/** Whether a call failed before anything of it can have arrived. */
+export function nothingWasSent(error: unknown): boolean {
+  return neverOpened.includes(codeOf(error));
+}
+
 /** The innermost known code of an error: libraries wrap the system's. `unknown` where there is none. */
 export function codeOf(error: unknown): string {
   let found = 'unknown';

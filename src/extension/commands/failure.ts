@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { Cancelled, ProblemError, SignedOut, Unreachable } from '../client/call.ts';
 import type { Services } from '../services.ts';
+import type { World } from '../state/world.ts';
 
 /** Says once, in words, why something did not work; `retry` is offered where trying again can help. */
 export async function tell(
@@ -25,16 +26,23 @@ export async function tell(
   if (retry && chosen === again) await retry();
 }
 
-/** Runs a command to its end; a failure is told and offered to be tried again. */
+/** Runs a command to its end; a failure is told and offered to be tried again, by the person who began it. */
 export async function told(
-  services: Pick<Services, 'account' | 'log'>,
+  services: Pick<Services, 'account' | 'log' | 'store'>,
   work: () => Promise<unknown>,
 ): Promise<void> {
+  const who = personIn(services.store.world);
   try {
     await work();
   } catch (error) {
-    await tell(services, error, () => told(services, work));
+    await tell(services, error, async () => {
+      if (who === undefined || who === personIn(services.store.world)) await told(services, work);
+    });
   }
+}
+
+function personIn({ account }: World): string | undefined {
+  return account.is === 'signed in' ? account.me.person.id : undefined;
 }
 
 /** Progress that can be cancelled, as a signal for `Api.call`. */

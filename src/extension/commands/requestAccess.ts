@@ -2,10 +2,10 @@ import * as vscode from 'vscode';
 import type { Services } from '../services.ts';
 import type { Template } from '../state/world.ts';
 import { whyEmpty } from '../views/templateNodes.ts';
-import { Keys } from './request/body.ts';
 import { drive, type Outcome } from './request/drive.ts';
 import { LastUsed } from './request/lastUsed.ts';
-import { send } from './request/send.ts';
+import { send, tellFate } from './request/send.ts';
+import { Sender } from './request/sender.ts';
 import { askStep } from './request/steps.ts';
 import { Scout } from './request/trouble.ts';
 
@@ -19,14 +19,14 @@ export async function requestAccess(
   given?: string,
   token?: vscode.CancellationToken,
 ): Promise<Outcome | undefined> {
-  const { store, sync, account, log, places } = services;
+  const { store, api, sync, account, log, places } = services;
   if (!(await account.ensureSignedIn())) return undefined;
   if (!store.world.templates) await sync.refresh();
   if (store.world.templates?.templates.length === 0) {
     void vscode.window.showInformationMessage(whyEmpty(store.world.templates) ?? '');
     return undefined;
   }
-  const keys = new Keys();
+  const sender = new Sender({ api, log, tell: (message) => void tellFate(message) });
   const used = new LastUsed(places.storage);
   const lastUsed = await used.read();
   const now = (id: string): Template | undefined =>
@@ -45,7 +45,7 @@ export async function requestAccess(
         ask: (position) =>
           askStep({ services, position, token, lastUsed, scout: scoutFor(position.draft.template) }),
         send: async (draft) => {
-          const request = await send(services, draft, keys);
+          const request = await send(sender, draft);
           void used.add(draft.template.id);
           return request;
         },
@@ -60,5 +60,7 @@ export async function requestAccess(
     );
   } finally {
     scout?.dispose();
+    // Not awaited: whoever turned away has other things to do.
+    void sender.leave();
   }
 }

@@ -8,7 +8,7 @@ import { withdraw } from './withdraw.ts';
 export async function waitForAnswer(services: Services, request: AccessRequest): Promise<void> {
   const { store } = services;
   const isPending = (): boolean => store.world.requests.get(request.id)?.state === 'pending';
-  const title = `Waiting for ${askedOf(request)}. You can go on working.`;
+  const title = `Waiting for ${askedOf(request)}. You can go on working; Cancel withdraws the request.`;
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
   await vscode.window.withProgress(options, (_progress, token) => {
     return new Promise<void>((resolve) => {

@@ -120,7 +120,7 @@ export class Sync implements SyncService, Disposable {
     this.#events = {
       of,
       stream: new Events({
-        broker: account.broker,
+        caller: { broker: account.broker, who: account.me.person.id },
         tokens,
         clock,
         onEvent: (event) => this.#hear(event),

@@ -1,12 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Secret } from '../../../src/contract/secret.ts';
 import { Account } from '../../../src/extension/account/account.ts';
 import type { Editor } from '../../../src/extension/account/editor.ts';
 import { refresher } from '../../../src/extension/account/refresh.ts';
 import { TokenKeeper } from '../../../src/extension/account/tokens.ts';
 import { Vault, type Secrets } from '../../../src/extension/account/vault.ts';
 import { ApiClient } from '../../../src/extension/client/api.ts';
+import { SignedOut } from '../../../src/extension/client/call.ts';
 import type { Log } from '../../../src/extension/services.ts';
 import { Clock } from '../../../src/extension/state/clock.ts';
 import { Emitter } from '../../../src/extension/state/event.ts';
@@ -86,6 +88,8 @@ export function openWindow(options: {
   secrets: Secrets;
   broker: string | undefined;
   time?: TimeSource;
+  /** This machine's clock, ms, as far as tokens are concerned. */
+  wall?: () => number;
 }) {
   const logged: string[] = [];
   const write = (message: string, cause?: unknown) => {
@@ -99,24 +103,51 @@ export function openWindow(options: {
   let broker = options.broker;
   const setting = { get: () => broker, onDidChange: settingChanged.event };
   const vault = new Vault({ folder: options.folder, secrets: options.secrets, log });
+  /** What goes wrong with the folder: its disk is full when something is to be written, or it cannot be read. */
+  const disk = { full: false, unreadable: false };
+  const refuse = (code: string) => Object.assign(new Error(`${code}: not now`), { code });
+  const onDisk: Pick<Vault, 'read' | 'change' | 'remove'> = {
+    read: async () => {
+      if (disk.unreadable) throw refuse('EIO');
+      return vault.read();
+    },
+    change: (work, read) =>
+      vault.change(async (current) => {
+        const verdict = await work(current);
+        if (disk.full && !('keep' in verdict)) throw refuse('ENOSPC');
+        return verdict;
+      }, read),
+    remove: () => vault.remove(),
+  };
   const refreshed = { count: 0 };
   const refresh = refresher(clock);
   const keeper = new TokenKeeper({
-    vault,
+    vault: onDisk,
     broker: setting.get,
     refresh: (signIn, token) => {
       refreshed.count++;
       return refresh(signIn, token);
     },
     log,
+    ...(options.wall ? { wall: options.wall } : {}),
   });
   const editor = testEditor();
-  const account = new Account({ store, keeper, kept: vault.onDidChange, setting, editor, clock, log });
+  const account = new Account({
+    store,
+    keeper,
+    kept: vault.onDidChange,
+    setting,
+    editor,
+    clock,
+    log,
+    pauses: { firstMs: 5, longestMs: 20 },
+  });
+  const caller = () => {
+    const { account: now } = store.world;
+    return now.is === 'signed in' ? { broker: now.broker, who: now.me.person.id } : undefined;
+  };
   const api = new ApiClient({
-    caller: () => {
-      const { account: now } = store.world;
-      return now.is === 'signed in' ? { broker: now.broker, who: now.me.person.id } : undefined;
-    },
+    caller,
     tokens: keeper,
     clock,
     heard: (name, output) => sync.heard(name, output),
@@ -135,11 +166,19 @@ export function openWindow(options: {
     store,
     clock,
     vault,
+    disk,
     keeper,
+    /** A token for whoever is signed in here. */
+    access: async (rejected?: Secret) => {
+      const now = caller();
+      if (!now) throw new SignedOut();
+      return keeper.access(now, rejected);
+    },
     account,
     api,
     sync,
     editor,
+    log,
     logged,
     refreshed,
     setBroker: (url: string | undefined) => {
