@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { channels, notifying } from '../store/notify.ts';
+import { insertEventFrom, insertEvents, type ToldInSql } from '../store/audit-event.ts';
 import type { Trx, Within } from '../store/schema.ts';
 
 interface About {
@@ -52,29 +51,18 @@ export async function append(trx: Trx, event: AuditEvent): Promise<void> {
 
 /** The same for many at once, in the order given. */
 export async function appendAll(trx: Trx, events: readonly AuditEvent[]): Promise<void> {
-  if (events.length > 0) await insertion(trx, events).execute();
+  if (events.length > 0) await insertEvents(trx, events).execute();
 }
 
 /** The same as a part of the statement that makes it happen (a common table expression), without a round trip of its own. */
 export function recording(event: AuditEvent) {
-  return (within: Within) => insertion(within, [event]);
+  return (within: Within) => insertEvents(within, [event]);
 }
 
-const insertion = (within: Within, events: readonly AuditEvent[]) =>
-  within
-    .insertInto('audit_event')
-    .values(
-      events.map((event) => ({
-        id: randomUUID(),
-        action: event.action,
-        actor: event.actor,
-        resource: event.resource,
-        resource_id: 'resourceId' in event ? event.resourceId : null,
-        version: 'version' in event ? event.version : null,
-        request_id: 'requestId' in event ? event.requestId : null,
-        grant_id: 'grantId' in event ? event.grantId : null,
-        target: event.target,
-        detail: JSON.stringify(event.detail),
-      })),
-    )
-    .returning(notifying(channels.audit));
+/**
+ * The same, recorded from the rows of other parts of the statement, whose names these are: one event where each has one
+ * row, none where nothing happened.
+ */
+export function recordingFrom<Event extends AuditEvent>(parts: readonly string[], event: ToldInSql<Event>) {
+  return (within: Within) => insertEventFrom(within, parts, event);
+}

@@ -63,7 +63,8 @@ async function recordIntent(
   if (grant.holder !== caller.id) throw new Refusal('not-allowed', 'Only its holder opens a terminal.');
 
   const bodyHash = hashOf(body);
-  const leases = await leasesOf(trx, [grantId]);
+  // Its first lease activates it: before that there is none to look for.
+  const leases = grant.state === 'approved' ? [] : await leasesOf(trx, [grantId]);
   const earlier = leases.find((one) => one.idempotency_key === key);
   if (earlier) {
     if (earlier.body_hash !== bodyHash)
@@ -130,7 +131,7 @@ async function issue(
         `${request.template.target.title} did not issue the credential: ${obstacle} Nothing is open; try again.`,
       );
     }
-    const settled = await store.transaction((trx) => settleIssue(trx, lease.id, { is: 'issue confirmed' }));
+    const settled = await settleIssue(store.db, lease.id, { is: 'issue confirmed' });
     if (!settled)
       throw new Refusal('too-late', 'It ended while the terminal was being opened. Nothing is open.');
     return settled;

@@ -3,10 +3,10 @@ import type { Store } from '../store/connect.ts';
 import { lockGrant, overdueGrants, stepGrant } from '../store/grant.ts';
 import { forgetOld } from '../store/idempotency.ts';
 import { closeLeases } from '../store/lease.ts';
+import { lookAtLeastEveryMs } from '../store/notify.ts';
 import { now } from '../store/now.ts';
 import { lockRequest, overdueRequests, stepRequest } from '../store/request.ts';
 
-const lookAtLeastEveryMs = 30_000;
 const retryMs = 1_000;
 
 /**

@@ -33,7 +33,7 @@ export function leaseStore({ db, transaction }: Store): LeaseStore {
       return of.map((lease) => ({ ...lease, evidence: evidence.get(lease.leaseId) }));
     },
     confirm: (leaseId, end) => transaction((trx) => leases.confirmClosed(trx, leaseId, end)),
-    noteObstacle: (leaseId, obstacle) => transaction((trx) => leases.noteObstacle(trx, leaseId, obstacle)),
+    noteObstacle: (leaseId, obstacle) => leases.noteObstacle(db, leaseId, obstacle),
     noteRemoved: (target, result) =>
       transaction((trx) =>
         append(trx, {

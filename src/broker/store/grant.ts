@@ -3,7 +3,7 @@ import { sql, type Selectable } from 'kysely';
 import type { GrantState } from '../../contract/grants.ts';
 import { append, recording } from '../audit/append.ts';
 import { expiryOf, moveGrant, type GrantEvent, type Step } from '../rules/lifecycle.ts';
-import { channels, notifying } from './notify.ts';
+import { channels, isNear, notifying } from './notify.ts';
 import type { Reader, RequestRow } from './request.ts';
 import type { Db, Schema, Trx } from './schema.ts';
 
@@ -125,7 +125,7 @@ export async function stepGrant(
   event: GrantEvent,
   actor: string | null,
   comment?: string,
-): Promise<{ step: Step<GrantState>; grant: GrantRow }> {
+): Promise<{ step: Step<GrantState>; grant: LockedGrant }> {
   const { now: at } = grant;
   const step = moveGrant(
     { state: grant.state, activateBy: grant.activate_by, expiresAt: grant.expires_at },
@@ -164,9 +164,9 @@ export async function stepGrant(
     })
     .where('id', '=', grant.id)
     .returningAll()
-    .$if(activates, (query) => query.returning(notifying(channels.clock)))
+    .$if(activates && isNear(expiresAt, at), (query) => query.returning(notifying(channels.clock)))
     .executeTakeFirstOrThrow();
-  return { step, grant: after };
+  return { step, grant: { ...after, now: at } };
 }
 
 /** A change of a lease shows as a new version of its grant. */

@@ -1,9 +1,9 @@
 import { sql, type RawBuilder, type Selectable, type Updateable } from 'kysely';
 import { LeaseState } from '../../contract/leases.ts';
-import type { AuditEvent } from '../audit/append.ts';
+import { recordingFrom, type AuditEvent } from '../audit/append.ts';
 import { moveLease, type LeaseEvent } from '../rules/lifecycle.ts';
 import type { GrantRow } from './grant.ts';
-import type { Schema, Trx } from './schema.ts';
+import type { Db, Schema } from './schema.ts';
 
 export type LeaseRow = Selectable<Schema['lease']>;
 
@@ -45,35 +45,62 @@ export function courseOf(event: LeaseEvent): { readonly from: LeaseState[]; read
   return { from, to };
 }
 
+export interface LeaseChange {
+  /** The states that the lease may be in; in another nothing changes. */
+  readonly from: readonly LeaseState[];
+  readonly set: Changes;
+  /** What is recorded of it. */
+  readonly event: {
+    readonly action: OfLease['action'];
+    readonly by: 'its holder' | 'nobody';
+    readonly detail?: OfLease['detail'];
+  };
+}
+
 /**
- * Changes a lease that is in one of these states, and with it its grant's version; undefined where it is in another.
- * One statement; the grant is locked before the lease, as everywhere.
+ * Changes a lease and records it, with a new version of its grant, all in one statement; undefined where nothing
+ * changed. The grant is locked before the lease, as everywhere.
  */
-export async function changeLease(
-  trx: Trx,
-  leaseId: string,
-  from: readonly LeaseState[],
-  changes: Changes,
-): Promise<{ readonly lease: LeaseRow; readonly grant: OfGrant } | undefined> {
-  const row = await trx
+export function changeLease(db: Db, id: string, change: LeaseChange): Promise<LeaseRow | undefined> {
+  const { action, by, detail = {} } = change.event;
+  const recorded = recordingFrom<OfLease>(['changed', 'touched'], {
+    action,
+    actor: by === 'its holder' ? sql.ref('changed.person_id') : null,
+    resource: 'lease',
+    resourceId: sql.ref('changed.id'),
+    version: sql.ref('touched.version'),
+    requestId: sql.ref('touched.request_id'),
+    grantId: sql.ref('changed.grant_id'),
+    target: sql.ref('changed.target'),
+    detail: sql`jsonb_build_object('role', changed.role) || ${JSON.stringify(detail)}::jsonb`,
+  });
+  return db
     .with('touched', (query) =>
       query
         .updateTable('grant')
         .set((e) => ({ version: e('version', '+', 1) }))
-        .where('id', '=', (e) => e.selectFrom('lease').select('grant_id').where('id', '=', leaseId))
+        .where('id', '=', (e) =>
+          e
+            .selectFrom('lease')
+            .select('grant_id')
+            .where('id', '=', id)
+            .where('state', 'in', [...change.from]),
+        )
         .returning(['id', 'version', 'request_id']),
     )
-    .updateTable('lease')
-    .from('touched')
-    .set(changes)
-    .set({ version: sql<number>`lease.version + 1` })
-    .where('lease.id', '=', leaseId)
-    .whereRef('lease.grant_id', '=', 'touched.id')
-    .where('lease.state', 'in', [...from])
-    .returningAll('lease')
-    .returning(['touched.version as grant_version', 'touched.request_id'])
+    .with('changed', (query) =>
+      query
+        .updateTable('lease')
+        .from('touched')
+        .set(change.set)
+        .set({ version: sql<number>`lease.version + 1` })
+        .where('lease.id', '=', id)
+        .whereRef('lease.grant_id', '=', 'touched.id')
+        .where('lease.state', 'in', [...change.from])
+        .returningAll('lease'),
+    )
+    .with('recorded', recorded)
+    .selectFrom('changed')
+    .selectAll()
     .executeTakeFirst();
-  if (!row) return undefined;
-  const { grant_version: version, request_id, ...lease } = row;
-  return { lease, grant: { id: lease.grant_id, version, request_id } };
 }

@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 import type { CloseReason, LeaseState } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
-import { append, appendAll, recording } from '../audit/append.ts';
+import { appendAll, recording } from '../audit/append.ts';
 import type { OwedLease } from '../leases/settle.ts';
-import { touchGrant, type GrantRow } from './grant.ts';
+import { touchGrant, type GrantRow, type LockedGrant } from './grant.ts';
 import { changeLease, courseOf, eventOf, type LeaseRow } from './lease-change.ts';
-import { channels, notify, notifying } from './notify.ts';
+import { channels, isNear, notify, notifying } from './notify.ts';
 import { now } from './now.ts';
 import type { Db, Trx } from './schema.ts';
 
@@ -14,7 +14,7 @@ export type { LeaseRow };
 /** The intent, with its due time, before anything touches the target. The grant must be locked and active. */
 export async function insertLease(
   trx: Trx,
-  grant: GrantRow,
+  grant: LockedGrant,
   lease: { id: string; role: string; key: string; bodyHash: string },
 ): Promise<LeaseRow> {
   const dueAt = grant.expires_at;
@@ -42,7 +42,7 @@ export async function insertLease(
       body_hash: lease.bodyHash,
     })
     .returningAll()
-    .returning(notifying(channels.lease, grant.target))
+    .$if(isNear(dueAt, grant.now), (query) => query.returning(notifying(channels.lease, grant.target)))
     .executeTakeFirstOrThrow();
 }
 
@@ -75,30 +75,29 @@ export async function receiptsOf(db: Db, leaseIds: readonly string[]): Promise<M
  * cut again.
  */
 export async function settleIssue(
-  trx: Trx,
+  db: Db,
   leaseId: string,
   outcome: { is: 'issue confirmed' } | { is: 'issue failed'; nothingCreated: boolean; obstacle: string },
 ): Promise<LeaseRow | undefined> {
   const { from, to } = courseOf(outcome);
   const at = sql<Date>`clock_timestamp()`;
-  const after = await changeLease(trx, leaseId, from, {
-    state: to,
-    ...(to === 'issued' ? { issued_at: at } : {}),
-    ...(to === 'closing' ? { close_reason: 'issue not confirmed' as const, closing_at: at } : {}),
+  if (outcome.is === 'issue confirmed')
+    return changeLease(db, leaseId, {
+      from,
+      set: { state: to, issued_at: at },
+      event: { action: 'lease issued', by: 'its holder' },
+    });
+  const { obstacle } = outcome;
+  const reason = 'issue not confirmed';
+  const lease = await changeLease(db, leaseId, {
+    from,
+    set: to === 'closing' ? { state: to, close_reason: reason, closing_at: at } : { state: to },
+    event:
+      to === 'closing'
+        ? { action: 'lease closing', by: 'nobody', detail: { reason, obstacle } }
+        : { action: 'lease failed', by: 'nobody', detail: { obstacle } },
   });
-  if (!after) return undefined;
-  const { lease, grant } = after;
-  if (to === 'issued') await append(trx, eventOf(lease, grant, 'lease issued', lease.person_id));
-  else {
-    const obstacle = outcome.is === 'issue failed' ? outcome.obstacle : '';
-    if (to === 'failed') await append(trx, eventOf(lease, grant, 'lease failed', null, { obstacle }));
-    else
-      await append(
-        trx,
-        eventOf(lease, grant, 'lease closing', null, { reason: 'issue not confirmed', obstacle }),
-      );
-    await notify(trx, channels.lease, lease.target);
-  }
+  if (lease) await notify(db, channels.lease, lease.target);
   return lease;
 }
 
@@ -250,25 +249,27 @@ export async function confirmClosed(
 ): Promise<void> {
   const proven = 'receipt' in end;
   const { from, to } = courseOf({ is: proven ? 'end confirmed' : 'found absent' });
-  const after = await changeLease(trx, leaseId, from, {
-    state: to,
-    closed_at: sql<Date>`clock_timestamp()`,
-    obstacle: proven ? null : end.absent,
+  const lease = await changeLease(trx, leaseId, {
+    from,
+    set: {
+      state: to,
+      closed_at: sql<Date>`clock_timestamp()`,
+      obstacle: proven ? null : end.absent,
+    },
+    event: { action: 'lease closed', by: 'nobody', detail: { ...end } },
   });
-  if (!after) return;
-  if (proven)
-    await trx
-      .insertInto('receipt')
-      .values({ lease_id: leaseId, receipt: JSON.stringify(end.receipt) })
-      .execute();
-  await append(trx, eventOf(after.lease, after.grant, 'lease closed', null, { ...end }));
+  if (!lease || !proven) return;
+  await trx
+    .insertInto('receipt')
+    .values({ lease_id: leaseId, receipt: JSON.stringify(end.receipt) })
+    .execute();
 }
 
 /** The end is due and not proven. Said once for each different obstacle, so that a long outage is no flood. */
-export async function noteObstacle(trx: Trx, leaseId: string, obstacle: string): Promise<void> {
-  if ((await leaseById(trx, leaseId))?.obstacle === obstacle) return;
-  const after = await changeLease(trx, leaseId, ['closing'], { obstacle });
-  if (after) await append(trx, eventOf(after.lease, after.grant, 'lease unconfirmed', null, { obstacle }));
+export async function noteObstacle(db: Db, leaseId: string, obstacle: string): Promise<void> {
+  if ((await leaseById(db, leaseId))?.obstacle === obstacle) return;
+  const event = { action: 'lease unconfirmed', by: 'nobody', detail: { obstacle } } as const;
+  await changeLease(db, leaseId, { from: ['closing'], set: { obstacle }, event });
 }
 
 /** How many leases are in each state. */

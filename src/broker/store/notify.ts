@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Trx } from './schema.ts';
+import type { Db } from './schema.ts';
 
 /** What a transaction tells every broker when it commits. */
 export const channels = {
@@ -13,10 +13,18 @@ export const channels = {
   clock: 'daypass_clock',
 } as const;
 
+/** However little they are told, workers and the clock look at least this often. */
+export const lookAtLeastEveryMs = 30_000;
+
+/** Whether an end is so near that looking comes too late. All others are not told: there may be many brokers. */
+export function isNear(end: Date, now: Date): boolean {
+  return end.getTime() - now.getTime() < 2 * lookAtLeastEveryMs;
+}
+
 type Channel = (typeof channels)[keyof typeof channels];
 
-export async function notify(trx: Trx, channel: Channel, payload = ''): Promise<void> {
-  await sql`select pg_notify(${channel}, ${payload})`.execute(trx);
+export async function notify(db: Db, channel: Channel, payload = ''): Promise<void> {
+  await sql`select pg_notify(${channel}, ${payload})`.execute(db);
 }
 
 /** The same as a column of what a statement returns, which saves a round trip of its own. */
