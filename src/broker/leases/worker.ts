@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
 import type { LeaseStore } from './lease-store.ts';
+import { lookAtLeastEveryMs } from '../store/notify.ts';
 import { settle, type OwedLease, type Seen } from './settle.ts';
 import type { Closed, Target } from '../targets/target.ts';
 
 const issueWithinMs = 30_000;
-const lookAtLeastEveryMs = 30_000;
+/** After an issue: whoever waits for the credential needs the machine first. */
+const lookSoonMs = 1_000;
 /** How often a sleep looks at the clocks. */
 const glanceEveryMs = 1_000;
 const jumpMs = 500;
@@ -18,7 +20,10 @@ const stopWithinMs = 5_000;
 export interface Worker {
   /** Look now: something about this target's leases has changed. */
   wake(): void;
-  /** While `work` runs, the lease is cut if it must be but not closed: its login may appear at any moment. */
+  /**
+   * While `work` runs, the lease is cut if it must be but not closed: its login may appear at any moment. Where it
+   * fails, its end is looked after at once.
+   */
   whileIssuing<T>(leaseId: string, work: () => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
@@ -40,13 +45,18 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   /** The database's clock minus this process's monotonic one, in ms. */
   let clockOffset = Date.now() - performance.now();
   let timer: NodeJS.Timeout | undefined;
+  let soon: NodeJS.Timeout | undefined;
   let looking: Promise<void> | undefined;
   let lookAgain = false;
   let stopped = false;
   let lastObserved = -Infinity;
   const beingIssued = new Set<string>();
   const inHand = new Set<string>();
+  /** Of those in hand: not ended yet, and not tried again before its time. */
+  const resting = new Set<string>();
   const attempts = new Map<string, number>();
+  /** Ended since the last look began: what it read may not know that yet. */
+  const overSinceLook = new Set<string>();
   const running = new Set<Promise<void>>();
 
   const databaseNow = () => new Date(performance.now() + clockOffset);
@@ -66,13 +76,22 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     });
   }
 
+  function wakeSoon(): void {
+    if (stopped) return;
+    soon ??= setTimeout(() => {
+      soon = undefined;
+      wake();
+    }, lookSoonMs);
+  }
+
   async function look(): Promise<void> {
     let next: Date | null = null;
     try {
       const before = performance.now();
+      overSinceLook.clear();
       const { now, leases } = await store.owed(target.id);
       clockOffset = now.getTime() - before;
-      known = leases;
+      known = leases.filter(({ leaseId }) => !overSinceLook.has(leaseId));
       next = act([]);
       const unknown = await strangers();
       if (unknown.length > 0) act(unknown);
@@ -180,32 +199,44 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
         { err: recordResult.reason as unknown, target: target.id },
         'The end could not be recorded; trying again.',
       );
-    const ready = leases.filter((lease) => !beingIssued.has(lease.leaseId));
+    // What is being issued is closed once that has come back.
+    const held = leases.filter((lease) => beingIssued.has(lease.leaseId));
+    tryAgain(held);
+    const ready = leases.filter((lease) => !held.includes(lease));
     const done = new Set<string>();
     if (cutResult.status === 'fulfilled' && recordResult.status === 'fulfilled')
       for (let at = 0; at < ready.length; at += closeTogether)
         for (const id of await close(ready.slice(at, at + closeTogether))) done.add(id);
+    for (const id of done) {
+      attempts.delete(id);
+      inHand.delete(id);
+      overSinceLook.add(id);
+    }
     // Otherwise the next look from memory would end them once more.
     known = known.filter(({ leaseId }) => !done.has(leaseId));
+    tryAgain(ready.filter(({ leaseId }) => !done.has(leaseId)));
+  }
+
+  /** They stay in hand until then. */
+  function tryAgain(leases: readonly OwedLease[]): void {
+    if (leases.length === 0) return;
     let retryIn = longestRetryMs;
     for (const { leaseId } of leases) {
-      if (done.has(leaseId)) {
-        attempts.delete(leaseId);
-        continue;
-      }
       const attempt = attempts.get(leaseId) ?? 0;
       attempts.set(leaseId, attempt + 1);
       retryIn = Math.min(retryIn, firstRetryMs * 2 ** Math.min(attempt, 6));
-    }
-    if (done.size === leases.length) {
-      for (const lease of leases) inHand.delete(lease.leaseId);
-      return;
+      resting.add(leaseId);
     }
     const again = setTimeout(() => {
-      for (const lease of leases) inHand.delete(lease.leaseId);
+      for (const { leaseId } of leases) letGo(leaseId);
       wake();
     }, retryIn);
     again.unref();
+  }
+
+  /** A lease that rests may be ended again by the next look; true where it rested. */
+  function letGo(leaseId: string): boolean {
+    return resting.delete(leaseId) && inHand.delete(leaseId);
   }
 
   /** The ids of those whose end is settled and stored. */
@@ -265,16 +296,21 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     wake,
     async whileIssuing(leaseId, work) {
       beingIssued.add(leaseId);
+      let failed = true;
       try {
-        return await work();
+        const done = await work();
+        failed = false;
+        return done;
       } finally {
         beingIssued.delete(leaseId);
-        wake();
+        if (letGo(leaseId) || failed) wake();
+        else wakeSoon();
       }
     },
     async stop() {
       stopped = true;
       clearTimeout(timer);
+      clearTimeout(soon);
       const late = new Promise((resolve) => setTimeout(resolve, stopWithinMs).unref());
       await Promise.race([Promise.allSettled([looking, ...running]), late]);
     },
