@@ -61,7 +61,7 @@ function ring() {
   return { node, left, figure, word };
 }
 
-function start(send) {
+function start(send, memory) {
   const list = document.getElementById('cards');
   const trouble = document.getElementById('trouble');
   const said = document.getElementById('said');
@@ -150,12 +150,11 @@ function start(send) {
     },
   };
 
-  function nothing(alone, mayRequest) {
-    const words = element('p', {}, 'You have no access to production right now.');
+  function nothing({ cards, nothing: words, mayRequest }) {
     return element(
       'section',
       { class: 'card nothing' },
-      ...(alone ? [words] : []),
+      ...(cards.length ? [] : words.map((text) => element('p', {}, text))),
       ...(mayRequest
         ? [
             element(
@@ -172,7 +171,7 @@ function start(send) {
   function show(model) {
     trouble.textContent = model.trouble ?? '';
     trouble.hidden = !model.trouble;
-    const key = JSON.stringify([model.cards, model.mayRequest], (name, value) =>
+    const key = JSON.stringify([model.cards, model.nothing, model.mayRequest], (name, value) =>
       name === 'remainingMs' ? undefined : value,
     );
     const heard = performance.now();
@@ -190,7 +189,7 @@ function start(send) {
         ),
       );
       const busy = model.cards.some((card) => card.is !== 'over');
-      list.replaceChildren(...cards, ...(busy ? [] : [nothing(cards.length === 0, model.mayRequest)]));
+      list.replaceChildren(...cards, ...(busy ? [] : [nothing(model)]));
       for (const item of running) item.level = levels.get(item.card.id);
       for (const id of open) document.getElementById(id)?.querySelector('details')?.setAttribute('open', '');
       if (focus.do)
@@ -241,16 +240,33 @@ function start(send) {
   }
 
   addEventListener('message', ({ data }) => {
-    if (data?.show) show(data.show);
+    if (!data?.show) return;
+    memory.keep({ page, at: Date.now(), model: data.show });
+    show(data.show);
   });
   // A page that was throttled or slept asks anew instead of trusting what it counted.
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) send({ do: 'look', id: '' });
   });
+  // A view that was hidden gets its first page again: what was drawn last is nearer to what holds, for the moment until
+  // the extension says what does.
+  const { page } = document.body.dataset;
+  const kept = memory.last();
+  if (kept?.page === page) show(later(kept.model, Date.now() - kept.at));
   send({ do: 'look', id: '' });
+}
+
+function later(model, ms) {
+  const cards = model.cards.map((card) =>
+    card.is === 'running' ? { ...card, remainingMs: card.remainingMs - Math.max(0, ms) } : card,
+  );
+  return { ...model, cards };
 }
 
 if (typeof acquireVsCodeApi === 'function') {
   const vscode = acquireVsCodeApi();
-  start((message) => vscode.postMessage(message));
+  start((message) => vscode.postMessage(message), {
+    keep: (state) => vscode.setState(state),
+    last: () => vscode.getState(),
+  });
 }

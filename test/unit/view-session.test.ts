@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { sessionModel } from '../../src/extension/views/sessionModel.ts';
+import { sessionPage } from '../../src/extension/views/sessionPage.ts';
 import {
   ana,
   grant,
@@ -86,9 +87,37 @@ describe('the session view', () => {
     assert.equal(card({ state: 'closing' }).proof, 'Waiting for shop to confirm.');
     const late = card({ state: 'closing', unconfirmed: { since: inMs(-500), obstacle: 'no route' } });
     assert.equal(late.state, 'late');
-    assert.match(late.proof, /has not confirmed the end yet .* we keep trying and tell you\.$/);
+    assert.match(late.proof, /has not confirmed the end yet .* We keep trying and tell you\.$/);
     const absent = card({ state: 'closed', absent: 'the server was replaced' });
     assert.deepEqual([absent.proof, absent.state], ['Not proven: the server was replaced', 'late']);
+  });
+
+  it('promises no more than the login’s own expiry holds while the target is silent', () => {
+    const proof = (state: 'expired' | 'ended' | 'revoked', endedAgoMs: number, leftMs: number) => {
+      const base = grant({ state, endedAt: inMs(-endedAgoMs) }, leftMs);
+      const silent = lease(base, {
+        state: 'closing',
+        unconfirmed: { since: inMs(-1), obstacle: 'no route' },
+      });
+      const [one] = model(ana, { grants: [{ ...base, leases: [silent] }] }).cards;
+      assert.ok(one?.is === 'over');
+      return one.proof;
+    };
+    const at = String.raw`\d\d:\d\d`;
+    assert.match(
+      proof('expired', minutes(1), -minutes(1)),
+      new RegExp(
+        `^shop has not confirmed the end yet \\(since ${at}\\)\\. No new login can begin there after ${at}; ` +
+          'a connection that is open may last until shop answers\\. We keep trying and tell you\\.$',
+      ),
+    );
+    for (const state of ['ended', 'revoked'] as const)
+      assert.match(
+        proof(state, minutes(1), minutes(20)),
+        new RegExp(
+          `A new login may be possible there until ${at}; a connection that is open may last until shop answers\\.`,
+        ),
+      );
   });
 
   it('turns a session into an ended one when its time is up, without a word from the broker', () => {
@@ -113,8 +142,49 @@ describe('the session view', () => {
     assert.equal(model(ana, { templates: [] }).mayRequest, false);
   });
 
+  it('says of an empty list that it is one only once it was read, and to Dan why', () => {
+    assert.deepEqual(model(ana).nothing, ['You have no access to production right now.']);
+    assert.deepEqual(sessionModel({ ...world(ana), isRead: false }, now, toLocal).nothing, [
+      'Looking up your access…',
+    ]);
+    const empty = { forGroups: ['oncall'], yourGroups: ['newcomers'], ask: '#platform' };
+    const dan = { ...world(ana), templates: { templates: [], empty } };
+    assert.deepEqual(sessionModel(dan, now, toLocal).nothing, [
+      'You have no access to production right now.',
+      'Templates appear for members of oncall; you are in newcomers. Ask #platform.',
+    ]);
+  });
+
   it('says that the broker cannot be reached and what that means', () => {
     const stream = { is: 'disconnected', since: now, why: '' } as const;
     assert.match(model(ana, { stream }).trouble ?? '', /still end on time/);
+  });
+});
+
+describe('the page of the session view, before its script runs', () => {
+  const parts = { style: 's.css', script: 's.js', source: 'vscode:', nonce: 'bm9uY2U=', id: 'one' };
+  const text = (html: string) =>
+    html
+      .replace(/^[^]*<body/, '<body')
+      .replace(/<[^>]+>/g, ' ')
+      .replace(/\s+/g, ' ')
+      .trim();
+
+  it('says already what is said where there is nothing', () => {
+    assert.equal(
+      text(sessionPage(model(ana), parts)),
+      'You have no access to production right now. Request production access',
+    );
+    const empty = { forGroups: ['<b>oncall</b>'], yourGroups: [] };
+    const html = sessionPage(
+      sessionModel({ ...world(ana), templates: { templates: [], empty } }, now, toLocal),
+      parts,
+    );
+    assert.match(html, /members of &lt;b&gt;oncall&lt;\/b&gt;; you are in no group\./);
+    assert.doesNotMatch(html, /<button/);
+  });
+
+  it('says no such thing where there is something', () => {
+    assert.equal(text(sessionPage(model(ana, { grants: [grant()] }), parts)), '');
   });
 });

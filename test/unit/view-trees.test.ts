@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { lastUsedFirst } from '../../src/extension/views/order.ts';
+import type { Template } from '../../src/extension/state/world.ts';
 import { requestNodes, type RequestNode } from '../../src/extension/views/requestNodes.ts';
+import { reviewInWords } from '../../src/extension/views/review.ts';
 import { standingOf } from '../../src/extension/views/standing.ts';
 import { templateNodes, whyEmpty, type TemplateNode } from '../../src/extension/views/templateNodes.ts';
 import { ana, ben, grant, now, request, template, toLocal, world } from './support/samples.ts';
@@ -19,7 +22,8 @@ describe('the view "Templates"', () => {
         access: 'read',
         approval: { needed: 0, from: [] },
       }),
-      template({ id: 'shop-read', title: 'Apply a migration' }),
+      template({ id: 'shop-migrate', title: 'Apply a migration', access: 'owner' }),
+      template({ id: 'shop-slow', title: 'Look for slow queries', access: 'read' }),
     ],
   };
 
@@ -29,11 +33,23 @@ describe('the view "Templates"', () => {
       nodes.map((node) => [node.label, labels(node)]),
       [
         ['bank', ['Read accounts']],
-        ['shop', ['Apply a migration', 'Fix one order’s status']],
+        ['shop', ['Look for slow queries', 'Fix one order’s status', 'Apply a migration']],
       ],
     );
     const [read] = nodes[0]?.is === 'target' ? nodes[0].children : [];
     assert.equal(read?.is === 'template' && read.description, 'read · up to 1 h · no approval needed');
+  });
+
+  it('is in the order in which they are offered to somebody who asks, but for what was used last', () => {
+    const titles = (templates: readonly Template[]) => templates.map(({ title }) => title);
+    const shown = templateNodes(list).flatMap(labels);
+    assert.deepEqual(titles(list.templates.toSorted(lastUsedFirst([]))), shown);
+    assert.deepEqual(titles(list.templates.toSorted(lastUsedFirst(['shop-migrate', 'shop-slow']))), [
+      'Apply a migration',
+      'Look for slow queries',
+      'Read accounts',
+      'Fix one order’s status',
+    ]);
   });
 
   it('says what a template allows, line by line, and links the documentation', () => {
@@ -81,20 +97,52 @@ describe('the view "Templates"', () => {
 describe('the view "Requests"', () => {
   const nodes = (...has: Parameters<typeof world>) => requestNodes(standingOf(world(...has), now), toLocal);
 
-  it('shows an approver who, what exactly, why, how long and what else is open', () => {
+  const asked = (more: Parameters<typeof request>[0] = {}) => {
     const [section] = nodes(ben, {
-      requests: [request({ may: { withdraw: false, decide: true }, openOnTarget: 2 })],
+      requests: [request({ may: { withdraw: false, decide: true }, ...more })],
     });
     assert.equal(section?.label, 'Waiting for you');
     const [one] = section.is === 'section' ? section.children : [];
+    assert.ok(one?.is === 'waiting for me');
+    return one;
+  };
+
+  it('shows an approver who, why, what exactly, how long and what else is open', () => {
+    const one = asked({ openOnTarget: 2 });
+    assert.equal(one.label, 'Ana Lima: Fix one order’s status');
+    assert.equal(one.description, 'shop · 30 min');
     assert.deepEqual(labels(one), [
-      'Ana Lima asks to fix one order’s status on shop',
+      '“Order 4711 stuck after',
+      'payment retry (INC-2231)”',
       'update orders.status and orders.updated_at',
       'read orders',
-      'Why: “Order 4711 stuck after payment retry (INC-2231)”',
-      '30 min from the first terminal on',
+      '30 min, from the first terminal on',
       '2 other people are on shop now',
     ]);
+    const ids = one.children.map(({ id }) => id);
+    assert.equal(new Set(ids).size, ids.length);
+  });
+
+  it('cuts no reason off unseen: all of it stands in lines that fit a narrow sidebar, or is a hover away', () => {
+    const reason = 'Refunds of the third of March were booked twice; see the list in the ticket';
+    const lines = asked({ reason }).children.filter(
+      (child) => child.is === 'line' && child.tooltip.includes(reason),
+    );
+    assert.equal(lines.map(({ label }) => label).join(' '), `“${reason}”`);
+    for (const { label } of lines) assert.ok(label.length <= 28, label);
+    const long = asked({ reason: 'x'.repeat(400) }).children.filter(
+      (child) => child.is === 'line' && /^[“x]+…?$/.test(child.label),
+    );
+    assert.equal(long.length, 4);
+    assert.match(long[3]!.label, /…$/);
+  });
+
+  it('warns an approver of a target that is not verified', () => {
+    const { target } = template();
+    const unsafe = { template: template({ target: { ...target, tls: 'require' as const } }) };
+    assert.ok(
+      labels(asked(unsafe)).includes('The connection to shop is encrypted, but the server is not verified'),
+    );
   });
 
   it('never offers somebody their own request to decide', () => {
@@ -112,5 +160,32 @@ describe('the view "Requests"', () => {
       sections.map((section) => [section.label, labels(section)]),
       [['Open access of others', ['Ana Lima: Fix one order’s status']]],
     );
+  });
+});
+
+describe('what an approver reads before deciding', () => {
+  it('is why, what exactly, how long, and what else is open', () => {
+    assert.equal(
+      reviewInWords(request()),
+      [
+        'Why: “Order 4711 stuck after payment retry (INC-2231)”',
+        '',
+        'Update the status of orders, read orders. Nothing else.',
+        '   •  update orders.status and orders.updated_at',
+        '   •  read orders',
+        '',
+        'For: 30 min, from the first terminal on',
+        'Nobody else is on shop now.',
+      ].join('\n'),
+    );
+  });
+
+  it('says where the target is not verified', () => {
+    const { target } = template();
+    const text = (tls: Template['target']['tls']) =>
+      reviewInWords(request({ template: template({ target: { ...target, tls } }) }));
+    assert.match(text('off'), /^Careful: The connection to shop is not encrypted\.$/m);
+    assert.match(text('verify-ca'), /^Careful: /m);
+    assert.doesNotMatch(text('verify-full'), /Careful/);
   });
 });

@@ -1,10 +1,9 @@
 import * as vscode from 'vscode';
-import { spokenDuration } from '../../contract/durations.ts';
 import { newKey, ProblemError } from '../client/call.ts';
 import type { Services } from '../services.ts';
 import type { AccessRequest } from '../state/world.ts';
-import { openNow } from '../views/requestNodes.ts';
-import { task, why } from '../views/words.ts';
+import { reviewInWords } from '../views/review.ts';
+import { task } from '../views/words.ts';
 import { chooseRequest } from './choose.ts';
 import { told } from './failure.ts';
 import { ask } from './quickInput.ts';
@@ -28,7 +27,7 @@ export async function decide(services: Services, argument: unknown): Promise<voi
   const [approve, deny] = ['Approve', 'Deny…'] as const;
   const verdict = await vscode.window.showInformationMessage(
     `${requester.name} asks to ${task(template)}`,
-    { modal: true, detail: inDetail(request) },
+    { modal: true, detail: reviewInWords(request) },
     approve,
     deny,
   );
@@ -52,19 +51,6 @@ export async function decide(services: Services, argument: unknown): Promise<voi
       throw error;
     }
   });
-}
-
-/** What somebody who decides must know: what exactly, why, how long, what else. */
-function inDetail(request: AccessRequest): string {
-  return [
-    'It allows to',
-    ...request.template.allows.map((allowed) => `   •  ${allowed}`),
-    '',
-    `Why: ${why(request)}`,
-    `For: ${spokenDuration(request.duration)}, from the first terminal on`,
-    '',
-    `${openNow(request)}.`,
-  ].join('\n');
 }
 
 async function commentFor({ requester, template }: AccessRequest): Promise<string | undefined> {

@@ -71,7 +71,9 @@ export function withLists(
   return (world) => {
     const requests = merged(before.requests, world.requests, read.requests);
     const grants = merged(before.grants, world.grants, read.grants);
-    return requests === world.requests && grants === world.grants ? world : { ...world, requests, grants };
+    return requests === world.requests && grants === world.grants && world.isRead
+      ? world
+      : { ...world, isRead: true, requests, grants };
   };
 }
 
@@ -81,11 +83,15 @@ interface Versioned {
 }
 
 function put<T extends Versioned>(known: ReadonlyMap<string, T>, item: T): ReadonlyMap<string, T> {
-  const old = known.get(item.id);
-  if (old && (old.version > item.version || JSON.stringify(old) === JSON.stringify(item))) return known;
-  return new Map(known).set(item.id, item);
+  return isNews(known, item) ? new Map(known).set(item.id, item) : known;
 }
 
+function isNews<T extends Versioned>(known: ReadonlyMap<string, T>, item: T): boolean {
+  const old = known.get(item.id);
+  return !old || (old.version <= item.version && JSON.stringify(old) !== JSON.stringify(item));
+}
+
+/** One copy however long the list is, none where it holds nothing new. */
 function merged<T extends Versioned>(
   before: ReadonlyMap<string, T>,
   known: ReadonlyMap<string, T>,
@@ -93,8 +99,12 @@ function merged<T extends Versioned>(
 ): ReadonlyMap<string, T> {
   const listed = new Set(read.map(({ id }) => id));
   const gone = [...known.keys()].filter((id) => !listed.has(id) && before.get(id) === known.get(id));
-  const rest = gone.length ? new Map([...known].filter(([id]) => !gone.includes(id))) : known;
-  return read.reduce<ReadonlyMap<string, T>>(put, rest);
+  const news = read.filter((item) => isNews(known, item));
+  if (gone.length + news.length === 0) return known;
+  const now = new Map(known);
+  for (const id of gone) now.delete(id);
+  for (const item of news) now.set(item.id, item);
+  return now;
 }
 
 function sameSignIn(a: Account, b: Account): boolean {

@@ -21,6 +21,8 @@ export interface World {
   readonly account: Account;
   readonly stream: Stream;
   readonly templates: TemplateList | undefined;
+  /** Whether the lists below were read: until then, that nothing is in them says nothing. */
+  readonly isRead: boolean;
   readonly requests: ReadonlyMap<string, AccessRequest>;
   readonly grants: ReadonlyMap<string, Grant>;
   /** By grant id; present only while somebody looks. */
@@ -31,6 +33,7 @@ export const emptyWorld: World = {
   account: { is: 'starting' },
   stream: { is: 'connected' },
   templates: undefined,
+  isRead: false,
   requests: new Map(),
   grants: new Map(),
   connections: new Map(),

@@ -67,17 +67,31 @@ function proofOrWait(grant: Grant, toLocal: ToLocal): string {
   return grant.leases.length ? notYetConfirmed(grant, toLocal) : '';
 }
 
-/** What is said while the proof is awaited, and when it is late. */
+/** What is said while the proof is awaited, and when it is late: no more than the login's own expiry holds. */
 export function notYetConfirmed(grant: Grant, toLocal: ToLocal): string {
   const target = grant.template.target.title;
   const late = unconfirmedOf(grant);
   if (!late) return `Waiting for ${target} to confirm.`;
   const since = timeOfDay(toLocal(Date.parse(late.since)));
-  const keepTrying =
-    grant.expiresAt === undefined
-      ? 'We keep trying and tell you.'
-      : `Your login expires there by itself at ${timeOfDay(toLocal(Date.parse(grant.expiresAt)))}; we keep trying and tell you.`;
-  return `${target} has not confirmed the end yet (since ${since}). ${keepTrying}`;
+  return [
+    `${target} has not confirmed the end yet (since ${since}).`,
+    ...stillPossible(grant, toLocal),
+    'We keep trying and tell you.',
+  ].join(' ');
+}
+
+/** The login's expiry stops new logins, and nothing that is open; before it, it stops nothing at all. */
+function stillPossible(grant: Grant, toLocal: ToLocal): string[] {
+  if (grant.expiresAt === undefined) return [];
+  const target = grant.template.target.title;
+  const expiry = timeOfDay(toLocal(Date.parse(grant.expiresAt)));
+  return endOf(grant) < Date.parse(grant.expiresAt)
+    ? [
+        `A new login may be possible there until ${expiry}; a connection that is open may last until ${target} answers.`,
+      ]
+    : [
+        `No new login can begin there after ${expiry}; a connection that is open may last until ${target} answers.`,
+      ];
 }
 
 /** A receipt in words, a line each. */

@@ -1,7 +1,8 @@
 import { spokenDuration } from '../../contract/durations.ts';
-import type { AccessRequest, Grant } from '../state/world.ts';
+import type { Grant } from '../state/world.ts';
 import type { ToLocal } from './endings.ts';
 import type { Standing } from './standing.ts';
+import { reviewLines, type Line } from './review.ts';
 import { approvedBy, askedOf, task, timeOfDay, why } from './words.ts';
 
 /** An item of the view "Requests"; `id` is stable. */
@@ -18,6 +19,7 @@ export type RequestNode =
       readonly requestId: string;
       readonly label: string;
       readonly description: string;
+      readonly tooltip: string;
       readonly children: readonly RequestNode[];
     }
   | {
@@ -26,9 +28,16 @@ export type RequestNode =
       readonly grantId: string;
       readonly label: string;
       readonly description: string;
+      readonly tooltip: string;
       readonly children: readonly RequestNode[];
     }
-  | { readonly is: 'line'; readonly id: string; readonly icon: string; readonly label: string };
+  | {
+      readonly is: 'line';
+      readonly id: string;
+      readonly icon: string;
+      readonly label: string;
+      readonly tooltip: string;
+    };
 
 /** What waits for the person's word, what they asked for themselves, and what they may revoke. */
 export function requestNodes(standing: Standing, toLocal: ToLocal): RequestNode[] {
@@ -41,6 +50,7 @@ export function requestNodes(standing: Standing, toLocal: ToLocal): RequestNode[
         requestId: request.id,
         label: `${request.requester.name}: ${request.template.title}`,
         description: `${request.template.target.title} · ${spokenDuration(request.duration)}`,
+        tooltip: `${request.requester.name} asks to ${task(request.template)}: ${why(request)}`,
         children: reviewLines(request).map(asLine(request.id)),
       })),
     ),
@@ -51,13 +61,14 @@ export function requestNodes(standing: Standing, toLocal: ToLocal): RequestNode[
         requestId: request.id,
         label: request.template.title,
         description: `waiting for ${askedOf(request)}`,
+        tooltip: `${request.template.title} on ${request.template.target.title}, waiting for ${askedOf(request)}`,
         children: [
-          asLine(`mine ${request.id}`)({
+          { icon: 'comment', label: why(request) },
+          {
             icon: 'clock',
             label: `${spokenDuration(request.duration)}, asked at ${timeOfDay(toLocal(Date.parse(request.createdAt)))}`,
-          }),
-          asLine(`mine ${request.id}`)({ icon: 'comment', label: why(request) }),
-        ],
+          },
+        ].map(asLine(`mine ${request.id}`)),
       })),
       ...standing.ready.map((grant) => grantNode('ready', grant, 'approved, not opened yet')),
       ...standing.running.map(({ grant, expiresAtMs }) =>
@@ -92,6 +103,7 @@ function grantNode(is: 'revocable' | 'ready' | 'running', grant: Grant, descript
     grantId: grant.id,
     label: grant.template.title,
     description,
+    tooltip: `${grant.holder.name}, ${task(grant.template)}: ${why(grant)}`,
     children: [
       { icon: 'comment', label: why(grant) },
       { icon: 'person', label: approvedBy(grant) },
@@ -100,30 +112,12 @@ function grantNode(is: 'revocable' | 'ready' | 'running', grant: Grant, descript
   };
 }
 
-interface Line {
-  readonly icon: string;
-  readonly label: string;
-}
-
 function asLine(parent: string): (line: Line, at?: number) => RequestNode {
-  return ({ icon, label }, at = 0) => ({ is: 'line', id: `${parent} ${icon} ${at}`, icon, label });
-}
-
-/** What somebody who decides must know, in the order in which it matters: who, what exactly, why, how long, what else. */
-function reviewLines(request: AccessRequest): Line[] {
-  return [
-    { icon: 'person', label: `${request.requester.name} asks to ${task(request.template)}` },
-    ...request.template.allows.map((label) => ({ icon: 'check', label })),
-    { icon: 'comment', label: `Why: ${why(request)}` },
-    { icon: 'clock', label: `${spokenDuration(request.duration)} from the first terminal on` },
-    { icon: 'server', label: openNow(request) },
-  ];
-}
-
-/** What else is open at the target of a request, in words. */
-export function openNow({ openOnTarget, template }: AccessRequest): string {
-  const { title } = template.target;
-  if (openOnTarget === 0) return `Nobody else is on ${title} now`;
-  if (openOnTarget === 1) return `1 other person is on ${title} now`;
-  return `${openOnTarget} other people are on ${title} now`;
+  return ({ icon, label, whole = label }, at = 0) => ({
+    is: 'line',
+    id: `${parent} ${icon} ${at}`,
+    icon,
+    label,
+    tooltip: whole,
+  });
 }

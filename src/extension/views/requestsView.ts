@@ -60,13 +60,14 @@ function itemOf(node: RequestNode): vscode.TreeItem {
   }
   if (node.is === 'line') {
     item.iconPath = new vscode.ThemeIcon(node.icon);
-    item.tooltip = node.label;
+    item.tooltip = node.tooltip;
+    item.accessibilityInformation = { label: node.label };
     return item;
   }
   item.iconPath = new vscode.ThemeIcon(icons[node.is]);
   item.description = node.description;
   item.contextValue = node.is;
-  item.tooltip = node.children.map((child) => child.label).join('\n');
+  item.tooltip = node.tooltip;
   item.accessibilityInformation = { label: `${node.label}, ${node.description}` };
   // What waits for a decision is read where it stands; the rest is known to whoever asked for it.
   item.collapsibleState = node.is === 'waiting for me' ? Collapsible.Expanded : Collapsible.Collapsed;

@@ -3,6 +3,7 @@ import type { Grant, LiveConnection, World } from '../state/world.ts';
 import { thresholdsOf } from './countdown.ts';
 import { howItEnded, notYetConfirmed, proofOf, receiptInWords, type ToLocal } from './endings.ts';
 import { standingOf, unconfirmedOf, type Running } from './standing.ts';
+import { whyNothingToAskFor } from './templateNodes.ts';
 import { approvedBy, askedOf, timeOfDay, tlsWarning, why } from './words.ts';
 
 interface CardBase {
@@ -45,6 +46,8 @@ export type Card =
 
 export interface SessionModel {
   readonly cards: readonly Card[];
+  /** What is said where there are no cards, a paragraph each. */
+  readonly nothing: readonly string[];
   /** Whether there is anything that could be requested; yes while that is not known. */
   readonly mayRequest: boolean;
   /** Set while the broker cannot be reached. */
@@ -101,14 +104,23 @@ export function sessionModel(
         };
       }),
   ];
-  const mayRequest = world.templates?.templates.length !== 0;
-  return world.stream.is === 'disconnected'
-    ? {
-        cards,
-        mayRequest,
-        trouble: 'The broker cannot be reached. Running sessions still end on time without it. Trying again…',
-      }
-    : { cards, mayRequest };
+  return {
+    cards,
+    nothing: nothingIn(world),
+    mayRequest: world.templates?.templates.length !== 0,
+    ...(world.stream.is === 'disconnected'
+      ? {
+          trouble:
+            'The broker cannot be reached. Running sessions still end on time without it. Trying again…',
+        }
+      : {}),
+  };
+}
+
+function nothingIn(world: World): string[] {
+  if (!world.isRead) return ['Looking up your access…'];
+  const why = whyNothingToAskFor(world.templates);
+  return ['You have no access to production right now.', ...(why === undefined ? [] : [why])];
 }
 
 function base(of: Pick<Grant, 'id' | 'template'>): CardBase {

@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { commandIds, viewIds, type About, type CommandId } from '../commands/names.ts';
 import type { Services } from '../services.ts';
 import type { Disposable } from '../state/event.ts';
-import { sessionModel } from './sessionModel.ts';
+import { sessionModel, type SessionModel } from './sessionModel.ts';
+import { sessionPage } from './sessionPage.ts';
 import { standingOf } from './standing.ts';
 
 /** What the page may ask for. */
@@ -55,7 +56,15 @@ class SessionView implements vscode.WebviewViewProvider {
         () => false,
       ),
     ];
-    view.webview.html = page(view.webview, media);
+    const at = (file: string): string =>
+      view.webview.asWebviewUri(vscode.Uri.joinPath(media, file)).toString();
+    view.webview.html = sessionPage(this.#model(), {
+      style: at('session.css'),
+      script: at('session.js'),
+      source: view.webview.cspSource,
+      nonce: randomBytes(16).toString('base64'),
+      id: randomUUID(),
+    });
     this.#look();
   }
 
@@ -71,9 +80,12 @@ class SessionView implements vscode.WebviewViewProvider {
   }
 
   #show(view: vscode.WebviewView): void {
+    void view.webview.postMessage({ show: this.#model() });
+  }
+
+  #model(): SessionModel {
     const { store, clock } = this.#services;
-    const model = sessionModel(store.world, clock.now(), (ms) => clock.toLocal(ms), this.#dismissed);
-    void view.webview.postMessage({ show: model });
+    return sessionModel(store.world, clock.now(), (ms) => clock.toLocal(ms), this.#dismissed);
   }
 
   /** The target is asked who is connected only while somebody looks. */
@@ -108,24 +120,4 @@ class SessionView implements vscode.WebviewViewProvider {
     for (const watching of this.#connections.values()) watching.dispose();
     this.#connections.clear();
   }
-}
-
-function page(webview: vscode.Webview, media: vscode.Uri): string {
-  const nonce = randomBytes(16).toString('base64');
-  const at = (file: string): string => webview.asWebviewUri(vscode.Uri.joinPath(media, file)).toString();
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src ${webview.cspSource}; script-src 'nonce-${nonce}'">
-<link rel="stylesheet" href="${at('session.css')}">
-<title>Session</title>
-</head>
-<body>
-<p id="trouble" role="status" hidden></p>
-<p id="said" aria-live="polite"></p>
-<main id="cards"></main>
-<script nonce="${nonce}" src="${at('session.js')}"></script>
-</body>
-</html>`;
 }

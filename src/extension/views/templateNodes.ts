@@ -1,6 +1,7 @@
 import { spokenDuration } from '../../contract/durations.ts';
 import type { TemplateList } from '../../contract/templates.ts';
 import type { Template } from '../state/world.ts';
+import { inOrder } from './order.ts';
 import { either, inShort, tlsWarning } from './words.ts';
 
 /** An item of the view "Templates"; `id` is stable. */
@@ -33,18 +34,18 @@ export type TemplateNode =
 /** What can be requested, by target, each with what it allows, for how long, who must agree. */
 export function templateNodes(list: TemplateList | undefined): TemplateNode[] {
   const byTarget = new Map<string, Template[]>();
-  for (const template of list?.templates ?? []) {
+  for (const template of (list?.templates ?? []).toSorted(inOrder)) {
     const { id } = template.target;
-    byTarget.set(id, [...(byTarget.get(id) ?? []), template]);
+    const others = byTarget.get(id);
+    if (others) others.push(template);
+    else byTarget.set(id, [template]);
   }
-  return [...byTarget]
-    .map(([id, templates]): TemplateNode => ({
-      is: 'target',
-      id: `target ${id}`,
-      label: templates[0]?.target.title ?? id,
-      children: templates.toSorted((a, b) => a.title.localeCompare(b.title)).map(templateNode),
-    }))
-    .sort((a, b) => a.label.localeCompare(b.label));
+  return [...byTarget].map(([id, templates]): TemplateNode => ({
+    is: 'target',
+    id: `target ${id}`,
+    label: templates[0]?.target.title ?? id,
+    children: templates.map(templateNode),
+  }));
 }
 
 function templateNode(template: Template): TemplateNode {
@@ -107,5 +108,12 @@ export function whyEmpty(list: TemplateList | undefined): string | undefined {
   const whose = forGroups.length
     ? `Templates appear for members of ${either(forGroups)}; you are in ${yourGroups.length ? either(yourGroups, 'and') : 'no group'}.`
     : 'Your organisation has no templates yet.';
-  return `Nothing here yet. ${whose}${ask === undefined ? '' : ` Ask ${ask}.`}`;
+  return `${nothingYet} ${whose}${ask === undefined ? '' : ` Ask ${ask}.`}`;
+}
+
+const nothingYet = 'Nothing here yet.';
+
+/** The same where something else says that there is nothing. */
+export function whyNothingToAskFor(list: TemplateList | undefined): string | undefined {
+  return whyEmpty(list)?.slice(nothingYet.length + 1);
 }

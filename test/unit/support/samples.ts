@@ -132,6 +132,7 @@ export function world(
     new Map(items.map((item) => [item.id, item]));
   return {
     ...emptyWorld,
+    isRead: true,
     ...(has.stream ? { stream: has.stream } : {}),
     ...(has.connections ? { connections: has.connections } : {}),
     account: {

@@ -3,6 +3,7 @@ import { inShort } from '../../views/words.ts';
 import type { Services } from '../../services.ts';
 import type { Grant, Template } from '../../state/world.ts';
 import { shortTime } from '../../views/countdown.ts';
+import { lastUsedFirst } from '../../views/order.ts';
 import { standingOf } from '../../views/standing.ts';
 import { ask, pick, type Choice } from '../quickInput.ts';
 import { checkReason, checkTicket } from './checks.ts';
@@ -54,9 +55,6 @@ function frame({ position, token }: Stage) {
   };
 }
 
-/** Without habits to go by, what can do least harm comes first. */
-const harms: readonly Template['access'][] = ['read', 'write', 'owner'];
-
 type Given = { readonly template: Template } | { readonly open: Grant };
 
 async function templateStep(stage: Stage): Promise<StepAnswer> {
@@ -99,18 +97,8 @@ function templateChoices({ store, clock }: Services, lastUsed: readonly string[]
         value: { open: grant },
       })),
   ];
-  const rank = (template: Template): number => {
-    const at = lastUsed.indexOf(template.id);
-    return at < 0 ? lastUsed.length : at;
-  };
   const templates = [...(store.world.templates?.templates ?? [])]
-    .sort(
-      (a, b) =>
-        rank(a) - rank(b) ||
-        a.target.title.localeCompare(b.target.title) ||
-        harms.indexOf(a.access) - harms.indexOf(b.access) ||
-        a.title.localeCompare(b.title),
-    )
+    .sort(lastUsedFirst(lastUsed))
     .map((template): Choice<Given> => ({
       label: template.title,
       description: `${template.target.title} · ${inShort(template)}`,

@@ -1,0 +1,98 @@
+import { spokenDuration } from '../../contract/durations.ts';
+import type { AccessRequest } from '../state/world.ts';
+import { tlsWarning, why } from './words.ts';
+
+export interface Line {
+  readonly icon: string;
+  readonly label: string;
+  /** The whole text where the label is a part of it. */
+  readonly whole?: string;
+}
+
+/**
+ * What somebody who decides must know, below the line that says who and for what, in the order in which it matters:
+ * why, what exactly, how long, what else.
+ */
+export function reviewLines(request: AccessRequest): Line[] {
+  const { template } = request;
+  return [
+    ...reasonLines(request),
+    ...template.allows.map((label) => ({ icon: 'check', label })),
+    { icon: 'clock', label: fromTheFirstTerminal(request) },
+    ...unverified(request).map((label) => ({ icon: 'warning', label })),
+    { icon: 'server', label: openNow(request) },
+  ];
+}
+
+/** A sidebar cuts long lines off; what is read first is what was written for whoever decides. */
+function reasonLines(request: AccessRequest): Line[] {
+  const whole = why(request);
+  return broken(whole, sidebarWidth, mostLines).map((label, at) => ({
+    icon: at ? 'blank' : 'comment',
+    label,
+    whole,
+  }));
+}
+
+/** Characters that a line two levels deep holds in a sidebar of the usual width. */
+const sidebarWidth = 28;
+const mostLines = 4;
+
+/** A text in lines of at most `width` characters, broken between words where it can be; what is over is left out: `…`. */
+export function broken(text: string, width: number, most: number): string[] {
+  const lines: string[] = [];
+  let rest = Array.from(text);
+  while (rest.length > 0 && lines.length < most) {
+    const last = lines.length === most - 1;
+    if (rest.length <= width) {
+      lines.push(rest.join(''));
+      rest = [];
+    } else if (last) {
+      lines.push(
+        `${rest
+          .slice(0, width - 1)
+          .join('')
+          .trimEnd()}…`,
+      );
+      rest = [];
+    } else {
+      const space = rest.lastIndexOf(' ', width);
+      const at = space > 0 ? space : width;
+      lines.push(rest.slice(0, at).join('').trimEnd());
+      rest = Array.from(rest.slice(at).join('').trimStart());
+    }
+  }
+  return lines;
+}
+
+/** The same where there is room for sentences: the text of the dialog in which the decision is made. */
+export function reviewInWords(request: AccessRequest): string {
+  const { template } = request;
+  return [
+    `Why: ${why(request)}`,
+    '',
+    template.summary,
+    ...template.allows.map((allowed) => `   •  ${allowed}`),
+    '',
+    `For: ${fromTheFirstTerminal(request)}`,
+    ...unverified(request).map((warning) => `Careful: ${warning}.`),
+    `${openNow(request)}.`,
+  ].join('\n');
+}
+
+function fromTheFirstTerminal({ duration }: AccessRequest): string {
+  return `${spokenDuration(duration)}, from the first terminal on`;
+}
+
+function unverified({ template: { target } }: AccessRequest): string[] {
+  const warning = tlsWarning(target.tls);
+  return warning === undefined ? [] : [`The connection to ${target.title} is ${warning}`];
+}
+
+/** What else is open at the target of a request. */
+function openNow({ openOnTarget, template }: AccessRequest): string {
+  const { title } = template.target;
+  if (openOnTarget === 0) return `Nobody else is on ${title} now`;
+  if (openOnTarget === 1) return `1 other person is on ${title} now`;
+  return `${openOnTarget} other people are on ${title} now`;
+}
