@@ -1,123 +1,30 @@
 import assert from 'node:assert/strict';
-import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
-import type { Browser } from 'playwright-core';
-import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
 import { eventually } from '../broker/support/eventually.ts';
-import { launchBrowser } from './support/browser.ts';
-import { Editor } from './support/editor.ts';
-
-const brief = `
-template: shop-read-briefly
-title: Peek at orders
-summary: Look at orders for a minute. Change nothing.
-target: shop
-documentation: https://docs.shop.example/runbooks/peek
-scope:
-  privileges: [select on sales.orders]
-duration: { default: PT1M, longest: PT1M }
-terminals: 2
-request: { by: [engineering] }
-approve: nobody
-revoke: { by: [payments-leads] }
-`;
-const reason = 'Order 4711 is stuck after a payment retry';
+import type { Editor } from './support/editor.ts';
+import { askFor, reason, running, useStage } from './support/stage.ts';
+import { peek } from './support/templates.ts';
 
 /** Every sentence of the main job, by four people, in the product as it is packaged. */
 describe('the main job, as people see it', function () {
   this.timeout(120_000);
   this.bail(true);
-  let state: string;
-  let sandbox: Sandbox;
-  let browser: Browser;
+  const stage = useStage({ windows: ['ana', 'ben', 'dan'], templates: { 'peek.yaml': peek } });
   let ana: Editor;
   let ben: Editor;
   let dan: Editor;
-  const editors = new Map<string, Editor>();
-  const ends: (() => Promise<unknown>)[] = [];
 
-  const urlOf = (name: string) => sandbox.windows.get(name)?.url ?? '';
-  const leaseLogins = async () => {
-    const client = new pg.Client({ connectionString: sandbox.superuser?.reveal() });
-    await client.connect();
-    const { rows } = await client.query<{ rolname: string }>(
-      "select rolname from pg_roles where rolname ~ '^daypass_[0-9a-f]{8}_'",
-    );
-    await client.end();
-    return rows;
-  };
-  /** How many processes of this machine were started with these words. */
-  const running = async (words: string) => {
-    const commands = (await readdir('/proc'))
-      .filter((name) => /^\d+$/.test(name))
-      .map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''));
-    return (await Promise.all(commands)).filter((line) => line.replaceAll('\0', ' ').startsWith(words))
-      .length;
-  };
-  const askFor = async (
-    editor: Editor,
-    template: string,
-    more: { ticket?: string; duration?: string } = {},
-  ) => {
-    await editor.run('Daypass: Request Production Access');
-    await editor.pick(template);
-    await editor.title(/2\//);
-    if (more.duration === undefined) await editor.press('Enter');
-    else await editor.pick(more.duration);
-    await editor.title(/3\//);
-    await editor.page.keyboard.type(reason);
-    await editor.press('Enter');
-    if (more.ticket === undefined) return;
-    await editor.title(/4\//);
-    await editor.page.keyboard.type(more.ticket);
-    await editor.press('Enter');
-  };
-
-  before(async function () {
-    this.timeout(300_000);
-    await rm('dist/screenshots', { recursive: true, force: true });
-    state = await mkdtemp(join(tmpdir(), 'daypass-story-'));
-    ends.push(() => rm(state, { recursive: true, force: true }));
-    // As root, databases run as an account of their own, which must be able to pass through.
-    await chmod(state, 0o711);
-    const templates = join(state, 'templates');
-    await cp('src/sandbox/templates', templates, { recursive: true });
-    await writeFile(join(templates, 'shop', 'read-briefly.yaml'), brief);
-    sandbox = await startSandbox({
-      state: join(state, 'sandbox'),
-      templates,
-      windows: ['ana', 'ben', 'dan'],
-      settings: {
-        'terminal.integrated.gpuAcceleration': 'off',
-        'workbench.colorTheme': 'Default Dark Modern',
-      },
-    });
-    ends.push(() => sandbox.close());
-    browser = await launchBrowser();
-    ends.push(() => browser.close());
-  });
-  after(async function () {
-    this.timeout(60_000);
-    for (let end = ends.pop(); end; end = ends.pop()) await end();
-  });
-  afterEach(async function () {
-    if (this.currentTest?.state !== 'failed') return;
-    for (const [name, editor] of editors) await editor.screenshot(`failed-${name}`).catch(() => undefined);
-  });
+  before(() => rm('dist/screenshots', { recursive: true, force: true }));
 
   it('first look: without a broker one sentence and one button, and a bad address is said plainly', async () => {
-    const window = sandbox.windows.get('dan');
-    assert.ok(window);
-    const file = join(window.userData, 'User', 'settings.json');
+    const file = join(stage.window('dan').userData, 'User', 'settings.json');
     const { 'daypass.broker': broker, ...settings } = JSON.parse(await readFile(file, 'utf8')) as Record<
       string,
       unknown
     >;
     await writeFile(file, JSON.stringify(settings));
-    dan = await Editor.open(browser, urlOf('dan'));
-    editors.set('dan', dan);
+    dan = await stage.open('dan');
     await dan.openSidebar();
     const connect = dan.sidebar.getByRole('button', { name: 'Connect to your organisation' });
     await connect.waitFor();
@@ -125,7 +32,7 @@ describe('the main job, as people see it', function () {
     await connect.click();
     for (const [typed, words] of [
       ['no-such-host.invalid', /no-such-host.invalid cannot be found/],
-      [sandbox.provider.issuer, /not a Daypass broker|no Daypass/i],
+      [stage.sandbox.provider.issuer, /not a Daypass broker|no Daypass/i],
     ] as const) {
       await dan.input.fill(typed);
       await dan.press('Enter');
@@ -148,12 +55,10 @@ describe('the main job, as people see it', function () {
     assert.match(text, /Ask /);
     await dan.screenshot('03-dan-nothing-yet');
     await dan.close();
-    editors.delete('dan');
   });
 
   it('Ana is signed in on the way, without a question that adds nothing, and stands in the Accounts menu', async () => {
-    ana = await Editor.open(browser, urlOf('ana'));
-    editors.set('ana', ana);
+    ana = await stage.open('ana');
     await ana.openSidebar();
     await ana.screenshot('04-signed-out');
     await ana.signInAs('Ana', () => ana.run('Daypass: Request Production Access'));
@@ -251,14 +156,13 @@ describe('the main job, as people see it', function () {
       .statusBar(/\d+ min/)
       .first()
       .waitFor({ state: 'detached' });
-    assert.deepEqual(await leaseLogins(), []);
+    assert.deepEqual(await stage.leaseLogins(), []);
     await ana.screenshot('11-ended');
     await ana.run('Terminal: Kill the Active Terminal Instance');
   });
 
   it('Ben sees a request within a second, once, and approves exactly that', async () => {
-    ben = await Editor.open(browser, urlOf('ben'));
-    editors.set('ben', ben);
+    ben = await stage.open('ben');
     await ben.openSidebar();
     await ben.signInAs('Ben', () => ben.sidebar.getByRole('button', { name: 'Sign in' }).click());
     await ben.sidebar.getByText('Requests').first().waitFor();
@@ -336,12 +240,12 @@ describe('the main job, as people see it', function () {
     await ana.screenshot('20-ending-soon');
     await ana.terminalShows(/as planned/, 30_000);
     await ana.terminalShows(/nothing left behind/, 30_000);
-    assert.deepEqual(await leaseLogins(), []);
+    assert.deepEqual(await stage.leaseLogins(), []);
     await ana.screenshot('21-gone-at-zero');
   });
 
   it('signing out removes it in every window', async () => {
-    const second = await Editor.open(browser, urlOf('ana'), ana);
+    const second = await stage.open('ana', ana);
     await second.openSidebar();
     await second.sidebar.getByText('Templates').first().waitFor();
     await ana.run('Daypass: Sign Out');

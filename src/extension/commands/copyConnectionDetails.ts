@@ -43,10 +43,8 @@ export async function copyConnectionDetails(
   const grant = await chooseGrant(
     services,
     argument,
-    ({ ready, running }) => [
-      ...running.map((one) => one.grant).filter((one) => one.may.openTerminal),
-      ...ready,
-    ],
+    // One with all its terminals open among them: the broker says how many it allows.
+    ({ ready, running }) => [...running.map(({ grant }) => grant), ...ready],
     {
       placeholder: 'Connection details of which access?',
       none: 'You have no access whose connection details could be copied. Request production access first.',

@@ -14,10 +14,8 @@ export async function openTerminal(
   const grant = await chooseGrant(
     services,
     argument,
-    ({ ready, running }) => [
-      ...ready,
-      ...running.map((one) => one.grant).filter((one) => one.may.openTerminal),
-    ],
+    // One with all its terminals open among them: the broker says how many it allows.
+    ({ ready, running }) => [...ready, ...running.map(({ grant }) => grant)],
     {
       placeholder: 'Open a terminal for which access?',
       none: 'You have no access that a terminal could be opened for. Request production access first.',

@@ -188,7 +188,8 @@ export class Editor {
 
   async screenshot(name: string): Promise<void> {
     await mkdir(shots, { recursive: true });
-    await this.page.screenshot({ path: `${shots}/${name}.png` });
+    // What fades in has faded in.
+    await this.page.screenshot({ path: `${shots}/${name}.png`, animations: 'disabled' });
   }
 
   /**
@@ -202,7 +203,7 @@ export class Editor {
       .getByRole('button', { name: new RegExp(firstName) })
       .first()
       .click();
-    await page.waitForURL(/127\.0\.0\.1:\d+\/|\/callback/, { timeout: 20_000 }).catch(() => undefined);
+    await page.getByText('You are signed in').first().waitFor();
     await page.close();
   }
 

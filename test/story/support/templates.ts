@@ -1,0 +1,31 @@
+/** The shortest access there is, so that a test sees it end by itself. */
+export const peek = `
+template: shop-read-briefly
+title: Peek at orders
+summary: Look at orders for a minute. Change nothing.
+target: shop
+documentation: https://docs.shop.example/runbooks/peek
+scope:
+  privileges: [select on sales.orders]
+duration: { default: PT1M, longest: PT1M }
+terminals: 2
+request: { by: [engineering] }
+approve: nobody
+revoke: { by: [payments-leads] }
+`;
+
+/** Two terminals at most. */
+export const compare = `
+template: shop-compare-orders
+title: Compare orders
+summary: Look at orders in two terminals. Change nothing.
+target: shop
+documentation: https://docs.shop.example/runbooks/compare
+scope:
+  privileges: [select on sales.orders]
+duration: { default: PT30M, longest: PT30M }
+terminals: 2
+request: { by: [engineering] }
+approve: nobody
+revoke: { by: [payments-leads] }
+`;
