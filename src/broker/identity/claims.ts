@@ -1,6 +1,6 @@
 import type { JWTHeaderParameters, JWTPayload } from 'jose';
 import * as z from 'zod';
-import { misleads } from '../../contract/plain-text.ts';
+import { misleads, withoutMisleading } from '../../contract/plain-text.ts';
 import type { IdentityConfig } from '../config/config.ts';
 import type { Caller } from './caller.ts';
 
@@ -116,11 +116,9 @@ function groupsOf(payload: JWTPayload, { groupsClaim }: IdentityConfig): string[
 /** A name as others may read it: one line, nothing invisible or reordering, at most 100 characters. */
 function cleanName(claim: unknown): string | undefined {
   if (typeof claim !== 'string') return undefined;
-  const kept = Array.from(claim.slice(0, 1000), (char) =>
-    /\s/u.test(char) ? ' ' : misleads(char) ? '' : char,
-  );
-  const line = kept.join('').normalize('NFC').replace(/ +/g, ' ').trim();
-  const name = Array.from(line).slice(0, 100).join('').trim();
+  const kept = withoutMisleading(claim.slice(0, 1000).replace(/\s/gu, ' '));
+  const line = kept.normalize('NFC').replace(/ +/g, ' ').trim();
+  const name = withoutMisleading(Array.from(line).slice(0, 100).join('')).trim();
   return /[\p{L}\p{N}]/u.test(name) ? name : undefined;
 }
 
