@@ -50,7 +50,13 @@ describe('Text that others read', () => {
       '💳 ❤️ ⚠️ 1️⃣ #️⃣ ☎︎ 🏳️\u200d🌈 👩🏽\u200d💻 👨\u200d👩\u200d👧\u200d👦 🇩🇪 👍🏿 ✊',
       '\u{1fae8}\u{1fadf}',
     ]) {
-      assert.equal(misleads(text), false, [...text].map((one) => u(one.codePointAt(0)!)).join(' '));
+      assert.equal(
+        misleads(text),
+        false,
+        Array.from(text)
+          .map((one) => u(one.codePointAt(0)!))
+          .join(' '),
+      );
       assert.equal(withoutMisleading(text), text);
     }
   });
@@ -117,7 +123,12 @@ describe('Text that others read', () => {
         const kept = characters
           .filter((one) => /^[\p{L}\p{N}\p{P}\p{Zs}]$/u.test(one) && !misleads(one))
           .join('');
-        assert.equal([...clean].filter((one) => /[\p{L}\p{N}\p{P}\p{Zs}]/u.test(one)).join(''), kept);
+        assert.equal(
+          Array.from(clean)
+            .filter((one) => /[\p{L}\p{N}\p{P}\p{Zs}]/u.test(one))
+            .join(''),
+          kept,
+        );
       }),
       { numRuns: 2000 },
     );
