@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { LeaseStore } from './lease-store.ts';
 import { lookAtLeastEveryMs } from '../store/notify.ts';
@@ -10,8 +11,10 @@ const lookSoonMs = 1_000;
 /** How often a sleep looks at the clocks. */
 const glanceEveryMs = 1_000;
 const jumpMs = 500;
+const retryLookMs = 1_000;
 const firstRetryMs = 250;
 const longestRetryMs = 5_000;
+const recordWithinMs = 1_000;
 /** How many are proven and cleaned together: a thousand at once would all wait for the last one's receipt. */
 const closeTogether = 100;
 /** How long stopping waits for ends under way; what they have not done, the next start does. */
@@ -85,14 +88,13 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   }
 
   async function look(): Promise<void> {
-    let next: Date | null = null;
     try {
       const before = performance.now();
       overSinceLook.clear();
       const { now, leases } = await store.owed(target.id);
       clockOffset = now.getTime() - before;
       known = leases.filter(({ leaseId }) => !overSinceLook.has(leaseId));
-      next = act([]);
+      sleepUntil(act([]));
       const unknown = await strangers();
       if (unknown.length > 0) act(unknown);
     } catch (error) {
@@ -100,15 +102,15 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
         { err: error, target: target.id },
         'The leases of this target could not be read; trying again.',
       );
-      next = new Date(databaseNow().getTime() + 1_000);
+      sleepUntil(earlier(act([]), new Date(databaseNow().getTime() + retryLookMs)));
     }
-    sleepUntil(next);
   }
 
   /** At the deadline nothing is read first: due times never move later, so what is known is enough to cut. */
   function onTimer(): void {
     if (stopped) return;
-    act([]);
+    // A look may hang for long: the deadlines that are known do not wait for it.
+    sleepUntil(act([]));
     wake();
   }
 
@@ -126,8 +128,10 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       if (stopped) return;
       const waitMs = Math.min(Math.max(until - now(), 0), glanceEveryMs);
       timer = setTimeout(() => {
-        if (Math.abs(apart() - before) > jumpMs) wake();
-        else if (now() < until) sleep();
+        if (Math.abs(apart() - before) > jumpMs) {
+          sleepUntil(next);
+          wake();
+        } else if (now() < until) sleep();
         else onTimer();
       }, Math.ceil(waitMs));
     };
@@ -175,7 +179,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     void work.finally(() => running.delete(work));
   }
 
-  /** Cut at once; record meanwhile that they close; then prove it. Each lease stays in hand until that is settled. */
+  /** Cut at once; record that they close; then prove it. Each lease stays in hand until that is settled. */
   async function end(
     leases: readonly OwedLease[],
     begin: readonly { readonly lease: OwedLease; readonly reason: 'expired' | 'issue not confirmed' }[],
@@ -190,7 +194,10 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     const recorded =
       begin.length === 0
         ? Promise.resolve()
-        : store.begin(begin.map(({ lease, reason }) => ({ leaseId: lease.leaseId, reason })));
+        : // A thousand records at once would take the machine from the cut; one that does not come back holds up none.
+          Promise.race([cut.catch(() => undefined), pause(recordWithinMs, undefined, { ref: false })]).then(
+            () => store.begin(begin.map(({ lease, reason }) => ({ leaseId: lease.leaseId, reason }))),
+          );
     const [cutResult, recordResult] = await Promise.allSettled([cut, recorded]);
     if (cutResult.status === 'rejected')
       log.error({ err: cutResult.reason as unknown, target: target.id }, 'A cut failed; trying again.');
@@ -315,4 +322,8 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       await Promise.race([Promise.allSettled([looking, ...running]), late]);
     },
   };
+}
+
+function earlier(one: Date | null, another: Date): Date {
+  return one && one < another ? one : another;
 }

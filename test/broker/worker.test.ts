@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { pino } from 'pino';
+import type { Receipt } from '../../src/contract/receipts.ts';
+import type { LeaseStore } from '../../src/broker/leases/lease-store.ts';
+import type { OwedLease } from '../../src/broker/leases/settle.ts';
+import { startWorker, type Worker } from '../../src/broker/leases/worker.ts';
+import type { ClosingLease } from '../../src/broker/targets/target.ts';
+import { eventually } from './support/eventually.ts';
+import { openShop, type Shop, type TestLease } from './support/shop.ts';
+
+/** Leases in memory: a database that can be away, and that can refuse what it is told. */
+class MemoryStore implements LeaseStore {
+  away = false;
+  /** How many more ends it fails to store. */
+  refusals = 0;
+  readonly recorded: string[] = [];
+  readonly ends: { leaseId: string; end: { receipt: Receipt } | { absent: string } }[] = [];
+  readonly obstacles: string[] = [];
+  readonly #leases = new Map<string, OwedLease>();
+
+  issued({ leaseId, role, templateId = '', scope, intent }: TestLease, dueAt = intent.expiresAt): void {
+    const state = 'issued';
+    const createdAt = new Date();
+    const lease = { leaseId, role, state, createdAt, dueAt, templateId, scope, evidence: undefined } as const;
+    this.#leases.set(leaseId, lease);
+  }
+  end(leaseId: string): void {
+    this.#change(leaseId, { state: 'closing' });
+  }
+  owed(): Promise<{ now: Date; leases: OwedLease[] }> {
+    return this.#answer(() => ({ now: new Date(), leases: [...this.#leases.values()] }));
+  }
+  openRoles(): Promise<Set<string>> {
+    return this.#answer(() => new Set([...this.#leases.values()].map(({ role }) => role)));
+  }
+  begin(closing: readonly { leaseId: string }[]): Promise<void> {
+    return this.#answer(() => {
+      for (const { leaseId } of closing) {
+        this.recorded.push(leaseId);
+        this.end(leaseId);
+      }
+    });
+  }
+  keepEvidence(evidence: ReadonlyMap<string, unknown>): Promise<void> {
+    return this.#answer(() => {
+      for (const [leaseId, what] of evidence)
+        this.#change(leaseId, { evidence: JSON.parse(JSON.stringify(what)) as unknown });
+    });
+  }
+  withEvidence(of: readonly OwedLease[]): Promise<OwedLease[]> {
+    return this.#answer(() => of.map((one) => this.#leases.get(one.leaseId) ?? one));
+  }
+  confirm(leaseId: string, end: { receipt: Receipt } | { absent: string }): Promise<void> {
+    return this.#answer(() => {
+      if (this.refusals-- > 0) throw new Error('The disk of the database is full.');
+      this.ends.push({ leaseId, end });
+      this.#leases.delete(leaseId);
+    });
+  }
+  noteObstacle(_leaseId: string, obstacle: string): Promise<void> {
+    return this.#answer(() => void this.obstacles.push(obstacle));
+  }
+  noteRemoved(): Promise<void> {
+    return Promise.resolve();
+  }
+  #change(leaseId: string, change: Partial<OwedLease>): void {
+    const lease = this.#leases.get(leaseId);
+    if (lease) this.#leases.set(leaseId, { ...lease, ...change });
+  }
+  async #answer<T>(work: () => T): Promise<T> {
+    await Promise.resolve();
+    if (this.away) throw new Error('The database is away.');
+    return work();
+  }
+}
+
+describe('a target’s worker', function () {
+  this.timeout(30_000);
+  let shop: Shop;
+  let store: MemoryStore;
+  let worker: Worker | undefined;
+  before(async () => {
+    shop = await openShop();
+  });
+  after(() => shop.stop());
+  beforeEach(() => {
+    store = new MemoryStore();
+  });
+  afterEach(async () => {
+    store.away = false;
+    await worker?.stop();
+  });
+
+  const start = (over: Partial<Pick<Shop['target'], 'cut' | 'close'>> = {}) => {
+    const target = Object.assign(Object.create(shop.target) as Shop['target'], {
+      id: shop.target.id,
+      observe: () => shop.target.observe(),
+      cut: shop.target.cut.bind(shop.target),
+      close: shop.target.close.bind(shop.target),
+      ...over,
+    });
+    worker = startWorker({
+      target,
+      store,
+      log: pino({ enabled: false }),
+    });
+    return worker;
+  };
+  const ended = (leaseId: string) => eventually(() => store.ends.find((one) => one.leaseId === leaseId)?.end);
+
+  it('cuts at the deadline although the database is away, and proves it when it is back', async () => {
+    const lease = await shop.lease('read-orders');
+    const psql = await shop.login(lease);
+    const closed = new Promise((resolve) => psql.once('end', resolve));
+    const due = new Date(Date.now() + 1_500);
+    store.issued(lease, due);
+    start();
+    await psql.query('select 1 from sales.orders limit 1');
+    store.away = true;
+    await closed;
+    assert.ok(Date.now() >= due.getTime(), 'and not before its time');
+    await assert.rejects(shop.login(lease), 'no new login');
+    assert.deepEqual([store.recorded, store.ends], [[], []]);
+    store.away = false;
+    const end = await ended(lease.leaseId);
+    assert.ok('receipt' in end, JSON.stringify(end));
+    assert.deepEqual(store.recorded, [lease.leaseId]);
+  });
+
+  it('tries again to store an end that could not be stored, and concludes it once', async () => {
+    const leases = [await shop.lease('read-orders'), await shop.lease('refund')];
+    for (const lease of leases) {
+      store.issued(lease);
+      store.end(lease.leaseId);
+    }
+    store.refusals = 2;
+    const cuts: string[] = [];
+    const one = start({
+      cut: (cutting: readonly ClosingLease[], keep) => {
+        cuts.push(...cutting.map(({ leaseId }) => leaseId));
+        return shop.target.cut(cutting, keep);
+      },
+    });
+    for (const { leaseId } of leases) {
+      const end = await ended(leaseId);
+      assert.ok('receipt' in end, 'the proof that was kept before the login went is the receipt');
+    }
+    const sofar = cuts.length;
+    for (let look = 0; look < 5; look += 1) {
+      one.wake();
+      await store.owed();
+    }
+    await one.stop();
+    assert.equal(store.ends.length, 2, 'each is concluded once');
+    assert.equal(cuts.length, sofar, 'and left alone then');
+    assert.deepEqual(store.recorded, [], 'what closes already does not begin to');
+  });
+
+  it('never gives up a lease whose end the target does not confirm, and says what stands in the way', async () => {
+    const lease = await shop.lease('read-orders');
+    store.issued(lease);
+    store.end(lease.leaseId);
+    let tries = 0;
+    start({
+      close: (closing, keep) => {
+        tries += 1;
+        if (tries > 2) return shop.target.close(closing, keep);
+        const obstacle = 'Someone else holds a lock.';
+        return Promise.resolve(closing.map(({ leaseId }) => ({ leaseId, outcome: 'unconfirmed', obstacle })));
+      },
+    });
+    assert.ok('receipt' in (await ended(lease.leaseId)));
+    assert.equal(tries, 3);
+    assert.deepEqual(new Set(store.obstacles), new Set(['Someone else holds a lock.']));
+  });
+
+  it('removes a login of ours that no lease accounts for, and leaves open ones alone', async () => {
+    const [stranger, open] = [await shop.lease('read-orders'), await shop.lease('read-orders')];
+    store.issued(open);
+    start();
+    await eventually(async () => !(await there(stranger)) || undefined);
+    assert.equal(await there(open), true);
+  });
+
+  const there = async ({ role }: TestLease) => (await shop.target.observe()).some((one) => one.role === role);
+});

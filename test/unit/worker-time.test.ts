@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { mock } from 'node:test';
+import { pino } from 'pino';
+import type { LeaseStore } from '../../src/broker/leases/lease-store.ts';
+import type { OwedLease } from '../../src/broker/leases/settle.ts';
+import { startWorker, type Worker } from '../../src/broker/leases/worker.ts';
+import { isNear } from '../../src/broker/store/notify.ts';
+import type { Target } from '../../src/broker/targets/target.ts';
+
+const stepMs = 20;
+const log = pino({ enabled: false });
+
+describe('when a worker looks', () => {
+  const begin = Date.parse('2026-03-01T02:14:00Z');
+  const workers: Worker[] = [];
+  let leases: OwedLease[];
+  /** What the store does when it is read. */
+  let reading: () => Promise<void>;
+  /** Who cut what, how long after its due time. */
+  let cuts: { worker: string; leaseId: string; lateMs: number }[];
+
+  beforeEach(() => {
+    leases = [];
+    cuts = [];
+    reading = () => Promise.resolve();
+    mock.timers.enable({ apis: ['setTimeout', 'Date'], now: begin });
+    mock.method(performance, 'now', () => Date.now() - begin);
+  });
+  afterEach(async () => {
+    const stopped = Promise.all(workers.splice(0).map((one) => one.stop()));
+    mock.timers.tick(10_000);
+    await stopped;
+    mock.timers.reset();
+    mock.restoreAll();
+  });
+
+  /** Lets time pass, and whatever it brings about happen. */
+  const pass = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += stepMs) {
+      mock.timers.tick(stepMs);
+      for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  const start = (worker: string) => {
+    const store: Partial<LeaseStore> = {
+      owed: async () => {
+        await reading();
+        return { now: new Date(), leases: [...leases] };
+      },
+      openRoles: () => Promise.resolve(new Set()),
+      begin: () => Promise.resolve(),
+      withEvidence: (of) => Promise.resolve([...of]),
+      confirm: () => Promise.resolve(),
+    };
+    const target: Partial<Target> = {
+      id: 'shop',
+      observe: () => Promise.resolve([]),
+      cut: (cutting) => {
+        for (const { leaseId } of cutting) {
+          const due = leases.find((one) => one.leaseId === leaseId)?.dueAt.getTime() ?? NaN;
+          cuts.push({ worker, leaseId, lateMs: Date.now() - due });
+        }
+        return Promise.resolve([]);
+      },
+      close: (closing) =>
+        Promise.resolve(
+          closing.map(({ leaseId }) => ({ leaseId, outcome: 'absent', detail: 'gone' }) as const),
+        ),
+    };
+    const one = startWorker({ target: target as Target, store: store as LeaseStore, log });
+    workers.push(one);
+    return one;
+  };
+  const lease = (leaseId: string, dueInMs: number): OwedLease => ({
+    leaseId,
+    role: leaseId,
+    state: 'issued',
+    createdAt: new Date(),
+    dueAt: new Date(Date.now() + dueInMs),
+    templateId: 't',
+    scope: {},
+    evidence: undefined,
+  });
+
+  it('every broker ends in time what none of them was told of, since it was not near', async () => {
+    start('one');
+    await pass(11_340);
+    start('another');
+    for (const afterMs of [0, 7_000, 29_980]) {
+      await pass(afterMs);
+      const untold = lease(`after ${afterMs}`, 60_000);
+      assert.equal(isNear(untold.dueAt, new Date()), false);
+      leases.push(untold);
+    }
+    await pass(70_000);
+    for (const { leaseId } of leases)
+      for (const worker of ['one', 'another']) {
+        const first = cuts.find((cut) => cut.leaseId === leaseId && cut.worker === worker);
+        assert.ok(first, `${worker} never ended the one made ${leaseId}`);
+        assert.ok(first.lateMs >= 0 && first.lateMs <= 2 * stepMs, `${worker}: ${first.lateMs} ms late`);
+      }
+    assert.equal(isNear(lease('near', 59_999).dueAt, new Date()), true, 'these are told of');
+  });
+
+  it('deadlines that are known are kept while the database does not answer at all', async () => {
+    leases.push(lease('first', 2_000), lease('second', 9_000), lease('third', 14_000));
+    start('one');
+    await pass(1_000);
+    reading = () => new Promise(() => undefined);
+    await pass(15_000);
+    assert.deepEqual(cuts.map(({ leaseId }) => leaseId).slice(0, 3), ['first', 'second', 'third']);
+    assert.ok(cuts.every(({ lateMs }) => lateMs <= 2 * stepMs));
+  });
+
+  it('deadlines that are known are kept while the database refuses', async () => {
+    leases.push(lease('first', 2_000), lease('second', 2_500));
+    start('one');
+    await pass(1_000);
+    reading = () => Promise.reject(new Error('the database is shutting down'));
+    await pass(3_000);
+    const late = (id: string) => cuts.find(({ leaseId }) => leaseId === id)?.lateMs ?? Infinity;
+    assert.ok(late('first') <= 2 * stepMs);
+    assert.ok(late('second') <= 2 * stepMs);
+  });
+
+  it('a lease that ended while it was being issued is ended again as soon as the issue has come back', async () => {
+    const one = start('one');
+    await pass(500);
+    leases.push({ ...lease('ended', 600_000), state: 'issuing' });
+    let comeBack: () => void = () => undefined;
+    const issue = one.whileIssuing('ended', () =>
+      new Promise<void>((resolve) => (comeBack = resolve)).then(() => {
+        throw new Error('It ended meanwhile.');
+      }),
+    );
+    const failed = assert.rejects(issue);
+    leases = leases.map((each) => ({ ...each, state: 'closing' as const }));
+    one.wake();
+    await pass(12_000);
+    const before = cuts.length;
+    assert.ok(before > 0, 'it is cut meanwhile too');
+    comeBack();
+    await failed;
+    await pass(2 * stepMs);
+    assert.equal(cuts.length, before + 1);
+  });
+});
