@@ -8,6 +8,8 @@ import { now } from '../store/now.ts';
 import { lockRequest, overdueRequests, stepRequest } from '../store/request.ts';
 
 const retryMs = 1_000;
+/** Behind the ends at the targets, which need the machine and the database first. */
+const behindMs = 250;
 
 /**
  * What time alone brings about: requests expire, grants lapse and expire. The credentials themselves are ended by the
@@ -44,7 +46,7 @@ export function startClock(store: Store, log: Logger): { wake(): void; stop(): P
       await forgetOld(store.db);
       const at = (await now(store.db)).getTime();
       for (const next of [requests.next, grants.next])
-        if (next) waitMs = Math.min(waitMs, Math.max(next.getTime() - at, 0) + 1);
+        if (next) waitMs = Math.min(waitMs, Math.max(next.getTime() - at, 0) + behindMs);
     } catch (error) {
       log.error({ err: error }, 'What is overdue could not be settled; trying again.');
       waitMs = retryMs;
