@@ -40,8 +40,8 @@ export const SessionFile = z.object({
     }),
     /**
      * It is over; `lines` say what happened, the first of them why and when. Sent again with more lines at the end
-     * of `lines` once the target has confirmed; lines that stand on the screen are not repeated. After `final` the
-     * launcher looks no more.
+     * of `lines` once the target has confirmed; lines that stand on the screen are not repeated, and the first is not
+     * said where the launcher has said by itself why it ended. After `final` the launcher looks no more.
      */
     z.object({ is: z.literal('over'), lines: z.array(z.string()), final: z.boolean() }),
   ]),

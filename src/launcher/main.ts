@@ -8,12 +8,14 @@ import { startedHere, stopAll } from './stop.ts';
  * The process of a production terminal: `launcher.cjs <the credential's folder>`, as the leader of the terminal's own
  * session. Exits with 0 when the terminal may close.
  *
- * `launcher.cjs --stop <lease id>` stops what a launcher left that was itself killed: whatever carries the lease's mark,
- * with its descendants. Prints `{ stopped, remaining }`, names of programs, as one line of JSON.
+ * `launcher.cjs --stop <lease id> [<process id>]` stops what a launcher left that was itself killed: whatever carries the
+ * lease's mark or is in the session of the launcher that had this process id, with its descendants. Prints
+ * `{ stopped, remaining }`, names of programs, as one line of JSON.
  */
-async function main([first = '', lease = '']: string[]): Promise<void> {
+async function main([first = '', lease = '', killed = '']: string[]): Promise<void> {
   if (first === '--stop') {
-    const left = () => startedHere(processes(`${markName}=${lease}`), { launcher: process.pid, shell: 0 });
+    const origin = { launcher: process.pid, shell: 0, ...(killed !== '' && { killed: Number(killed) }) };
+    const left = () => startedHere(processes(`${markName}=${lease}`), origin);
     process.stdout.write(`${JSON.stringify(await stopAll(left, 0))}\n`);
     return;
   }

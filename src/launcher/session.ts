@@ -1,7 +1,7 @@
 import type { SessionFile } from '../contract/session-file.ts';
 import { Bell } from './bell.ts';
 import { Deadline } from './deadline.ts';
-import { endOf, missingForGoodMs, type Ending } from './ending.ts';
+import { endOf, linesOf, missingForGoodMs, type Ending } from './ending.ts';
 import { intruders } from './environment.ts';
 import type { Folder } from './folder.ts';
 import { takeKeys } from './keys.ts';
@@ -48,9 +48,10 @@ export class Session {
       if (session === 'closed') this.#over({ by: 'terminal' });
       else if (session !== 'missing' && session.state.is === 'open') await this.#open(session as Open);
       else {
-        this.#over({ by: session === 'missing' ? 'folder' : 'session' });
+        const told = session !== 'missing' && session.state.is === 'over' ? session.state : undefined;
+        this.#over({ by: told ? 'session' : 'folder' });
         quietKeyboard();
-        await this.#sayAndHold(['This request is no longer open.']);
+        await this.#sayAndHold(told ? linesOf(told) : ['This request is no longer open.']);
       }
     } finally {
       unwatch();

@@ -6,6 +6,8 @@ import type { Process } from './processes.ts';
 export interface Origin {
   readonly launcher: number;
   readonly shell: number;
+  /** Another launcher, which was killed, and whose terminal is meant. */
+  readonly killed?: number;
 }
 
 /**
@@ -13,12 +15,14 @@ export interface Origin {
  * carries the mark, whatever left the session but not the terminal, and all descendants of these. Never the launcher,
  * what it descends from, or its own errands (its children apart from the shell). A zombie is dead already.
  */
-export function startedHere(table: readonly Process[], { launcher, shell }: Origin): Process[] {
+export function startedHere(table: readonly Process[], { launcher, shell, killed }: Origin): Process[] {
   const byPid = new Map(table.map((process) => [process.pid, process]));
   const spared = new Set<number>([0, 1]);
   for (let pid = launcher; !spared.has(pid); pid = byPid.get(pid)?.parent ?? 0) spared.add(pid);
   // A session is named by its leader's process id: where the launcher leads none, none is this terminal's alone.
   const leads = byPid.get(launcher)?.session === launcher;
+  // The id of a session is not given out again while a process is in it: one whose leader is alive is another's.
+  const orphaned = killed !== undefined && !byPid.has(killed) ? killed : undefined;
 
   const found = new Map<number, boolean>();
   const isOurs = (process: Process): boolean => {
@@ -28,7 +32,8 @@ export function startedHere(table: readonly Process[], { launcher, shell }: Orig
     // Only while it is our child is the shell's process id its own; once that is reaped, anybody may get it.
     if (process.parent === launcher) return process.pid === shell;
     // Set first: a table that was not read at one instant can hold a circle.
-    found.set(process.pid, process.marked || process.attached || (leads && process.session === launcher));
+    const inSession = process.session === orphaned || (leads && process.session === launcher);
+    found.set(process.pid, process.marked || process.attached || inSession);
     const parent = byPid.get(process.parent);
     const ours = found.get(process.pid) === true || (parent !== undefined && isOurs(parent));
     found.set(process.pid, ours);

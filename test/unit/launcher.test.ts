@@ -313,6 +313,32 @@ describe('launcher', function () {
       assert.equal(terminal.text(mark).match(/Ended at/g)?.length, 1);
     });
 
+    const planned = /Ended at \d\d:\d\d, as planned\./;
+    for (const [first, words] of [
+      ['the broker, as the time is up', 'Ended at 02:43, as planned.'],
+      ['somebody who revokes it in the last second', 'Revoked at 02:44 by Ben Roth: “wrong customer”.'],
+    ] as const) {
+      it(`says once why it ended, the launcher's clock before ${first}`, async () => {
+        await stage.ready('/bin/bash', stage.open(at(1500)));
+        const { terminal } = stage;
+        await terminal.see(planned);
+        stage.session(over(true, words, 'At shop: login closed, nothing left behind.'));
+        await terminal.see(/At shop: login closed.*\n.*This text stays/);
+        assert.equal(terminal.text().match(/Ended at|Revoked at/g)?.length, 1, terminal.text());
+      });
+
+      it(`says once why it ended, the launcher's clock after ${first}`, async () => {
+        await stage.ready('/bin/bash', stage.open(at(1000)));
+        const { terminal } = stage;
+        terminal.type("trap '' HUP TERM\r");
+        stage.session(over(false, words));
+        await terminal.see(new RegExp(words.replaceAll('.', '\\.')));
+        stage.session(over(true, words, 'At shop: login closed, nothing left behind.'));
+        await terminal.see(/At shop: login closed.*\n.*This text stays/);
+        assert.equal(terminal.text().match(/Ended at|Revoked at/g)?.length, 1, terminal.text());
+      });
+    }
+
     it('follows a deadline that is written anew', async () => {
       await stage.ready('/bin/bash', stage.open(at(600_000)));
       stage.session(stage.open(at(300)));
@@ -347,13 +373,13 @@ describe('launcher', function () {
       const mark = terminal.output.length;
       process.kill(await stage.shellPid(), 'SIGKILL');
       await terminal.see(/Ended: the shell was stopped by SIGKILL\. Stopped here: sleep\./, mark);
-      stage.session(over(true, 'Ended by you.'));
-      await terminal.see(/Ended by you\.\n.*This text stays/, mark);
+      stage.session(over(true, 'Ended by you.', 'At shop: login closed.'));
+      await terminal.see(/Stopped here: sleep\.\n.*At shop: login closed\.\n.*This text stays/, mark);
       for (const off of ['\x1b[?1049l', '\x1b[?1003l', '\x1b[?25h', '\x1b[?2004l'])
         assert.ok(terminal.output.slice(mark).includes(off), JSON.stringify(off));
       const before = terminal.output.length;
       terminal.type('lost\r\x03\x04\x1c');
-      stage.session(over(true, 'Ended by you.', 'never'));
+      stage.session(over(true, 'Ended by you.', 'At shop: login closed.', 'never'));
       // The terminal would echo at once; a settings call afterwards shows that the keys have been through it.
       const modes = spawnSync('stty', ['-F', `/proc/${terminal.pid}/fd/0`, '-a'], {
         encoding: 'utf8',

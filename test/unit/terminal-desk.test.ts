@@ -9,95 +9,33 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { Unreachable } from '../../src/extension/client/call.ts';
-import { Desk, type Prepared } from '../../src/extension/terminal/desk.ts';
 import { FolderTrouble } from '../../src/extension/terminal/folder.ts';
-import { Keeper } from '../../src/extension/terminal/keeper.ts';
-import { FolderRecord } from '../../src/extension/terminal/records.ts';
-import { LeaseBroker, refusal, servicesOf } from './support/lease-broker.ts';
+import { LeaseBroker, refusal } from './support/lease-broker.ts';
 import { ben, receipt, request, unopened } from './support/samples.ts';
-import { Terminal, eventually } from './support/terminal.ts';
+import { eventually } from './support/terminal.ts';
+import { Window, placeWithLauncher } from './support/terminal-window.ts';
 
-const place = mkdtempSync(join(tmpdir(), 'daypass-desk-'));
-const launcher = join(place, 'launcher.cjs');
+let place: string;
 before(async function () {
   this.timeout(20_000);
-  await build({
-    entryPoints: ['src/launcher/main.ts'],
-    outfile: launcher,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'cjs',
-    logLevel: 'warning',
-  });
+  place = await placeWithLauncher();
 });
 after(() => rmSync(place, { recursive: true, force: true }));
 
-/** One window of Ana's with its desk and keeper, and the terminals that it shows. */
-class Window {
-  readonly storage: string;
-  readonly desk: Desk;
-  readonly keeper: Keeper;
-  readonly pids = new Set<number>();
-  readonly #listening;
-  readonly #opened: Terminal[] = [];
-
-  constructor(broker: LeaseBroker, storage = mkdtempSync(join(place, 'storage-'))) {
-    this.storage = storage;
-    const services = servicesOf(broker, storage);
-    const home = mkdtempSync(join(place, 'home-'));
-    this.desk = new Desk(services, {
-      appRoot: null,
-      base: { PATH: process.env['PATH'], HOME: home, SHELL: '/bin/sh', PS1: '$ ' },
-      hasPsql: () => Promise.resolve(true),
-    });
-    this.keeper = new Keeper(services, this.desk, { has: (pid) => Promise.resolve(this.pids.has(pid)) });
-    this.#listening = broker.store.onDidChange(() => void this.keeper.look());
-  }
-
-  async terminal(prepared: Prepared): Promise<Terminal> {
-    const terminal = await Terminal.open(process.execPath, [launcher, prepared.path], {
-      PATH: process.env['PATH'],
-    });
-    this.#opened.push(terminal);
-    this.pids.add(terminal.pid);
-    void this.keeper.look();
-    return terminal;
-  }
-
-  /** Names below the folder of terminals: records and credential folders. */
-  get left(): string[] {
-    const root = join(this.storage, 'terminals');
-    return existsSync(root) ? readdirSync(root).sort() : [];
-  }
-
-  dispose(): void {
-    this.#listening.dispose();
-    this.keeper.dispose();
-    for (const terminal of this.#opened) if (!terminal.ended) terminal.close();
-  }
-}
-
-describe('production terminals', () => {
+describe('production terminals', function () {
+  this.timeout(30_000);
   let broker: LeaseBroker;
   let window: Window;
   beforeEach(() => {
     broker = new LeaseBroker();
-    window = new Window(broker);
+    window = new Window(broker, place);
   });
   afterEach(() => window.dispose());
   const theLease = () => [...broker.leases.values()][0]!;
   const gone = () => eventually(() => (window.left.length === 0 ? true : undefined));
-  /** Looks again and again, as the clock's ticks do. */
-  const settled = (ask: () => boolean) =>
-    eventually(() => {
-      void window.keeper.look();
-      return ask() || undefined;
-    });
+  const settled = (ask: () => boolean) => window.settled(ask);
 
   it('say what they may do and until when, and hold the way to the credential', async () => {
     const prepared = await window.desk.prepare(broker.allow());
@@ -154,6 +92,24 @@ describe('production terminals', () => {
     );
   });
 
+  it('end when their access does although the broker is slow to answer for another', async () => {
+    const [one, two] = [broker.allow(), broker.allow()];
+    const [first, second] = [
+      await window.terminal(await window.desk.prepare(one)),
+      await window.terminal(await window.desk.prepare(two)),
+    ];
+    await first.see(/psql is ready/);
+    await second.see(/psql is ready/);
+    let answer: () => void = () => undefined;
+    broker.until = new Promise((resolve) => (answer = resolve));
+    broker.down = true;
+    first.close();
+    await eventually(() => broker.calls.includes('endLease') || undefined);
+    broker.change({ ...two, state: 'ended', endedAt: new Date().toISOString() });
+    await second.see(/Ended at \d\d:\d\d, by you\./);
+    answer();
+  });
+
   it('get the very same lease again after a lost answer', async () => {
     const grant = broker.allow();
     broker.loses = 1;
@@ -195,7 +151,7 @@ describe('production terminals', () => {
     const disk = mkdtempSync(join(place, 'disk-'));
     const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=40k', 'tmpfs', disk]);
     if (mount.status !== 0) return this.skip();
-    const small = new Window(broker, disk);
+    const small = new Window(broker, place, disk);
     try {
       broker.connection = { ...broker.connection, tls: 'verify-full' };
       await assert.rejects(small.desk.prepare(broker.allow()), /the disk is full\. Free some space/);
@@ -224,7 +180,7 @@ describe('production terminals', () => {
   });
 
   it('open in the window that shows them, in no other', async () => {
-    const other = new Window(broker, window.storage);
+    const other = new Window(broker, place, window.storage);
     const asked = request();
     broker.learn(asked);
     const terminal = await window.terminal(await window.desk.wait(asked));
@@ -260,16 +216,11 @@ describe('production terminals', () => {
     /** A process that is no more. */
     const dead = (): number => spawnSync('true').pid;
     const aMinuteAgo = (): string => new Date(Date.now() - 60_000).toISOString();
-    const editRecord = (name: string, more: Partial<FolderRecord>): void => {
-      const file = join(window.storage, 'terminals', `${name}.json`);
-      const record = FolderRecord.parse(JSON.parse(readFileSync(file, 'utf8')));
-      writeFileSync(file, JSON.stringify({ ...record, ...more }));
-    };
 
     it('the next start wipes what was left and ends its lease', async () => {
       const prepared = await window.desk.prepare(broker.allow());
-      editRecord(prepared.name, { host: dead(), createdAt: aMinuteAgo() });
-      const next = new Window(broker, window.storage);
+      window.editRecord(prepared.name, { host: dead(), createdAt: aMinuteAgo() });
+      const next = new Window(broker, place, window.storage);
       await next.keeper.look();
       await next.keeper.look();
       assert.equal(theLease().state, 'closing');
@@ -280,11 +231,11 @@ describe('production terminals', () => {
     it('a call that was never answered is found and its lease ended', async () => {
       broker.loses = 1;
       await assert.rejects(window.desk.prepare(broker.allow()), Unreachable);
-      editRecord(window.left.find((name) => name.endsWith('.json'))!.slice(0, -5), {
+      window.editRecord(window.records[0]!, {
         host: dead(),
         createdAt: aMinuteAgo(),
       });
-      const next = new Window(broker, window.storage);
+      const next = new Window(broker, place, window.storage);
       await next.keeper.look();
       await next.keeper.look();
       assert.equal(broker.leases.size, 1);
@@ -299,8 +250,8 @@ describe('production terminals', () => {
       const terminal = await window.terminal(prepared);
       await terminal.see(/psql is ready/);
       window.keeper.dispose();
-      editRecord(prepared.name, { host: dead() });
-      const next = new Window(broker, window.storage);
+      window.editRecord(prepared.name, { host: dead() });
+      const next = new Window(broker, place, window.storage);
       await next.keeper.look();
       assert.equal(theLease().state, 'issued', 'the session goes on');
       broker.change({

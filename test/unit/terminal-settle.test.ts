@@ -33,7 +33,8 @@ const openRecord: FolderRecord = {
   createdAt: inMs(-minutes(6)),
 };
 const launcher = (state: LauncherFile['state']): LauncherFile => ({ version: 1, pid: 4712, state });
-const overBy = (by: 'shell' | 'deadline') => launcher({ is: 'over', by, stopped: [], remaining: [] });
+const overBy = (by: 'shell' | 'deadline' | 'refused') =>
+  launcher({ is: 'over', by, stopped: [], remaining: [] });
 const session = (state: SessionFile['state']): SessionFile => ({ version: 1, heading: [], state });
 const openSession = session({
   is: 'open',
@@ -79,29 +80,62 @@ describe('what is owed to a credential’s folder', () => {
   });
 
   it('is the end of the lease when the terminal was closed, then nothing is kept', () => {
-    assert.deepEqual(deeds({ launcherLives: false }), ['wipe', 'end lease']);
-    assert.deepEqual(deeds({ launcherLives: false, launcher: overBy('shell') }), ['wipe', 'end lease']);
-    const ended = { record: { ...openRecord, ended: true } };
-    assert.deepEqual(deeds({ launcherLives: false, ...ended }), ['wipe', 'forget']);
-    assert.deepEqual(deeds({ launcherLives: false, ...withLease({ state: 'closing' }) }), ['wipe', 'forget']);
+    const closed = { launcherLives: false, launcher: overBy('shell') };
+    assert.deepEqual(deeds(closed), ['wipe', 'end lease']);
+    assert.deepEqual(deeds({ ...closed, record: { ...openRecord, ended: true } }), ['wipe', 'forget']);
+    assert.deepEqual(deeds({ ...closed, ...withLease({ state: 'closing' }) }), ['wipe', 'forget']);
   });
 
   it('is the end of the lease when the shell ended and the screen is held', () => {
     assert.deepEqual(deeds({ launcher: overBy('shell') }), ['wipe', 'end lease']);
+    assert.deepEqual(deeds({ launcher: overBy('refused') }), ['wipe', 'end lease'], 'no shell was started');
+    assert.deepEqual(deeds({ launcher: overBy('shell'), record: { ...openRecord, ended: true } }), ['wipe']);
+  });
+
+  it('is to stop what runs on where the launcher was killed, and to end its lease', () => {
+    const killed = { launcherLives: false };
+    assert.deepEqual(settle(facts(killed)).slice(0, 2), [
+      { do: 'wipe' },
+      { do: 'stop', leaseId: open.id, launcher: 4712 },
+    ]);
+    assert.deepEqual(deeds(killed), ['wipe', 'stop', 'end lease']);
+    const over = withLease({ state: 'closing' }, { state: 'revoked', endedAt: inMs(0) });
+    assert.deepEqual(deeds({ ...killed, ...over }), ['wipe', 'stop', 'forget'], 'whatever the broker did');
+    assert.deepEqual(deeds({ ...killed, known: false }), ['wipe', 'stop'], 'whoever is signed in');
+    assert.deepEqual(deeds({ ...killed, now: now + minutes(25) }), ['wipe', 'stop', 'forget']);
+    const early = { ...killed, launcher: 'starting', hostLives: false } as const;
+    assert.deepEqual(deeds(early), ['wipe', 'stop', 'end lease'], 'before it said a word');
+  });
+
+  it('is to end at once what nobody waits for any more', () => {
+    const { lease: _lease, ...record } = openRecord;
+    const cancelled = { launcher: undefined, launcherLives: false, session: undefined, ageMs: 100 };
+    const unwanted = { ...record, unwanted: true };
+    assert.deepEqual(deeds({ ...cancelled, record: unwanted }), ['wipe', 'end lease']);
+    assert.deepEqual(deeds({ ...cancelled, record: { ...openRecord, unwanted: true } }), [
+      'wipe',
+      'end lease',
+    ]);
+    const copied = { ...unwanted, use: 'copied' as const };
+    assert.deepEqual(deeds({ ...cancelled, record: copied }), ['wipe', 'end lease']);
+    assert.deepEqual(deeds({ ...cancelled, record: { ...unwanted, ended: true } }), ['wipe', 'forget']);
+    assert.deepEqual(deeds({ ...cancelled, record: unwanted, known: false }), ['wipe'], 'it stays known');
+    const ended = { record: unwanted, ...withLease({}, { state: 'ended', endedAt: inMs(0) }) };
+    assert.deepEqual(deeds({ ...cancelled, ...ended }), ['wipe', 'forget'], 'it ended with its access');
   });
 
   it('is to clean up after a VS Code that was killed', () => {
     const killed = { hostLives: false, launcherLives: false };
-    assert.deepEqual(deeds(killed), ['wipe', 'end lease']);
+    assert.deepEqual(deeds(killed), ['wipe', 'stop', 'end lease']);
     assert.deepEqual(deeds({ ...killed, launcher: undefined }), ['wipe', 'end lease']);
     assert.deepEqual(
       deeds({ ...killed, known: false, grant: undefined }),
-      ['wipe'],
+      ['wipe', 'stop'],
       'kept until it can be told',
     );
-    assert.deepEqual(deeds({ ...killed, known: false, ageMs: minutes(25 * 60) }), ['wipe', 'forget']);
+    assert.deepEqual(deeds({ ...killed, known: false, ageMs: minutes(25 * 60) }), ['wipe', 'stop', 'forget']);
     assert.deepEqual(
-      deeds({ ...killed, now: now + minutes(25) }),
+      deeds({ ...killed, launcher: undefined, now: now + minutes(25) }),
       ['wipe', 'forget'],
       'it expired by itself',
     );
@@ -110,14 +144,15 @@ describe('what is owed to a credential’s folder', () => {
   it('is to find out what became of a call that was never answered', () => {
     const { lease: _lease, ...record } = openRecord;
     const lost = { record, launcher: undefined, launcherLives: false, hostLives: false };
-    assert.deepEqual(deeds(lost), ['wipe', 'find lease']);
+    assert.deepEqual(deeds(lost), ['wipe', 'end lease']);
     assert.deepEqual(deeds({ ...lost, hostLives: true, ageMs: 1000 }), [], 'somebody is at it');
     assert.deepEqual(
       deeds({ ...lost, grant: unopened({ id: one.id }) }),
-      ['wipe', 'forget'],
-      'it cannot exist',
+      ['wipe', 'end lease'],
+      'it may have begun unheard',
     );
     assert.deepEqual(deeds({ ...lost, record: { ...record, ended: true } }), ['wipe', 'forget']);
+    assert.deepEqual(deeds({ ...lost, grant: { ...one, state: 'expired' } }), ['wipe', 'forget']);
     assert.deepEqual(deeds({ ...lost, known: false }), ['wipe']);
   });
 
@@ -206,6 +241,12 @@ describe('what is owed to a credential’s folder', () => {
         assert.ok(say?.do === 'say over' && say.say.final);
         assert.deepEqual(say.say.lines, [line]);
       }
+    });
+
+    it('is not opened a second time after it failed', () => {
+      const failed = { ...record, ended: true };
+      const deed = { ...waits, record: failed, request: approved, grant: unopened() };
+      assert.deepEqual(deeds(deed), ['say over']);
     });
 
     it('is forgotten when the terminal was closed', () => {

@@ -3,7 +3,9 @@ import type { Secret } from '../../contract/secret.ts';
 import type { Services } from '../services.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
 import { lowerFirst } from '../views/words.ts';
-import { Leases, type Attempt } from './leases.ts';
+import { Attempts, type Attempt, type Purpose } from './attempts.ts';
+import type { CredentialFolder } from './folder.ts';
+import type { Asked } from './leases.ts';
 import { libpqEnvironment } from './libpq.ts';
 import { heading, waitingHeading } from './lines.ts';
 import { Records, type FolderRecord } from './records.ts';
@@ -30,12 +32,10 @@ export interface Copied {
   readonly authorities: string | undefined;
 }
 
-/** Makes credentials and their folders. `FolderTrouble` and what `Api.call` throws reach the caller. */
+/** Makes credentials and their folders. `FolderTrouble`, `Cancelled` and what `Api.call` throws reach the caller. */
 export class Desk {
   readonly records: Records;
-  readonly leases: Leases;
-  /** Folders that are worked on here: they must not be settled meanwhile. */
-  readonly busy = new Set<string>();
+  readonly attempts: Attempts;
   readonly #services: Services;
   readonly #shell: ShellChoice;
 
@@ -43,64 +43,66 @@ export class Desk {
     this.#services = services;
     this.#shell = shell;
     this.records = new Records(services.places.storage);
-    this.leases = new Leases(services.api, this.records);
+    this.attempts = new Attempts(services.api, this.records, services.log);
   }
 
   /** A lease and its folder, for a terminal of its own. After a refusal nothing is left, neither folder nor lease. */
   async prepare(grant: Grant, signal?: AbortSignal): Promise<Prepared> {
-    const attempt = await this.#attempt(`terminal ${grant.id}`, 'terminal', grant.id);
-    await this.#working(attempt, async () => {
-      const issued = await this.leases.ask(attempt, grant.id, signal);
-      await this.#orEnd(attempt, issued, () => this.#furnish(attempt, grant, issued));
-    });
-    return this.#prepared(attempt.name, grant.template.title);
+    const name = await this.attempts.lease(
+      this.#purpose('terminal', grant.id),
+      async (attempt, issued) => {
+        await this.#furnish(attempt, grant, issued);
+        return attempt.name;
+      },
+      signal,
+    );
+    this.#hasBegun(grant);
+    return this.#prepared(name, grant.template.title);
   }
 
   /** A folder whose terminal waits for a request to be approved. */
   async wait(request: AccessRequest): Promise<Prepared> {
-    const name = this.records.newName();
-    this.busy.add(name);
-    try {
-      await this.records.keep(name, this.#newRecord('terminal', { requestId: request.id }));
-      const folder = this.records.folder(name);
-      await folder.create();
-      await folder.tell({ version: 1, heading: waitingHeading(request), state: { is: 'waiting' } });
-    } catch (error) {
-      await this.drop(name);
-      throw error;
-    } finally {
-      this.busy.delete(name);
-    }
+    const name = await this.#make(this.#newRecord('terminal', { requestId: request.id }), (folder) =>
+      folder.tell({ version: 1, heading: waitingHeading(request), state: { is: 'waiting' } }),
+    );
     return this.#prepared(name, request.template.title);
   }
 
   /** Makes a folder that waited the credential's: its terminal becomes the production terminal. */
   async fill(name: string, grant: Grant): Promise<void> {
-    const attempt = await this.leases.attempt(`waiting ${name}`, async (asked) => {
-      await this.records.add(name, { grantId: grant.id, asked });
-      return name;
-    });
-    const issued = await this.leases.ask(attempt, grant.id);
-    await this.#orEnd(attempt, issued, () => this.#furnish(attempt, grant, issued));
+    const purpose = {
+      id: `waiting ${name}`,
+      grantId: grant.id,
+      writeDown: async (asked: Asked) => {
+        await this.records.add(name, { grantId: grant.id, asked });
+        return name;
+      },
+      // Its terminal is there and is told.
+      giveUp: () => Promise.resolve(),
+    };
+    await this.attempts.lease(purpose, (attempt, issued) => this.#furnish(attempt, grant, issued));
+    this.#hasBegun(grant);
   }
 
   /** A lease of its own for a program that is no terminal; its password is nowhere but in the answer. */
   async copy(grant: Grant, signal?: AbortSignal): Promise<Copied> {
-    const attempt = await this.#attempt(`copied ${grant.id}`, 'copied', grant.id);
-    return this.#working(attempt, async () => {
-      const issued = await this.leases.ask(attempt, grant.id, signal);
-      return this.#orEnd(attempt, issued, async () => ({
-        connection: issued.connection,
-        password: attempt.password,
-        authorities: await this.records.folder(attempt.name).writeAuthorities(issued.connection),
-      }));
-    });
+    const copied = await this.attempts.lease(
+      this.#purpose('copied', grant.id),
+      async ({ name, password }, { connection }) => ({
+        connection,
+        password,
+        authorities: await this.records.folder(name).writeAuthorities(connection),
+      }),
+      signal,
+    );
+    this.#hasBegun(grant);
+    return copied;
   }
 
-  /** Folder and record, gone. */
+  /** Folder and record, gone. Never rejects: what could not be removed is found at the next look. */
   async drop(name: string): Promise<void> {
-    this.leases.abandon(name);
-    if (await this.records.folder(name).remove()) await this.records.forget(name);
+    this.attempts.abandon(name);
+    if (await this.records.folder(name).remove()) await this.records.forget(name).catch(() => undefined);
   }
 
   async #furnish(attempt: Attempt, grant: Grant, { lease, connection }: IssuedLease): Promise<void> {
@@ -130,62 +132,36 @@ export class Desk {
     });
   }
 
-  /** Remembers the lease and runs what needs the disk; a credential that cannot be used ends at once. */
-  async #orEnd<T>(attempt: Attempt, { lease }: IssuedLease, work: () => Promise<T>): Promise<T> {
+  #purpose(use: FolderRecord['use'], grantId: string): Purpose {
+    return {
+      id: `${use} ${grantId}`,
+      grantId,
+      writeDown: (asked) => this.#make({ ...this.#newRecord(use, { grantId }), asked }),
+      giveUp: (name) => this.drop(name),
+    };
+  }
+
+  /** A record and its folder, or nothing. @throws FolderTrouble */
+  async #make(
+    record: FolderRecord,
+    more: (folder: CredentialFolder) => Promise<void> = () => Promise.resolve(),
+  ): Promise<string> {
+    const name = this.records.newName();
     try {
-      const { id, expiresAt } = lease;
-      // Answered, the call is never repeated: its verifier is nothing to keep.
-      await this.records.add(attempt.name, { lease: { id, expiresAt }, asked: undefined });
-      const result = await work();
-      this.leases.abandon(attempt.name);
-      // The first lease sets the grant's clock going: what is shown is drawn from it.
-      void this.#services.sync.reload({ grant: lease.grantId });
-      return result;
+      await this.records.keep(name, record);
+      const folder = this.records.folder(name);
+      await folder.create();
+      await more(folder);
+      return name;
     } catch (error) {
-      this.leases.abandon(attempt.name);
-      await this.records.folder(attempt.name).wipe();
-      try {
-        await this.leases.end(lease.grantId, lease.id);
-        await this.records.add(attempt.name, { ended: true }).catch(() => undefined);
-      } catch (cause) {
-        // Its record stays: the end is told to the broker as soon as that can be reached.
-        this.#services.log.warn('A credential that cannot be used could not be ended yet.', cause);
-        this.#owing.add(attempt.name);
-      }
+      await this.drop(name);
       throw error;
     }
   }
 
-  readonly #owing = new Set<string>();
-
-  /** Leaves nothing after a failure, unless the broker must still be told or asked. */
-  async #working<T>(attempt: Attempt, work: () => Promise<T>): Promise<T> {
-    this.busy.add(attempt.name);
-    try {
-      return await work();
-    } catch (error) {
-      if (!this.leases.isOpen(attempt.name) && !this.#owing.has(attempt.name)) await this.drop(attempt.name);
-      throw error;
-    } finally {
-      this.busy.delete(attempt.name);
-    }
-  }
-
-  async #attempt(purpose: string, use: FolderRecord['use'], grantId: string): Promise<Attempt> {
-    return this.leases.attempt(purpose, async (asked) => {
-      const name = this.records.newName();
-      this.busy.add(name);
-      try {
-        await this.records.keep(name, { ...this.#newRecord(use, { grantId }), asked });
-        await this.records.folder(name).create();
-        return name;
-      } catch (error) {
-        await this.drop(name);
-        throw error;
-      } finally {
-        this.busy.delete(name);
-      }
-    });
+  /** The first lease sets the grant's clock going: what is shown is drawn from it. */
+  #hasBegun(grant: Grant): void {
+    void this.#services.sync.reload({ grant: grant.id });
   }
 
   #newRecord(use: FolderRecord['use'], of: { requestId?: string; grantId?: string }): FolderRecord {

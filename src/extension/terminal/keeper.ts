@@ -1,101 +1,157 @@
 import { watch } from 'node:fs';
-import type { SessionFile } from '../../contract/session-file.ts';
 import type { Services } from '../services.ts';
 import type { Disposable } from '../state/event.ts';
+import { Deeds, type Windowed } from './deeds.ts';
 import type { Desk } from './desk.ts';
-import { launcherOf, sessionOf, type Kept } from './records.ts';
-import { settle, type Action, type Facts } from './settle.ts';
+import { isLauncher, lives } from './launcherProcess.ts';
+import { launcherOf, sessionOf, WrittenByNewer, type Kept } from './records.ts';
+import { Rounds } from './rounds.ts';
+import { settle, type Facts } from './settle.ts';
 
-/** The terminals of this window, by the process ids of their launchers. */
-export interface Windowed {
-  has(launcherPid: number): Promise<boolean>;
-}
+/** Until what failed is tried again; twice as long each time. */
+const firstPauseMs = 500;
+const longestPauseMs = 30_000;
 
 /**
- * Looks at every folder of this machine's person and does what is owed: after a change of what is known, of a folder,
- * or of the terminals. One look at a time; a change during a look makes for another.
+ * Looks at every folder of this machine's person and sees to it that what is owed is done: after a change of what is
+ * known, of a folder, or of the terminals. Folders do not wait for each other: the broker may be slow to answer for one.
  */
 export class Keeper implements Disposable {
   readonly #services: Services;
   readonly #desk: Desk;
-  readonly #window: Windowed;
+  readonly #deeds: Deeds;
+  readonly #finished: Disposable;
+  readonly #listing = new Rounds(() => this.#list());
+  /** By name, as are all below. */
+  readonly #settling = new Map<string, Rounds>();
   readonly #watchers = new Map<string, Disposable>();
-  #awaited: ReadonlySet<string> = new Set();
+  readonly #awaited = new Map<string, string>();
+  readonly #failing = new Set<string>();
   readonly #asked = new Set<string>();
   readonly #troubled = new Set<string>();
-  #looking: Promise<void> | undefined;
-  #again = false;
+  #retry: NodeJS.Timeout | undefined;
+  #pauseMs = firstPauseMs;
   #disposed = false;
 
   constructor(services: Services, desk: Desk, window: Windowed) {
     this.#services = services;
     this.#desk = desk;
-    this.#window = window;
+    this.#deeds = new Deeds(services, desk, window);
+    this.#finished = desk.attempts.onDidFinish(() => void this.look());
   }
 
-  /** Never rejects. */
-  look(): Promise<void> {
-    this.#again = true;
-    this.#looking ??= this.#lookAgain().finally(() => {
-      this.#looking = undefined;
-    });
-    return this.#looking;
+  /** Never rejects; resolves when everything was looked at. */
+  async look(): Promise<void> {
+    await this.#listing.run();
+    await Promise.all([...this.#settling.values()].map((rounds) => rounds.idle()));
   }
 
   /** Whether a terminal that lives waits for this request, as of the last look. */
   awaits(requestId: string): boolean {
-    return this.#awaited.has(requestId);
+    return [...this.#awaited.values()].includes(requestId);
   }
 
   dispose(): void {
     this.#disposed = true;
+    this.#finished.dispose();
+    clearTimeout(this.#retry);
     for (const watcher of this.#watchers.values()) watcher.dispose();
     this.#watchers.clear();
   }
 
-  async #lookAgain(): Promise<void> {
-    while (this.#again && !this.#disposed) {
-      this.#again = false;
+  async #list(): Promise<void> {
+    if (this.#disposed) return;
+    let names: readonly string[];
+    try {
+      names = await this.#desk.records.names();
+    } catch (error) {
+      this.#complain('all', 'look at the folders', error);
+      return;
+    }
+    this.#troubled.delete('all');
+    for (const name of [...this.#settling.keys()]) if (!names.includes(name)) this.#leave(name);
+    for (const name of names) {
+      let rounds = this.#settling.get(name);
+      if (!rounds) this.#settling.set(name, (rounds = new Rounds(() => this.#settle(name))));
+      void rounds.run();
+    }
+  }
+
+  /** Does what is owed to one folder. Never rejects. */
+  async #settle(name: string): Promise<void> {
+    if (this.#hasOthers(name)) return;
+    let facts: Facts;
+    let kept: Kept;
+    try {
+      const record = await this.#desk.records.read(name);
+      if (!record) {
+        // It belongs to nothing that could still be settled.
+        if (!this.#hasOthers(name)) await this.#desk.drop(name);
+        return;
+      }
+      kept = { name, record, folder: this.#desk.records.folder(name) };
+      this.#watch(kept);
+      void this.#learn(kept);
+      facts = await this.#factsOf(kept);
+      this.#troubled.delete(`${name} files`);
+    } catch (error) {
+      // What cannot be read is no sign that nobody is there.
+      this.#complain(`${name} files`, 'look at it', error);
+      return;
+    }
+    const { requestId } = kept.record;
+    if (requestId !== undefined && facts.launcherLives) this.#awaited.set(name, requestId);
+    else this.#awaited.delete(name);
+    let failed = false;
+    for (const action of settle(facts)) {
+      if (this.#hasOthers(name)) break;
+      // As long as something could not be done, what tells of it stays.
+      if (failed && action.do === 'forget') break;
+      const key = `${name} ${action.do}`;
       try {
-        await this.#lookOnce();
+        await this.#deeds.do(kept, action);
+        this.#troubled.delete(key);
       } catch (error) {
-        this.#services.log.warn('The folders of production terminals could not be looked at.', error);
+        failed = true;
+        this.#complain(key, action.do, error);
       }
     }
+    this.#tryAgain(name, failed);
   }
 
-  async #lookOnce(): Promise<void> {
-    const { kept, unknown } = await this.#desk.records.all();
-    // A folder whose record is gone or broken belongs to nothing that could still be settled.
-    for (const name of unknown) if (!this.#desk.busy.has(name)) await this.#desk.drop(name);
-    for (const name of [...this.#watchers.keys()])
-      if (!kept.some((one) => one.name === name)) this.#unwatch(name);
-    const awaited = new Set<string>();
-    for (const one of kept) {
-      if (this.#desk.busy.has(one.name)) continue;
-      this.#watch(one);
-      void this.#learn(one);
-      const facts = await this.#factsOf(one);
-      if (one.record.requestId !== undefined && facts.launcherLives) awaited.add(one.record.requestId);
-      for (const action of settle(facts)) {
-        if (this.#disposed || this.#desk.busy.has(one.name)) break;
-        await this.#try(one, action);
-      }
-    }
-    this.#awaited = awaited;
+  /** Whether somebody else sees to it: an attempt that is under way, or, this window being closed, the next one. */
+  #hasOthers(name: string): boolean {
+    return this.#disposed || this.#desk.attempts.busy.has(name);
   }
 
-  async #factsOf({ record, folder }: Kept): Promise<Facts> {
+  /** What failed is tried again soon, then less and less often; a change that could help makes for a look anyway. */
+  #tryAgain(name: string, failed: boolean): void {
+    if (failed) this.#failing.add(name);
+    else this.#failing.delete(name);
+    if (this.#failing.size === 0) this.#pauseMs = firstPauseMs;
+    if (this.#failing.size === 0 || this.#retry || this.#disposed) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      void this.look();
+    }, this.#pauseMs).unref();
+    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+  }
+
+  /** @throws as `launcherOf` */
+  async #factsOf({ name, record: kept, folder }: Kept): Promise<Facts> {
+    const record = this.#desk.attempts.isUnwanted(name) ? { ...kept, unwanted: true } : kept;
     const { store, clock } = this.#services;
-    const { account, grants, requests } = store.world;
     const launcher = await launcherOf(folder);
+    const session = await sessionOf(folder);
+    const launcherLives = typeof launcher === 'object' && (await isLauncher(launcher.pid, name));
+    const { account, grants, requests } = store.world;
     const request = record.requestId === undefined ? undefined : requests.get(record.requestId);
     const grantId = record.grantId ?? request?.grantId;
     return {
       record,
       launcher,
-      session: await sessionOf(folder),
-      launcherLives: typeof launcher === 'object' && lives(launcher.pid),
+      session,
+      launcherLives,
       hostLives: lives(record.host),
       ageMs: Date.now() - Date.parse(record.createdAt),
       known:
@@ -127,91 +183,32 @@ export class Keeper implements Disposable {
     return isNew;
   }
 
-  /** A failed action is tried again at the next look; why is logged once. */
-  async #try(kept: Kept, action: Action): Promise<void> {
-    try {
-      await this.#do(kept, action);
-      this.#troubled.delete(`${kept.name} ${action.do}`);
-    } catch (error) {
-      const key = `${kept.name} ${action.do}`;
-      if (this.#troubled.has(key)) return;
-      this.#troubled.add(key);
-      this.#services.log.warn(`A production terminal could not be settled (${action.do}).`, error);
-    }
-  }
-
-  async #do(kept: Kept, action: Action): Promise<void> {
-    const { name, folder, record } = kept;
-    switch (action.do) {
-      case 'wipe':
-        return folder.wipe();
-      case 'forget':
-        this.#unwatch(name);
-        return this.#desk.drop(name);
-      case 'end lease':
-        return this.#desk.leases.endRecorded(name, record);
-      case 'find lease':
-        return this.#desk.leases.findAndEnd(name, record);
-      case 'say over':
-        return this.#tell(kept, { is: 'over', lines: [...action.say.lines], final: action.say.final });
-      case 'move deadline': {
-        const session = await sessionOf(folder);
-        if (session?.state.is === 'open')
-          await this.#tell(kept, { ...session.state, deadline: action.deadline });
-        return;
-      }
-      case 'open':
-        return this.#open(kept);
-    }
-  }
-
-  /** Only in the window that shows the terminal: two leases for one terminal would be one too many. */
-  async #open(kept: Kept): Promise<void> {
-    const launcher = await launcherOf(kept.folder);
-    if (typeof launcher !== 'object' || !(await this.#window.has(launcher.pid))) return;
-    const { requests, grants } = this.#services.store.world;
-    const request = requests.get(kept.record.requestId ?? '');
-    const grant = grants.get(request?.grantId ?? '');
-    if (!grant) return;
-    this.#desk.busy.add(kept.name);
-    try {
-      await this.#desk.fill(kept.name, grant);
-    } catch (error) {
-      if (!this.#desk.leases.isOpen(kept.name))
-        await this.#tell(kept, {
-          is: 'over',
-          lines: [
-            `Not opened: ${error instanceof Error ? error.message : String(error)}`,
-            'Your access is still there: open a terminal from the sidebar.',
-          ],
-          final: true,
-        });
-      throw error;
-    } finally {
-      this.#desk.busy.delete(kept.name);
-    }
-  }
-
-  async #tell({ folder }: Kept, state: SessionFile['state']): Promise<void> {
-    const before = await sessionOf(folder);
-    await folder.tell({ version: 1, heading: before?.heading ?? [], state });
+  /** Logged once, until it works again. */
+  #complain(key: string, doing: string, why: unknown): void {
+    if (this.#troubled.has(key)) return;
+    this.#troubled.add(key);
+    if (why instanceof WrittenByNewer) this.#services.log.info(`${why.message} It is left to that version.`);
+    else this.#services.log.warn(`A production terminal could not be settled (${doing}).`, why);
   }
 
   #watch({ name, folder }: Kept): void {
     if (this.#watchers.has(name) || this.#disposed) return;
-    this.#watchers.set(
-      name,
-      watchFolder(folder.path, () => void this.look()),
-    );
+    const watcher = watchFolder(folder.path, () => void this.look());
+    if (watcher) this.#watchers.set(name, watcher);
   }
 
-  #unwatch(name: string): void {
+  /** Its folder is gone. */
+  #leave(name: string): void {
     this.#watchers.get(name)?.dispose();
     this.#watchers.delete(name);
+    this.#settling.delete(name);
+    this.#awaited.delete(name);
+    this.#tryAgain(name, false);
   }
 }
 
-function watchFolder(path: string, changed: () => void): Disposable {
+/** Undefined where the folder is not there yet. */
+function watchFolder(path: string, changed: () => void): Disposable | undefined {
   if (process.platform === 'win32') {
     // A watched folder cannot be removed there.
     const timer = setInterval(changed, 1000);
@@ -222,15 +219,6 @@ function watchFolder(path: string, changed: () => void): Disposable {
     watcher.on('error', () => watcher.close());
     return { dispose: () => watcher.close() };
   } catch {
-    return { dispose: () => undefined };
-  }
-}
-
-function lives(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return undefined;
   }
 }

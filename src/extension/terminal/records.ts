@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 // zod/mini: read at the start of every window in which something was left.
 import * as z from 'zod/mini';
 import { LauncherFile, SessionFile } from '../../contract/session-file.ts';
 import { CredentialFolder, told } from './folder.ts';
+import { find, isAbsence } from './json.ts';
 
 /**
  * What is remembered of a credential's folder, beside it, so that a reload, another window or the next start knows
@@ -24,6 +25,8 @@ export const FolderRecord = z.object({
   lease: z.optional(z.object({ id: z.uuid(), expiresAt: z.iso.datetime() })),
   /** The broker knows that the lease is to end. */
   ended: z.boolean(),
+  /** Nobody waits for its lease any more: it is to be ended as soon as the broker answers. */
+  unwanted: z.optional(z.boolean()),
   /** Process id of the extension host that made it. */
   host: z.int(),
   /** This machine's clock. */
@@ -36,6 +39,14 @@ export interface Kept {
   readonly name: string;
   readonly folder: CredentialFolder;
   readonly record: FolderRecord;
+}
+
+/** Thrown about a file that a newer version of Daypass wrote: it is that version's to settle. */
+export class WrittenByNewer extends Error {
+  override readonly name = 'WrittenByNewer';
+  constructor(path: string) {
+    super(`A newer version of Daypass wrote ${path}.`);
+  }
 }
 
 /** The folders of all windows of this machine's person, under one private root. */
@@ -56,20 +67,27 @@ export class Records {
 
   /** Writes a record, whole or not at all. @throws FolderTrouble */
   async keep(name: string, record: FolderRecord): Promise<void> {
+    const path = this.#path(name);
+    const beside = `${path}.${process.pid}`;
     await told('make', async () => {
       await mkdir(this.root, { recursive: true, mode: 0o700 });
       await chmod(this.root, 0o700);
-      const path = this.#path(name);
-      await writeFile(`${path}.${process.pid}`, JSON.stringify(record), { mode: 0o600 });
-      await rename(`${path}.${process.pid}`, path);
+      try {
+        await writeFile(beside, JSON.stringify(record), { mode: 0o600 });
+        await rename(beside, path);
+      } catch (error) {
+        await rm(beside, { force: true }).catch(() => undefined);
+        throw error;
+      }
     });
   }
 
+  /** Undefined where there is none, or a broken one. @throws WrittenByNewer; NodeJS.ErrnoException, as `find` */
   async read(name: string): Promise<FolderRecord | undefined> {
-    return parsed(FolderRecord, this.#path(name));
+    return ours(FolderRecord, this.#path(name));
   }
 
-  /** Writes more into a record, if it is still there. @throws FolderTrouble */
+  /** Writes more into a record, if it is still there. @throws FolderTrouble; as `read` */
   async add(name: string, more: Partial<FolderRecord>): Promise<void> {
     const record = await this.read(name);
     if (record) await this.keep(name, { ...record, ...more });
@@ -79,20 +97,14 @@ export class Records {
     await rm(this.#path(name), { force: true });
   }
 
-  /** All that is kept; a folder without a readable record is told by its name alone. */
-  async all(): Promise<{ readonly kept: Kept[]; readonly unknown: string[] }> {
-    const entries = await readdir(this.root).catch(() => []);
-    const names = new Set(
-      entries.filter((entry) => /^[0-9a-f-]{36}(\.json)?$/.test(entry)).map((e) => e.slice(0, 36)),
-    );
-    const kept: Kept[] = [];
-    const unknown: string[] = [];
-    for (const name of names) {
-      const record = await this.read(name);
-      if (record) kept.push({ name, record, folder: this.folder(name) });
-      else unknown.push(name);
-    }
-    return { kept, unknown };
+  /** Names of all records and folders. @throws NodeJS.ErrnoException they cannot be read now */
+  async names(): Promise<string[]> {
+    const entries = await readdir(this.root).catch((error: unknown) => {
+      if (isAbsence(error)) return [];
+      throw error;
+    });
+    const ours = entries.filter((entry) => /^[0-9a-f-]{36}(\.json)?$/.test(entry));
+    return [...new Set(ours.map((entry) => entry.slice(0, 36)))];
   }
 
   #path(name: string): string {
@@ -100,27 +112,24 @@ export class Records {
   }
 }
 
-/** What the launcher of a folder says; `starting` when it has claimed the folder and said nothing yet. */
+/**
+ * What the launcher of a folder says; `starting` when it has claimed the folder and said nothing yet; undefined when
+ * none has. @throws as `Records.read`
+ */
 export async function launcherOf(folder: CredentialFolder): Promise<LauncherFile | 'starting' | undefined> {
-  const text = await readFile(folder.launcherFile, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  return parsedText(LauncherFile, text) ?? 'starting';
+  const found = await find(LauncherFile, folder.launcherFile);
+  if (found.is === 'newer') throw new WrittenByNewer(folder.launcherFile);
+  if (found.is === 'missing') return undefined;
+  return found.is === 'this' ? found.value : 'starting';
 }
 
+/** What the launcher was told. @throws as `Records.read` */
 export async function sessionOf(folder: CredentialFolder): Promise<SessionFile | undefined> {
-  return parsed(SessionFile, folder.sessionFile);
+  return ours(SessionFile, folder.sessionFile);
 }
 
-async function parsed<T extends z.ZodMiniType>(schema: T, path: string): Promise<z.infer<T> | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : parsedText(schema, text);
-}
-
-function parsedText<T extends z.ZodMiniType>(schema: T, text: string): z.infer<T> | undefined {
-  try {
-    const result = z.safeParse(schema, JSON.parse(text));
-    return result.success ? result.data : undefined;
-  } catch {
-    return undefined;
-  }
+async function ours<T extends z.ZodMiniType>(schema: T, path: string): Promise<z.infer<T> | undefined> {
+  const found = await find(schema, path);
+  if (found.is === 'newer') throw new WrittenByNewer(path);
+  return found.is === 'this' ? found.value : undefined;
 }

@@ -9,7 +9,7 @@ export interface Facts {
   readonly record: FolderRecord;
   readonly launcher: LauncherFile | 'starting' | undefined;
   readonly session: SessionFile | undefined;
-  /** Whether the launcher's process lives. */
+  /** Whether the launcher's process lives; another process with its id is not it. */
   readonly launcherLives: boolean;
   /** Whether the extension host that made the folder lives. */
   readonly hostLives: boolean;
@@ -31,8 +31,9 @@ export type Action =
   | { readonly do: 'move deadline'; readonly deadline: string }
   /** Remove what is secret; the launcher may still read the rest. */
   | { readonly do: 'wipe' }
-  /** A call for a lease was never answered: find out what became of it. */
-  | { readonly do: 'find lease' }
+  /** The launcher was killed: stop what runs on in its terminal. */
+  | { readonly do: 'stop'; readonly leaseId: string; readonly launcher: number | undefined }
+  /** Ends its lease; where the call for one was never answered, finds out what became of that. */
   | { readonly do: 'end lease' }
   /** Folder and record: nobody needs them. */
   | { readonly do: 'forget' };
@@ -53,7 +54,9 @@ const dayMs = 24 * 3600_000;
 export function settle(facts: Facts): Action[] {
   const { record } = facts;
   if (record.use === 'terminal' && isGone(facts))
-    return [{ do: 'wipe' }, ...owed(facts), ...forgotten(facts)];
+    return [{ do: 'wipe' }, ...orphans(facts), ...owed(facts), ...forgotten(facts)];
+  if (record.unwanted)
+    return [{ do: 'wipe' }, ...owed(facts), ...(facts.launcherLives ? [] : forgotten(facts))];
   if (record.use === 'copied') return settleCopied(facts);
 
   const over = typeof facts.launcher === 'object' && facts.launcher.state.is === 'over';
@@ -70,6 +73,19 @@ function isGone({ launcher, launcherLives, hostLives, ageMs }: Facts): boolean {
   return ageMs > (hostLives ? startMs : orphanStartMs);
 }
 
+/** What a launcher that says of itself that it runs leaves behind when it is gone: a shell, and what that started. */
+function orphans({ launcher, record }: Facts): Action[] {
+  if (launcher === undefined || !record.lease) return [];
+  if (launcher !== 'starting' && launcher.state.is === 'over') return [];
+  return [
+    {
+      do: 'stop',
+      leaseId: record.lease.id,
+      launcher: launcher === 'starting' ? undefined : launcher.pid,
+    },
+  ];
+}
+
 function settleCopied(facts: Facts): Action[] {
   if (facts.record.lease === undefined && facts.hostLives && facts.ageMs <= startMs) return [];
   const over = endOfLease(facts) !== undefined || isPast(facts);
@@ -78,7 +94,12 @@ function settleCopied(facts: Facts): Action[] {
 }
 
 function settleWaiting(facts: Facts): Action[] {
-  const { request, known } = facts;
+  const { request, known, record } = facts;
+  if (record.ended)
+    return said(facts, {
+      lines: ['Nothing was opened here.', 'Your access is still there: open a terminal from the sidebar.'],
+      final: true,
+    });
   if (!known || !request) return [];
   const why = whyNothingOpened(request);
   if (why !== undefined) return said(facts, { lines: [why], final: true });
@@ -110,21 +131,21 @@ function said({ session }: Facts, say: LastLines): Action[] {
 
 /** What the broker must still be told. */
 function owed(facts: Facts): Action[] {
-  const { record, known, grant } = facts;
-  if (record.ended || !known || endOfLease(facts)) return [];
-  if (record.lease) return isPast(facts) ? [] : [{ do: 'end lease' }];
-  // The first lease activates the grant: where none did, no lease can exist.
-  return record.asked && grant?.state === 'active' ? [{ do: 'find lease' }] : [];
+  return facts.known && owes(facts) ? [{ do: 'end lease' }] : [];
 }
 
 function forgotten(facts: Facts): Action[] {
+  return owes(facts) ? [] : [{ do: 'forget' }];
+}
+
+/** Whether there is a lease, or may be one, that nothing else ends. */
+function owes(facts: Facts): boolean {
   const { record, known, grant } = facts;
-  const owes =
-    !record.ended &&
-    !isPast(facts) &&
-    !endOfLease(facts) &&
-    (record.lease !== undefined || (record.asked !== undefined && (!known || grant?.state === 'active')));
-  return owes ? [] : [{ do: 'forget' }];
+  if (record.ended || isPast(facts) || endOfLease(facts)) return false;
+  if (record.lease) return true;
+  if (!record.asked) return false;
+  // With the access every lease under it ends. One that is known here as not yet begun may have begun unheard.
+  return !known || grant === undefined || grant.state === 'approved' || grant.state === 'active';
 }
 
 /** Whether its lease is over by the clock alone; without a lease, a day after it was made. */

@@ -24,6 +24,12 @@ export class LeaseBroker implements Api {
   loses = 0;
   /** The next call for a lease is refused. */
   refuses: ProblemKind | undefined;
+  /** Nothing reaches it; that is known after `until`. */
+  down = false;
+  /** Calls for a lease are answered, or lost, only after this. */
+  until: Promise<void> = Promise.resolve();
+  /** Its clock minus this machine's, in ms. */
+  readonly aheadMs: number;
   connection: ConnectionDetails = {
     kind: 'postgresql',
     host: '127.0.0.1',
@@ -33,9 +39,13 @@ export class LeaseBroker implements Api {
     tls: 'off',
   };
 
+  constructor(aheadMs = 0) {
+    this.aheadMs = aheadMs;
+  }
+
   /** An access of Ana's that runs for so long. */
   allow(more: Partial<Grant> = {}, forMs = 600_000): Grant {
-    const now = Date.now();
+    const now = Date.now() + this.aheadMs;
     const one = grant({
       createdAt: new Date(now).toISOString(),
       activateBy: new Date(now + 3600_000).toISOString(),
@@ -79,8 +89,13 @@ export class LeaseBroker implements Api {
 
   async #answer(name: RouteName, { params, key = '', body }: Loose): Promise<unknown> {
     await Promise.resolve();
+    if (this.down) {
+      await this.until;
+      throw new Unreachable('Nothing answers.');
+    }
     const one = this.store.world.grants.get(params['id'] ?? '');
     if (!one) throw refusal('not-found');
+    if (name === 'grant') return one;
     if (name === 'createLease') return this.#issue(one, key, body?.verifier ?? '');
     if (name !== 'endLease') throw new Error(`${name} is not played here.`);
     const id = params['lease'] ?? '';
@@ -90,7 +105,7 @@ export class LeaseBroker implements Api {
     return this.leases.get(id);
   }
 
-  #issue(one: Grant, key: string, verifier: string): unknown {
+  async #issue(one: Grant, key: string, verifier: string): Promise<unknown> {
     const { refuses } = this;
     this.refuses = undefined;
     if (refuses) throw refusal(refuses);
@@ -102,12 +117,13 @@ export class LeaseBroker implements Api {
       state: 'issued' as const,
       role: 'daypass_x',
       createdAt: new Date().toISOString(),
-      expiresAt: one.expiresAt!,
+      expiresAt: one.expiresAt ?? new Date(Date.now() + this.aheadMs + 600_000).toISOString(),
       verifier,
       key,
     };
     this.leases.set(lease.id, lease);
-    this.change(one);
+    this.change({ ...one, state: 'active' });
+    await this.until;
     if (this.loses-- > 0) throw new Unreachable('No answer.');
     return { lease, connection: this.connection };
   }
@@ -128,9 +144,11 @@ export function refusal(kind: ProblemKind): ProblemError {
 export function servicesOf(broker: LeaseBroker, storage: string): Services {
   const never = () => Promise.reject(new Error('Not played here.'));
   const silent = () => undefined;
+  const clock = new Clock();
+  clock.observe(Date.now() + broker.aheadMs, clock.mark(), clock.mark());
   return {
     store: broker.store,
-    clock: new Clock(),
+    clock,
     api: broker,
     account: { ensureSignedIn: never, signOut: never },
     sync: {

@@ -125,12 +125,26 @@ export function productionTerminals(): void {
       assert.equal(broker.leases.size, 1);
     });
 
-    it('open once for two presses', async () => {
+    it('open twice for two presses, each with a lease of its own', async () => {
       const grant = broker.allow();
       await Promise.all([terminals.open(grant), terminals.open(grant)]);
-      await launcher('open');
-      assert.equal(ours().length, 1);
-      assert.equal(broker.leases.size, 1);
+      assert.equal(ours().length, 2);
+      assert.equal(broker.leases.size, 2);
+      assert.equal(folders().length, 2);
+    });
+
+    it('open nothing once opening was cancelled, and end the lease', async () => {
+      let answer: () => void = () => undefined;
+      broker.until = new Promise((resolve) => (answer = resolve));
+      const cancel = new AbortController();
+      const opening = terminals.open(broker.allow(), cancel.signal);
+      await eventually('asked', () => (broker.leases.size === 1 ? true : undefined));
+      cancel.abort();
+      await assert.rejects(opening, { name: 'Cancelled' });
+      answer();
+      await eventually('lease ended', () => (broker.calls.includes('endLease') ? true : undefined));
+      await eventually('folder gone', () => (folders().length === 0 ? true : undefined));
+      assert.equal(ours().length, 0);
     });
   });
 }
