@@ -42,6 +42,8 @@ describe('what is kept of a terminal', function () {
     await terminal.see(/psql is ready/);
     terminal.type('echo started"-"here\n');
     await terminal.see(/started-here/);
+    const file = join(prepared.path, 'launcher.json');
+    await eventually(() => readFileSync(file, 'utf8').includes('"shell"') || undefined);
     return { prepared, terminal };
   };
   const goesOn = (path: string): void => {
@@ -83,7 +85,6 @@ describe('what is kept of a terminal', function () {
       const before = readFileSync(file, 'utf8');
       const newer = JSON.stringify({ version: 2, something: 'else' });
       writeFileSync(file, newer);
-      window.desk.records.folder(prepared.name);
       await window.keeper.look();
       await window.keeper.look();
       goesOn(prepared.path);
