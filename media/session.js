@@ -69,8 +69,10 @@ function start(send, memory) {
   let running = [];
   let timer;
 
-  const button = (label, what, id, kind = 'secondary') => {
+  const button = (label, what, id, kind = 'secondary', about = undefined) => {
     const node = element('button', { type: 'button', class: kind, 'data-do': what, 'data-id': id }, label);
+    // Several cards have buttons of the same name; who hears them one by one must know which is whose.
+    if (about) node.setAttribute('aria-label', `${label}: ${about.title}, ${about.target}`);
     node.addEventListener('click', () => send({ do: what, id }));
     return node;
   };
@@ -105,9 +107,9 @@ function start(send, memory) {
         element(
           'div',
           { class: 'actions' },
-          button('End now', 'end', card.id),
-          ...(card.mayOpen ? [button('Open terminal', 'open', card.id)] : []),
-          ...(card.documented ? [button('Documentation', 'document', card.id, 'link')] : []),
+          button('End now', 'end', card.id, 'secondary', card),
+          ...(card.mayOpen ? [button('Open terminal', 'open', card.id, 'secondary', card)] : []),
+          ...(card.documented ? [button('Documentation', 'document', card.id, 'link', card)] : []),
         ),
       ];
     },
@@ -118,9 +120,9 @@ function start(send, memory) {
         element(
           'div',
           { class: 'actions' },
-          button('Open terminal', 'open', card.id, 'primary'),
-          button('Give back', 'end', card.id),
-          ...(card.documented ? [button('Documentation', 'document', card.id, 'link')] : []),
+          button('Open terminal', 'open', card.id, 'primary', card),
+          button('Give back', 'end', card.id, 'secondary', card),
+          ...(card.documented ? [button('Documentation', 'document', card.id, 'link', card)] : []),
         ),
       ];
     },
@@ -129,7 +131,7 @@ function start(send, memory) {
         element('p', { class: 'headline' }, card.headline),
         ...head(card),
         ...facts(card),
-        element('div', { class: 'actions' }, button('Withdraw', 'withdraw', card.id)),
+        element('div', { class: 'actions' }, button('Withdraw', 'withdraw', card.id, 'secondary', card)),
       ];
     },
     over(card) {
@@ -145,7 +147,7 @@ function start(send, memory) {
             ...lines.map((line) => element('p', { class: 'fact' }, line)),
           ),
         ),
-        element('div', { class: 'actions' }, button('Dismiss', 'dismiss', card.id, 'link')),
+        element('div', { class: 'actions' }, button('Dismiss', 'dismiss', card.id, 'link', card)),
       ];
     },
   };
@@ -167,6 +169,21 @@ function start(send, memory) {
     );
   }
 
+  /** What has the focus, in words that outlive its drawing. */
+  function focused() {
+    const node = document.activeElement;
+    if (!node || !list.contains(node)) return undefined;
+    return { what: node.dataset.do ?? node.tagName, card: node.closest('.card')?.id };
+  }
+
+  /** The same again; where it is gone, what comes first in its card, so that the keyboard is not sent to the start. */
+  function refocus(focus) {
+    if (!focus) return;
+    const card = focus.card ? document.getElementById(focus.card) : list.querySelector('.nothing');
+    const nodes = [...(card ?? list).querySelectorAll('button, summary')];
+    (nodes.find((node) => (node.dataset.do ?? node.tagName) === focus.what) ?? nodes[0])?.focus();
+  }
+
   /** Only what is really different is drawn anew, so that focus, selection and open receipts stay. */
   function show(model) {
     trouble.textContent = model.trouble ?? '';
@@ -178,12 +195,12 @@ function start(send, memory) {
     if (key !== shown) {
       shown = key;
       const levels = new Map(running.map((item) => [item.card.id, item.level]));
-      const focus = document.activeElement?.dataset ?? {};
+      const focus = focused();
       const open = new Set([...list.querySelectorAll('details[open]')].map((node) => node.parentElement.id));
       running = [];
       const cards = model.cards.map((card) =>
         element(
-          'section',
+          'article',
           { class: `card ${card.is}`, id: card.id, 'aria-label': card.title },
           ...draw[card.is](card),
         ),
@@ -192,10 +209,7 @@ function start(send, memory) {
       list.replaceChildren(...cards, ...(busy ? [] : [nothing(model)]));
       for (const item of running) item.level = levels.get(item.card.id);
       for (const id of open) document.getElementById(id)?.querySelector('details')?.setAttribute('open', '');
-      if (focus.do)
-        [...list.querySelectorAll('button')]
-          .find((node) => node.dataset.do === focus.do && node.dataset.id === focus.id)
-          ?.focus();
+      refocus(focus);
     }
     for (const item of running) {
       const card = model.cards.find((other) => other.id === item.card.id);

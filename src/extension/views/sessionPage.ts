@@ -25,8 +25,11 @@ export function sessionPage(model: SessionModel, { style, script, source, nonce,
 <title>Session</title>
 </head>
 <body data-page="${escaped(id)}">
+<header>
+<h1 class="unseen">Session</h1>
 <p id="trouble" role="status"${model.trouble === undefined ? ' hidden' : ''}>${escaped(model.trouble ?? '')}</p>
 <p id="said" aria-live="polite"></p>
+</header>
 <main id="cards">${model.cards.length ? '' : nothing(model)}</main>
 <script nonce="${nonce}" src="${escaped(script)}"></script>
 </body>
