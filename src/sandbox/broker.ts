@@ -46,8 +46,6 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   );
   await shop.run(setup);
   await shop.run(`alter role ${shopBroker} password '${configuration.password}'`);
-  // In the shop's server nobody may connect who was not told so.
-  await shop.run(`grant connect on database ${shop.database} to ${shopBroker}`);
 
   const log = join(folder, 'broker.log');
   const child = await startChild(program, [...first, 'serve', '--config', configuration.file], {

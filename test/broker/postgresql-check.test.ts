@@ -139,6 +139,27 @@ describe('daypass check --targets at PostgreSQL', function () {
     );
   });
 
+  it('the setup lets the broker into the databases of its templates, where not everybody may connect', async () => {
+    await shop.server.run('create database orders');
+    const elsewhere = { id: 'elsewhere', scope: readScope({ roles: ['pg_monitor'], database: 'orders' }) };
+    const templates = [...shop.templates.filter(({ id }) => id === 'read-orders'), elsewhere];
+    const setup = setupSql(shop.config, templates);
+    const [here, there] = setup.split('\\connect "orders"');
+    assert.ok(here && there);
+    for (const database of ['shop', 'orders'])
+      await shop.server.run(`revoke all on database ${database} from public, daypass_broker`);
+    await shop.server.run(here.replace(/^\\connect.*$/m, ''), 'shop');
+    await shop.server.run(there, 'orders');
+    const lease = await shop.lease('read-orders');
+    await shop.login(lease);
+    const findings = await checkTarget(shop.config, templates);
+    assert.deepEqual(
+      findings.filter(({ kind, message }) => kind !== 'public' && /connect|cannot be asked/.test(message)),
+      [],
+    );
+    await shop.receipt(lease);
+  });
+
   it('says why a server cannot be asked', async () => {
     const target = { ...shop.config, login: { user: 'daypass_broker', password: new Secret('wrong') } };
     const findings = await checkTarget(target, shop.templates);

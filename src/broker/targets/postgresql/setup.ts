@@ -35,7 +35,7 @@ export function setupSql(
     head(target),
     'begin;\nset local client_min_messages = warning;',
     oldServer,
-    broker(target.login.user),
+    broker(target.login.user, [...new Set([target.database, ...databases])]),
     ...templates.map((template) => carrier(target.login.user, template)),
     'commit;',
     ...databases.map((database) =>
@@ -64,7 +64,7 @@ const oldServer = raiseIf(
   'Daypass needs PostgreSQL 16 or newer: before that, a lease could take its template’s role over.',
 );
 
-function broker(user: string): string {
+function broker(user: string, databases: readonly string[]): string {
   const name = identifier(user);
   return `\
 -- The broker's own login. It is no superuser: it makes logins, and hands them the template roles below, nothing else.
@@ -72,6 +72,8 @@ ${createRole(user, 'login')}
 ${raiseIf(`(select rolsuper from pg_roles where rolname = ${literal(user)})`, `${user} is a superuser: give the broker a login of its own.`)}
 alter role ${name} login createrole nocreatedb noreplication nobypassrls;
 grant ${brokerRoles.join(', ')} to ${name};
+-- It looks and cleans up wherever a lease gets in, also where not everybody (PUBLIC) may connect.
+${databases.map((each) => `grant connect on database ${identifier(each)} to ${name};`).join('\n')}
 -- Its password is set by you, and stands nowhere here:   \\password ${comment(name)}`;
 }
 
