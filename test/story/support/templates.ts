@@ -29,3 +29,18 @@ request: { by: [engineering] }
 approve: nobody
 revoke: { by: [payments-leads] }
 `;
+
+/** Long enough for trouble in between. */
+export const watch = `
+template: shop-watch-orders
+title: Watch orders
+summary: Look at orders while something is mended. Change nothing.
+target: shop
+scope:
+  privileges: [select on sales.orders]
+duration: { default: PT1M30S, longest: PT1M30S }
+terminals: 2
+request: { by: [engineering] }
+approve: nobody
+revoke: { by: [payments-leads] }
+`;
