@@ -146,11 +146,21 @@ describe('A sign-in whose folder or provider is in trouble', () => {
       assert.equal(window.logged.filter((line) => line.includes('could not be read')).length, 1);
     });
 
+    it('can be replaced where it stays unreadable', async () => {
+      (await signedIn()).dispose();
+      const window = open();
+      window.disk.unreadable = true;
+      await window.account.settle();
+      await until(() => window.store.world.account.is === 'signed out', 'signing in is offered');
+      window.disk.unreadable = false;
+      await until(() => isSignedIn(window), 'it is found all the same');
+    });
+
     it('is not taken for one at another broker', async () => {
       const window = await signedIn();
       window.disk.unreadable = true;
       window.setBroker('http://127.0.0.1:9');
-      await until(() => window.store.world.account.is === 'starting', 'nothing is known of that one');
+      await until(() => !isSignedIn(window), 'nothing is known of that one');
     });
 
     it('waits for the secret storage of VS Code as well', async () => {

@@ -28,6 +28,8 @@ export interface AccountParts {
 }
 
 const tryAgain = 'Try again';
+/** Somebody who sees nothing for longer than these looks take (7 s) gets a way to sign in anew. */
+const patientLooks = 4;
 
 /** Who is signed in at which broker: restores it, changes it when the person says so, follows the other windows. */
 export class Account implements AccountService, Disposable {
@@ -103,7 +105,8 @@ export class Account implements AccountService, Disposable {
       this.#lookAgain();
       const { account } = store.world;
       // What was known of another broker says nothing of this one.
-      if (!('broker' in account) || account.broker !== broker) store.update(withAccount({ is: 'starting' }));
+      if (!('broker' in account) || account.broker !== broker)
+        store.update(this.#unread > patientLooks ? signedOut(broker) : withAccount({ is: 'starting' }));
       return;
     }
     if (this.#disposed || setting.get() !== broker) return;

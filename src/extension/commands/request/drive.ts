@@ -93,6 +93,7 @@ async function afterFailure(around: Surroundings, error: unknown, position: Posi
     case 'ticket-needed':
       return at('ticket', error.message);
     case 'too-many-pending':
+      return at('reason', `${error.message} What you typed is kept: press Enter to try again.`);
     case 'not-allowed':
       around.tell(error.message);
       return undefined;
