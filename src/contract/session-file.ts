@@ -69,6 +69,7 @@ export const LauncherFile = z.object({
   /** The launcher's own process. */
   pid: z.int(),
   state: z.discriminatedUnion('is', [
+    /** It is there and runs nothing yet. */
     z.object({ is: z.literal('waiting') }),
     /** `shell`: process id of the person's shell. */
     z.object({ is: z.literal('open'), shell: z.int() }),

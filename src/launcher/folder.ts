@@ -15,19 +15,21 @@ export type SessionSeen = SessionFile | 'missing' | 'unreadable';
 /** The credential's folder, as the launcher uses it. Nothing here throws: what cannot be read or written is said so. */
 export class Folder {
   readonly path: string;
+  #untold: LauncherFile | undefined;
 
   constructor(path: string) {
     this.path = path;
   }
 
-  /** Takes the folder for this launcher: once ever, whatever became of it. */
+  /** Takes the folder for this launcher, once ever, whatever became of it; and says whose process it is from now on. */
   claim(): 'claimed' | 'taken' | 'missing' {
     try {
       writeFileSync(join(this.path, launcherFileName), '', { flag: 'wx', mode: 0o600 });
-      return 'claimed';
     } catch (error) {
       return codeOf(error) === 'EEXIST' ? 'taken' : 'missing';
     }
+    this.tell({ is: 'waiting' });
+    return 'claimed';
   }
 
   session(): SessionSeen {
@@ -54,15 +56,23 @@ export class Folder {
     }
   }
 
-  /** Writes `launcher.json`, whole or not at all. */
+  /** Writes `launcher.json`, whole or not at all; what cannot be written now, `tellAgain` writes. */
   tell(state: LauncherFile['state']): void {
+    this.#untold = { version: 1, pid: process.pid, state };
+    this.tellAgain();
+  }
+
+  /** Writes what could not be written yet: a launcher that never says a word is taken for one that never started. */
+  tellAgain(): void {
+    if (!this.#untold) return;
     const path = join(this.path, launcherFileName);
-    const content: LauncherFile = { version: 1, pid: process.pid, state };
     try {
-      writeFileSync(`${path}.new`, JSON.stringify(content), { mode: 0o600 });
+      writeFileSync(`${path}.new`, JSON.stringify(this.#untold), { mode: 0o600 });
       renameSync(`${path}.new`, path);
-    } catch {
-      // The folder is gone, or its disk is full: nobody is told, and nothing else depends on it.
+      this.#untold = undefined;
+    } catch (error) {
+      // Its disk is full; a folder that is gone has nobody to be told.
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') this.#untold = undefined;
     }
   }
 

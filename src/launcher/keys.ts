@@ -1,3 +1,5 @@
+import { closeSync, constants, openSync, readSync } from 'node:fs';
+
 const ctrlC = 3;
 const ctrlD = 4;
 
@@ -18,6 +20,7 @@ export function takeKeys(leave: () => void): () => void {
   return () => {
     stdin.off('data', typed);
     stdin.pause();
+    drain();
     raw(false);
   };
 
@@ -27,5 +30,20 @@ export function takeKeys(leave: () => void): () => void {
     } catch {
       // Not the foreground of its terminal: then no key arrives either.
     }
+  }
+}
+
+/** Takes what was typed and not yet read: under load that is more than the event loop has come to. */
+function drain(): void {
+  if (process.platform === 'win32') return;
+  let terminal: number | undefined;
+  try {
+    terminal = openSync('/dev/tty', constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    const keys = Buffer.alloc(1024);
+    while (readSync(terminal, keys) > 0);
+  } catch {
+    // EAGAIN: nothing is left. Anything else: there is no terminal to read from.
+  } finally {
+    if (terminal !== undefined) closeSync(terminal);
   }
 }

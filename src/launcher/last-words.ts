@@ -37,6 +37,7 @@ export async function sayAndHold({ folder, bell, closed, own, stopped, patienceM
   let held = false;
   if (patienceMs <= 0) say(own);
   while (!closed()) {
+    folder.tellAgain();
     if (looking) {
       const session = folder.session();
       const over = typeof session === 'object' && session.state.is === 'over' ? session.state : undefined;

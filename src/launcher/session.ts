@@ -71,11 +71,9 @@ export class Session {
         shown = text;
         if (this.#closed) return 'closed';
         if (session.state.is !== 'waiting') return session;
-        if (!release) {
-          this.#folder.tell({ is: 'waiting' });
-          release = takeKeys(this.close);
-        }
+        release ??= takeKeys(this.close);
         await this.#bell.wait(missingSince === undefined ? lookMs : missingForGoodMs);
+        this.#folder.tellAgain();
         const seen = this.#folder.session();
         if (typeof seen === 'object') session = seen;
         missingSince = seen === 'missing' ? (missingSince ?? performance.now()) : undefined;
@@ -133,6 +131,7 @@ export class Session {
     let deadline = first;
     let missingSince: number | undefined;
     for (;;) {
+      this.#folder.tellAgain();
       const session = this.#folder.session();
       missingSince = session === 'missing' ? (missingSince ?? performance.now()) : undefined;
       if (typeof session === 'object' && session.state.is === 'open') {

@@ -6,7 +6,7 @@ import type { ShellFile } from '../contract/session-file.ts';
 import { shellEnvironment } from './environment.ts';
 import type { ShellEnd } from './ending.ts';
 import { processes } from './processes.ts';
-import { shellCommand } from './shell.ts';
+import { shellCommand, type ShellCommand } from './shell.ts';
 import { startedHere, stopAll, stopTree, type Stopped } from './stop.ts';
 
 /** The shell that runs in this terminal, and what it started. */
@@ -79,17 +79,24 @@ async function tryShell(
 ): Promise<ChildProcess | undefined> {
   const home = base['HOME'] ?? base['USERPROFILE'] ?? account()?.homedir ?? homedir();
   const startUpFolder = join(folder, 'zsh');
-  const command = shellCommand({
-    shell,
-    platform: process.platform,
-    appRoot,
-    startUpFolder,
-    zdotdir: base['ZDOTDIR'] ?? home,
-    exists: existsSync,
-  });
-  for (const [name, source] of Object.entries(command.startUpFiles)) {
-    mkdirSync(startUpFolder, { recursive: true, mode: 0o700 });
-    copyFileSync(source, join(startUpFolder, name));
+  const commandWith = (scripts: string | null): ShellCommand =>
+    shellCommand({
+      shell,
+      platform: process.platform,
+      appRoot: scripts,
+      startUpFolder,
+      zdotdir: base['ZDOTDIR'] ?? home,
+      exists: existsSync,
+    });
+  let command = commandWith(appRoot);
+  try {
+    for (const [name, source] of Object.entries(command.startUpFiles)) {
+      mkdirSync(startUpFolder, { recursive: true, mode: 0o700 });
+      copyFileSync(source, join(startUpFolder, name));
+    }
+  } catch {
+    // A full disk: the shell does without VS Code's integration.
+    command = commandWith(null);
   }
   const child = spawn(command.file, command.args, {
     stdio: 'inherit',

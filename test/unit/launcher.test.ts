@@ -496,8 +496,23 @@ describe('launcher', function () {
       stage.session(stage.open());
       await terminal.see(/Production: read orders on shop/);
       await stage.answers();
-      assert.doesNotMatch(terminal.text(), /soon/);
+      assert.doesNotMatch(terminal.text(), /^too-soon/m, 'what the terminal echoed has not been run');
       assert.equal(existsSync(join(stage.folder, shellFileName)), false);
+    });
+
+    it('drops what is typed ahead, however late it comes to that', async () => {
+      stage.session({ is: 'waiting' }, ['Waiting for Ben Roth']);
+      const terminal = await stage.start();
+      await terminal.see(/Waiting for Ben Roth/);
+      await eventually(() => (stage.told()?.state.is === 'waiting' ? true : undefined));
+      process.kill(terminal.pid, 'SIGSTOP');
+      terminal.type('echo too-soon\r');
+      stage.shell('/bin/bash');
+      stage.session(stage.open());
+      process.kill(terminal.pid, 'SIGCONT');
+      await terminal.see(/Production: read orders on shop/);
+      await stage.answers();
+      assert.doesNotMatch(terminal.text(), /^too-soon/m);
     });
 
     it('says why there will be none', async () => {
@@ -520,8 +535,11 @@ describe('launcher', function () {
       stage.session({ is: 'waiting' });
       const terminal = await stage.start();
       await terminal.see(/Production/);
-      await eventually(() => (stage.told()?.state.is === 'waiting' ? true : undefined));
-      terminal.type('\x03');
+      // Before the keys are taken there is nothing that Ctrl+C could end.
+      await eventually(() => {
+        if (!terminal.ended) terminal.type('\x03');
+        return terminal.ended || undefined;
+      });
       assert.equal(await terminal.exitCode(), 0);
     });
 
@@ -577,6 +595,28 @@ describe('launcher', function () {
       stage.session(stage.open());
       const terminal = await stage.start();
       await terminal.see(/\/no\/such\/shell cannot be started; this is \/bin\/sh\./);
+      await stage.answers();
+    });
+
+    it('goes on although it cannot say that it runs, and says so once it can', async () => {
+      const inTheWay = join(stage.folder, `${launcherFileName}.new`);
+      mkdirSync(inTheWay);
+      await stage.ready();
+      assert.equal(readFileSync(join(stage.folder, launcherFileName), 'utf8'), '');
+      rmSync(inTheWay, { recursive: true });
+      await stage.shellPid();
+    });
+
+    it('does without VS Code’s integration where there is no room for it', async function () {
+      if (!existsSync('/usr/bin/zsh')) this.skip();
+      const scripts = join(stage.home, 'code', 'out/vs/workbench/contrib/terminal/common/scripts');
+      mkdirSync(scripts, { recursive: true });
+      for (const name of ['rc', 'profile', 'env', 'login'])
+        writeFileSync(join(scripts, `shellIntegration-${name}.zsh`), '');
+      writeFileSync(join(stage.folder, 'zsh'), 'in the way');
+      stage.shell('/usr/bin/zsh', {}, join(stage.home, 'code'));
+      stage.session(stage.open());
+      await stage.start();
       await stage.answers();
     });
 

@@ -7,10 +7,12 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { Unreachable } from '../../src/extension/client/call.ts';
+import { timeOfDay } from '../../src/contract/session-file.ts';
 import { FolderTrouble } from '../../src/extension/terminal/folder.ts';
 import { LeaseBroker, refusal } from './support/lease-broker.ts';
 import { ben, receipt, request, unopened } from './support/samples.ts';
@@ -147,21 +149,96 @@ describe('production terminals', function () {
     assert.deepEqual(broker.calls, []);
   });
 
-  it('say that the disk is full, and end the credential that does not fit', async function () {
-    const disk = mkdtempSync(join(place, 'disk-'));
-    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=40k', 'tmpfs', disk]);
-    if (mount.status !== 0) return this.skip();
-    const small = new Window(broker, place, disk);
-    try {
-      broker.connection = { ...broker.connection, tls: 'verify-full' };
-      await assert.rejects(small.desk.prepare(broker.allow()), /the disk is full\. Free some space/);
-      assert.equal(theLease().state, 'closing');
-      assert.deepEqual(small.left, []);
-    } finally {
-      small.dispose();
-      spawnSync('umount', [disk]);
-    }
+  describe('on a disk that is full', () => {
+    const page = 4096;
+    let disk: string;
+    let small: Window;
+    const room = (pages: number): void => {
+      const filler = join(disk, 'filler');
+      rmSync(filler, { force: true });
+      const { bsize, bavail } = statfsSync(disk);
+      writeFileSync(filler, Buffer.alloc(Math.max(0, bsize * bavail - pages * page)));
+    };
+    before(function () {
+      disk = mkdtempSync(join(place, 'disk-'));
+      // Only root may mount; elsewhere this is a skip, which is a failure in CI.
+      if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=640k', 'tmpfs', disk]).status !== 0) this.skip();
+    });
+    beforeEach(() => (small = new Window(broker, place, disk)));
+    afterEach(() => small.dispose());
+    after(() => spawnSync('umount', [disk]));
+
+    for (const tls of ['off', 'verify-full'] as const)
+      it(`say so whatever does not fit, end the credential and leave nothing (${tls})`, async () => {
+        broker.connection = { ...broker.connection, tls };
+        const grant = broker.allow();
+        for (let pages = 0, opened = false; !opened; pages += pages < 12 ? 1 : 16) {
+          assert.ok(pages < 150);
+          room(pages);
+          const leases = broker.leases.size;
+          const [why] = await small.desk.prepare(grant).then(
+            () => [undefined],
+            (error: unknown) => [error],
+          );
+          opened = why === undefined;
+          if (opened) break;
+          assert.ok(why instanceof FolderTrouble, String(why));
+          assert.match(why.message, /: the disk is full\. Free some space and try again\.$/);
+          assert.deepEqual(small.left, [], `${pages} pages`);
+          assert.ok(pages > 0 || broker.leases.size === leases, 'nothing is asked for without a record');
+          for (const lease of broker.leases.values()) assert.equal(lease.state, 'closing', `${pages} pages`);
+        }
+        broker.change({ ...grant, state: 'ended', endedAt: new Date().toISOString() });
+        for (const name of small.records) await small.desk.drop(name);
+      });
+
+    it('say so in the terminal that waited, ask once, and go on when there is room again', async () => {
+      const asked = request();
+      broker.learn(asked);
+      const terminal = await small.terminal(await small.desk.wait(asked));
+      await terminal.see(/Waiting for/);
+      await small.settled(() => small.keeper.awaits(asked.id));
+      room(2);
+      const grant = unopened({
+        requestId: asked.id,
+        expiresAt: new Date(Date.now() + 600_000).toISOString(),
+      });
+      broker.change(grant);
+      broker.learn({ ...asked, state: 'approved', grantId: grant.id });
+      await eventually(
+        () => [...broker.leases.values()].some(({ state }) => state === 'closing') || undefined,
+      );
+      await small.keeper.look();
+      await small.keeper.look();
+      room(40);
+      await small.settled(() => /This text stays/.test(terminal.text()));
+      assert.match(terminal.text(), /Not opened: .* the disk is full\.|Nothing was opened here\./);
+      assert.equal(broker.leases.size, 1);
+    });
   });
+
+  for (const hours of [-1, 1])
+    it(`end on time where this machine’s clock is ${hours > 0 ? 'an hour late' : 'an hour early'}`, async () => {
+      broker = new LeaseBroker(hours * 3600_000);
+      const other = new Window(broker, place);
+      try {
+        const ends = Date.now() + 2500;
+        const prepared = await other.desk.prepare(broker.allow({}, 2500));
+        const terminal = await other.terminal(prepared);
+        await terminal.see(new RegExp(`Until ${timeOfDay(new Date(ends))} `));
+        terminal.type('echo "until $DAYPASS_EXPIRES_AT"\n');
+        const [, until] = await terminal.see(/until (\d{4}-\S+Z)/);
+        const apart = Date.parse(until!) - hours * 3600_000 - ends;
+        assert.ok(Math.abs(apart) < 1000, `${apart} ms`);
+        assert.equal(terminal.text().includes('Ended'), false);
+        await terminal.see(new RegExp(`Ended at ${timeOfDay(new Date(ends))}, as planned\\.`));
+        assert.ok(Date.now() >= ends - 50, 'not before');
+        await terminal.see(/This text stays/);
+        assert.equal(terminal.text().match(/Ended/g)?.length, 1);
+      } finally {
+        other.dispose();
+      }
+    });
 
   it('wait for an approval and become the production terminal by themselves', async () => {
     const asked = request();
