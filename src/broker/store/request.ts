@@ -83,17 +83,25 @@ export function listRequests(
   only: 'pending' | 'all',
   limit: number,
 ): Promise<RequestRow[]> {
-  let query = db.selectFrom('request').selectAll();
-  if (!reader.audits) {
-    const groups = sql<string[]>`${[...reader.groups]}::text[]`;
-    query = query.where((e) =>
-      e.or([e('requester', '=', reader.id), e('approve_by', '&&', groups), e('revoke_by', '&&', groups)]),
-    );
-  }
-  if (only === 'pending') query = query.where('state', '=', 'pending');
-  return query
+  const own = sql<boolean>`requester = ${reader.id}`;
+  const groups = sql<string[]>`${[...reader.groups]}::text[]`;
+  const asked = sql<boolean>`(${reader.audits} or approve_by && ${groups} or revoke_by && ${groups})`;
+  // Each part by an index of its own: sorted as a whole, everything ever asked would be read for each list.
+  const ids = db.selectFrom('request').select('id').limit(limit);
+  const waiting = ids
+    .where('state', '=', 'pending')
+    .where(sql<boolean>`(${own} or ${asked})`)
+    .orderBy(own, 'desc')
+    .orderBy('created_at', 'desc');
+  const mine = ids.where('requester', '=', reader.id).orderBy('created_at', 'desc');
+  const others = ids.where(asked).orderBy('created_at', 'desc');
+  const parts = only === 'pending' ? [waiting] : [waiting, mine, others];
+  return db
+    .selectFrom('request')
+    .selectAll()
+    .where(sql<boolean>`id = any(array(${sql.join(parts, sql` union all `)}))`)
     .orderBy(sql`state = 'pending'`, 'desc')
-    .orderBy(sql`requester = ${reader.id}`, 'desc')
+    .orderBy(own, 'desc')
     .orderBy('created_at', 'desc')
     .limit(limit)
     .execute();

@@ -41,6 +41,7 @@ create table request (
   version integer not null default 1
 );
 create index request_requester on request (requester, created_at desc);
+create index request_created on request (created_at desc);
 create index request_pending on request (answer_by) where state = 'pending';
 create index request_approvers on request using gin (approve_by);
 create index request_revokers on request using gin (revoke_by);
@@ -76,6 +77,7 @@ create table "grant" (
   check (state <> 'active' or expires_at is not null)
 );
 create index grant_holder on "grant" (holder, created_at desc);
+create index grant_created on "grant" (created_at desc);
 create index grant_waiting on "grant" (activate_by) where state = 'approved';
 create index grant_active on "grant" (expires_at) where state = 'active';
 
