@@ -31,7 +31,7 @@ import { countLeases } from './store/lease.ts';
 import { migrate } from './store/migrate.ts';
 import { channels } from './store/notify.ts';
 import { now } from './store/now.ts';
-import { recognise } from './store/person.ts';
+import { recogniser } from './store/person.ts';
 import { PostgresTarget } from './targets/postgresql/target.ts';
 import { watchTemplates } from './templates/watch.ts';
 import { version } from './version.ts';
@@ -188,9 +188,10 @@ async function startTargets(
 
 /** Whoever calls, as a person whom the store knows. */
 function callers(verifier: Verifier, { config, store }: Context) {
+  const recognise = recogniser(store.db);
   return async (authorization: string | undefined): Promise<Caller> => {
     const token = await verifier.verify(authorization);
-    const person = await recognise(store.db, token);
+    const person = await recognise(token);
     const who = { id: person.id, groups: token.groups, mayDecide: token.mayDecide };
     return { ...who, name: person.name, audits: audits(who, config.audit.by), expiresAt: token.expiresAt };
   };

@@ -13,6 +13,23 @@ export interface KnownAs {
   readonly groups: readonly string[];
 }
 
+const rememberedForMs = 60_000;
+
+/** `recognise`, without asking the database again about people who called just before with the same to say of them. */
+export function recogniser(db: Db): (who: KnownAs) => Promise<PersonRow> {
+  const lately = new Map<string, { readonly person: PersonRow; readonly until: number }>();
+  return async (who) => {
+    const now = performance.now();
+    const key = JSON.stringify([who.issuer, who.subject, who.name, who.groups]);
+    const known = lately.get(key);
+    if (known && now < known.until) return known.person;
+    const person = await recognise(db, who);
+    for (const [one, { until }] of lately) if (until <= now) lately.delete(one);
+    lately.set(key, { person, until: now + rememberedForMs });
+    return person;
+  };
+}
+
 /** The person whom a token names, made known at first sight. A person is (issuer, subject). */
 export async function recognise(db: Db, who: KnownAs): Promise<PersonRow> {
   const known = await db

@@ -50,16 +50,24 @@ export interface Steps {
 }
 
 export function beginEnding(installation: string, lease: ClosingLease): Ending {
-  const read = lease.scope === undefined ? undefined : parseScope(lease.scope);
+  let scope: PostgresScope | 'unread' | undefined = 'unread';
   const ours = leaseOfRole(installation, lease.role) === lease.leaseId.toLowerCase();
   return {
     lease,
-    scope: read && 'scope' in read ? read.scope : undefined,
+    // Read when it is needed: a cut is not, and a thousand scopes would hold it up.
+    get scope() {
+      return (scope = scope === 'unread' ? readScope(lease.scope) : scope);
+    },
     oid: undefined,
     canLogin: false,
     evidence: lease.evidence === undefined ? noEvidence : storedEvidence(lease.evidence),
     obstacle: ours ? undefined : `The login ${lease.role} is not this lease's: it is left alone.`,
   };
+}
+
+function readScope(stored: unknown): PostgresScope | undefined {
+  const read = stored === undefined ? undefined : parseScope(stored);
+  return read && 'scope' in read ? read.scope : undefined;
 }
 
 /** Those that nothing stands in the way of and whose login exists. */
