@@ -178,6 +178,21 @@ describe('A request that somebody turns away from while it is sent', () => {
     assert.deepEqual(states(), ['withdrawn']);
   });
 
+  it('is not taken for one that never arrived because only the last attempt did not', async () => {
+    road = (_call, response) => {
+      void broker.close();
+      response.destroy();
+      return true;
+    };
+    await assert.rejects(sender.send(draft, new AbortController().signal), {
+      name: 'Unreachable',
+      message: /Nothing answers/,
+    });
+    await sender.leave();
+    assert.deepEqual(told, [mayHaveBeenSent]);
+    broker = await TestBroker.start();
+  });
+
   it('stays where it was answered', async () => {
     await sender.send(draft, new AbortController().signal);
     await sender.leave();
