@@ -184,7 +184,8 @@ describe('trouble, as people see it', function () {
     ben = await stage.open('ben', ben);
     await eventually(async () => ((await credentials()).length === 0 ? true : undefined), 40_000);
     await ben.openSidebar();
-    await ben.sidebar.getByText('Templates').first().waitFor();
+    const frame = await ben.sessionFrame();
+    await frame.getByText('nothing left behind').first().waitFor();
     await ben.screenshot('39-after-a-kill');
   });
 });
