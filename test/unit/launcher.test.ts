@@ -501,22 +501,36 @@ describe('launcher', function () {
     });
 
     it('drops what is typed ahead, however late it comes to that', async () => {
-      stage.session({ is: 'waiting' }, ['Waiting for Ben Roth']);
-      const terminal = await stage.start();
-      await terminal.see(/Waiting for Ben Roth/);
-      await eventually(() => (stage.told()?.state.is === 'waiting' ? true : undefined));
-      process.kill(terminal.pid, 'SIGSTOP');
-      terminal.type('echo too-soon\r');
-      stage.shell('/bin/bash');
-      stage.session(stage.open());
-      // `script` stops itself when it hears that the launcher is stopped.
-      const script = running().find(({ pid }) => pid === terminal.pid)!.parent;
-      await eventually(() => {
-        for (const pid of [terminal.pid, script]) process.kill(pid, 'SIGCONT');
-        return /Production: read orders on shop/.test(terminal.text()) || undefined;
+      const program = join(stage.home, 'late.cjs');
+      const go = join(stage.home, 'go');
+      await build({
+        stdin: {
+          contents: `
+            import { spawnSync } from 'node:child_process';
+            import { existsSync } from 'node:fs';
+            import { takeKeys } from './src/launcher/keys.ts';
+            console.log('here');
+            while (!existsSync(process.argv[2])) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+            takeKeys(() => {})();
+            console.log('now');
+            spawnSync('/bin/sh', ['-c', 'read line; echo "got: $line"'], { stdio: 'inherit' });`,
+          resolveDir: process.cwd(),
+        },
+        outfile: program,
+        bundle: true,
+        platform: 'node',
+        format: 'cjs',
       });
-      await stage.answers();
-      assert.doesNotMatch(terminal.text(), /^too-soon/m);
+      const terminal = await Terminal.open(process.execPath, [program, go], { PATH: process.env['PATH'] });
+      stage.opened.push(terminal);
+      await terminal.see(/here/);
+      terminal.type('too-soon\rtoo-');
+      // The terminal's echo: it has the keys.
+      await terminal.see(/too-soon\ntoo-/);
+      writeFileSync(go, '');
+      await terminal.see(/now/);
+      terminal.type('later\r');
+      await terminal.see(/got: later/);
     });
 
     it('says why there will be none', async () => {

@@ -128,9 +128,13 @@ export function productionTerminals(): void {
     it('open twice for two presses, each with a lease of its own', async () => {
       const grant = broker.allow();
       await Promise.all([terminals.open(grant), terminals.open(grant)]);
+      await eventually('both open', () => {
+        const said = folders().map((folder) => join(folder, 'launcher.json'));
+        const open = said.filter((file) => existsSync(file) && readFileSync(file, 'utf8').includes('"open"'));
+        return open.length === 2 ? true : undefined;
+      });
       assert.equal(ours().length, 2);
       assert.equal(broker.leases.size, 2);
-      assert.equal(folders().length, 2);
     });
 
     it('open nothing once opening was cancelled, and end the lease', async () => {
