@@ -10,6 +10,8 @@ export interface ShellCommand {
   readonly environment: Readonly<Record<string, string>>;
   /** Files that zsh reads as its own start-up files: name in `startUpFolder` → file to copy. */
   readonly startUpFiles: Readonly<Record<string, string>>;
+  /** The shell as people call it, where nobody has tried yet what is written for it. */
+  readonly untried?: string;
 }
 
 export interface ShellChoice {
@@ -87,12 +89,16 @@ export function shellCommand(choice: ShellChoice): ShellCommand {
     case 'powershell': {
       const init = script('shellIntegration.ps1');
       const args = login ? ['-Login'] : [];
-      if (init === undefined) return command(args);
+      const untried = 'PowerShell';
+      if (init === undefined) return { ...command(args), untried };
       const source = `try { . '${init.replaceAll("'", "''")}' } catch {}`;
-      return command([...args, '-noexit', '-command', source], { VSCODE_INJECTION: '1', VSCODE_STABLE: '1' });
+      return {
+        ...command([...args, '-noexit', '-command', source], { VSCODE_INJECTION: '1', VSCODE_STABLE: '1' }),
+        untried,
+      };
     }
     case 'cmd':
-      return command([]);
+      return { ...command([]), untried: 'cmd' };
     default:
       return command(login ? ['-l'] : []);
   }

@@ -51,7 +51,7 @@ export class Shell {
  * itself, as every interactive shell does.
  * @param session the credential's variables
  * @param folder the credential's folder, where zsh's start-up files are put
- * @param remark is told when it has to be another shell, before that one writes
+ * @param remark is told what the person should know of the shell, before that writes
  * @throws Error when no shell can be started
  */
 export async function startShell(
@@ -62,11 +62,13 @@ export async function startShell(
 ): Promise<ChildProcess> {
   const wanted = file.shell ?? file.base['SHELL'] ?? account()?.shell ?? undefined;
   const first =
-    wanted !== undefined && isAbsolute(wanted) ? await tryShell(wanted, file, session, folder) : undefined;
+    wanted !== undefined && isAbsolute(wanted)
+      ? await tryShell(wanted, file, session, folder, remark)
+      : undefined;
   if (first) return first;
   const fallback = process.platform === 'win32' ? 'cmd.exe' : '/bin/sh';
   remark(`${wanted ?? 'Your shell'} cannot be started; this is ${fallback}.`);
-  const second = await tryShell(fallback, file, session, folder);
+  const second = await tryShell(fallback, file, session, folder, remark);
   if (!second) throw new Error(`${fallback} cannot be started either`);
   return second;
 }
@@ -76,6 +78,7 @@ async function tryShell(
   { base, appRoot }: ShellFile,
   session: Record<string, string>,
   folder: string,
+  remark: (text: string) => void,
 ): Promise<ChildProcess | undefined> {
   const home = base['HOME'] ?? base['USERPROFILE'] ?? account()?.homedir ?? homedir();
   const startUpFolder = join(folder, 'zsh');
@@ -98,6 +101,10 @@ async function tryShell(
     // A full disk: the shell does without VS Code's integration.
     command = commandWith(null);
   }
+  if (command.untried !== undefined && existsSync(shell))
+    remark(
+      `${command.untried} is untested with Daypass: the access ends at its target in any case, what runs in this terminal may not.`,
+    );
   const child = spawn(command.file, command.args, {
     stdio: 'inherit',
     cwd: existsSync(home) ? home : '/',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -613,6 +614,16 @@ describe('launcher', function () {
       stage.session(stage.open());
       const terminal = await stage.start();
       await terminal.see(/\/no\/such\/shell cannot be started; this is \/bin\/sh\./);
+      await stage.answers();
+    });
+
+    it('says of a shell that nobody has tried with it that it is untested', async () => {
+      stage.file('bin/pwsh', '#!/bin/sh\nexec /bin/sh -i\n');
+      chmodSync(join(stage.home, 'bin/pwsh'), 0o755);
+      stage.shell(join(stage.home, 'bin/pwsh'));
+      stage.session(stage.open());
+      const terminal = await stage.start();
+      await terminal.see(/PowerShell is untested with Daypass: the access ends at its target in any case/);
       await stage.answers();
     });
 
