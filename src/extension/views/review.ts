@@ -1,6 +1,6 @@
 import { spokenDuration } from '../../contract/durations.ts';
 import type { AccessRequest } from '../state/world.ts';
-import { tlsWarning, why } from './words.ts';
+import { broken, tlsWarning, why } from './words.ts';
 
 export interface Line {
   readonly icon: string;
@@ -37,33 +37,6 @@ function reasonLines(request: AccessRequest): Line[] {
 /** Characters that a line two levels deep holds in a sidebar of the usual width. */
 const sidebarWidth = 28;
 const mostLines = 4;
-
-/** A text in lines of at most `width` characters, broken between words where it can be; what is over is left out: `…`. */
-export function broken(text: string, width: number, most: number): string[] {
-  const lines: string[] = [];
-  let rest = Array.from(text);
-  while (rest.length > 0 && lines.length < most) {
-    const last = lines.length === most - 1;
-    if (rest.length <= width) {
-      lines.push(rest.join(''));
-      rest = [];
-    } else if (last) {
-      lines.push(
-        `${rest
-          .slice(0, width - 1)
-          .join('')
-          .trimEnd()}…`,
-      );
-      rest = [];
-    } else {
-      const space = rest.lastIndexOf(' ', width);
-      const at = space > 0 ? space : width;
-      lines.push(rest.slice(0, at).join('').trimEnd());
-      rest = Array.from(rest.slice(at).join('').trimStart());
-    }
-  }
-  return lines;
-}
 
 /** The same where there is room for sentences: the text of the dialog in which the decision is made. */
 export function reviewInWords(request: AccessRequest): string {

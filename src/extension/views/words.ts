@@ -74,3 +74,30 @@ export function tlsWarning(tls: Template['target']['tls']): string | undefined {
       return 'not encrypted';
   }
 }
+
+/** A text in lines of at most `width` characters, broken between words where it can be; what is over is left out: `…`. */
+export function broken(text: string, width: number, most: number): string[] {
+  const lines: string[] = [];
+  let rest = Array.from(text);
+  while (rest.length > 0 && lines.length < most) {
+    const last = lines.length === most - 1;
+    if (rest.length <= width) {
+      lines.push(rest.join(''));
+      rest = [];
+    } else if (last) {
+      lines.push(
+        `${rest
+          .slice(0, width - 1)
+          .join('')
+          .trimEnd()}…`,
+      );
+      rest = [];
+    } else {
+      const space = rest.lastIndexOf(' ', width);
+      const at = space > 0 ? space : width;
+      lines.push(rest.slice(0, at).join('').trimEnd());
+      rest = Array.from(rest.slice(at).join('').trimStart());
+    }
+  }
+  return lines;
+}

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { inShort } from '../../views/words.ts';
+import { broken, inShort } from '../../views/words.ts';
 import type { Services } from '../../services.ts';
 import type { Grant, Template } from '../../state/world.ts';
 import { shortTime } from '../../views/countdown.ts';
@@ -67,7 +67,7 @@ async function templateStep(stage: Stage): Promise<StepAnswer> {
   return pick<Given>({
     ...frame(stage),
     placeholder: position.notice ?? 'What do you need to do?',
-    choices,
+    choices: [...saying<Given>(position.notice), ...choices],
     active: choices.find(
       ({ value }) => value && 'template' in value && value.template.id === position.draft.template?.id,
     ),
@@ -76,7 +76,7 @@ async function templateStep(stage: Stage): Promise<StepAnswer> {
     refresh: (show) =>
       services.store.onDidChange(({ before, now }) => {
         if (before.templates !== now.templates || before.grants !== now.grants)
-          show(templateChoices(services, lastUsed));
+          show([...saying<Given>(position.notice), ...templateChoices(services, lastUsed)]);
       }),
   });
 }
@@ -114,6 +114,17 @@ function templateChoices({ store, clock }: Services, lastUsed: readonly string[]
   return [...templates, separator('you have already'), ...open];
 }
 
+/** Characters that a line of a quick pick holds. */
+const lineWidth = 76;
+
+/** A notice as lines above the choices: the field itself would cut it off, and lose it at the first key. */
+function saying<T>(notice: string | undefined): Choice<T>[] {
+  return broken(notice ?? '', lineWidth, 4).map((line, at) => ({
+    label: `$(${at ? 'blank' : 'warning'}) ${line}`,
+    alwaysShow: true,
+  }));
+}
+
 async function durationStep(stage: Stage, template: Template): Promise<StepAnswer> {
   const { position } = stage;
   const asChoice = ({ label, duration }: { label: string; duration?: string }): Choice<string> => ({
@@ -125,7 +136,7 @@ async function durationStep(stage: Stage, template: Template): Promise<StepAnswe
   const answer = await pick<string>({
     ...frame(stage),
     placeholder: position.notice ?? 'For how long? Choose, or type the minutes',
-    choices,
+    choices: [...saying<string>(position.notice), ...choices],
     active: choices.find(({ value }) => value === position.draft.duration),
     typed: (text) => typedDuration(text, template).map(asChoice),
   });
