@@ -6,6 +6,7 @@ import { closeLeases } from '../store/lease.ts';
 import { lookAtLeastEveryMs } from '../store/notify.ts';
 import { now } from '../store/now.ts';
 import { lockRequest, overdueRequests, stepRequest } from '../store/request.ts';
+import { Turns } from './turns.ts';
 
 const retryMs = 1_000;
 /** Behind the ends at the targets, which need the machine and the database first. */
@@ -17,24 +18,9 @@ const behindMs = 250;
  */
 export function startClock(store: Store, log: Logger): { wake(): void; stop(): Promise<void> } {
   let timer: NodeJS.Timeout | undefined;
-  let turning: Promise<void> | undefined;
-  let again = false;
   let stopped = false;
-
-  function wake(): void {
-    if (stopped) return;
-    if (turning) {
-      again = true;
-      return;
-    }
-    turning = turn().finally(() => {
-      turning = undefined;
-      if (again) {
-        again = false;
-        wake();
-      }
-    });
-  }
+  const turns = new Turns(turn);
+  const wake = () => turns.ask();
 
   async function turn(): Promise<void> {
     let waitMs = lookAtLeastEveryMs;
@@ -61,7 +47,7 @@ export function startClock(store: Store, log: Logger): { wake(): void; stop(): P
     async stop() {
       stopped = true;
       clearTimeout(timer);
-      await turning;
+      await turns.stop();
     },
   };
 }

@@ -3,14 +3,13 @@ import type { Logger } from 'pino';
 import type { LeaseStore } from './lease-store.ts';
 import { lookAtLeastEveryMs } from '../store/notify.ts';
 import { settle, type OwedLease, type Seen } from './settle.ts';
+import { Sleep } from './sleep.ts';
+import { Turns } from './turns.ts';
 import type { Closed, Target } from '../targets/target.ts';
 
 const issueWithinMs = 30_000;
 /** After an issue: whoever waits for the credential needs the machine first. */
 const lookSoonMs = 1_000;
-/** How often a sleep looks at the clocks. */
-const glanceEveryMs = 1_000;
-const jumpMs = 500;
 const retryLookMs = 1_000;
 const firstRetryMs = 250;
 const longestRetryMs = 5_000;
@@ -47,10 +46,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   let known: readonly OwedLease[] = [];
   /** The database's clock minus this process's monotonic one, in ms. */
   let clockOffset = Date.now() - performance.now();
-  let timer: NodeJS.Timeout | undefined;
   let soon: NodeJS.Timeout | undefined;
-  let looking: Promise<void> | undefined;
-  let lookAgain = false;
   let stopped = false;
   let lastObserved = -Infinity;
   const beingIssued = new Set<string>();
@@ -63,21 +59,9 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   const running = new Set<Promise<void>>();
 
   const databaseNow = () => new Date(performance.now() + clockOffset);
-
-  function wake(): void {
-    if (stopped) return;
-    if (looking) {
-      lookAgain = true;
-      return;
-    }
-    looking = look().finally(() => {
-      looking = undefined;
-      if (lookAgain) {
-        lookAgain = false;
-        wake();
-      }
-    });
-  }
+  const looks = new Turns(look);
+  const wake = () => looks.ask();
+  const sleep = new Sleep({ now: () => databaseNow().getTime(), onTime, onJump: wake });
 
   function wakeSoon(): void {
     if (stopped) return;
@@ -107,35 +91,14 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   }
 
   /** At the deadline nothing is read first: due times never move later, so what is known is enough to cut. */
-  function onTimer(): void {
-    if (stopped) return;
+  function onTime(): void {
     // A look may hang for long: the deadlines that are known do not wait for it.
     sleepUntil(act([]));
     wake();
   }
 
-  /**
-   * Timers only wake us to look: they stop while a machine sleeps, and can be early by a millisecond. A jump between
-   * the machine's two clocks means that it slept or was set, so that what is known of the database's clock is old.
-   */
   function sleepUntil(next: Date | null): void {
-    clearTimeout(timer);
-    const now = () => performance.now() + clockOffset;
-    const apart = () => Date.now() - performance.now();
-    const until = Math.min(next?.getTime() ?? Infinity, now() + lookAtLeastEveryMs);
-    const before = apart();
-    const sleep = () => {
-      if (stopped) return;
-      const waitMs = Math.min(Math.max(until - now(), 0), glanceEveryMs);
-      timer = setTimeout(() => {
-        if (Math.abs(apart() - before) > jumpMs) {
-          sleepUntil(next);
-          wake();
-        } else if (now() < until) sleep();
-        else onTimer();
-      }, Math.ceil(waitMs));
-    };
-    sleep();
+    sleep.until(Math.min(next?.getTime() ?? Infinity, databaseNow().getTime() + lookAtLeastEveryMs));
   }
 
   /** Looks at the target itself now and then: what is ours there and unknown here is removed. */
@@ -316,10 +279,10 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     },
     async stop() {
       stopped = true;
-      clearTimeout(timer);
+      sleep.end();
       clearTimeout(soon);
       const late = new Promise((resolve) => setTimeout(resolve, stopWithinMs).unref());
-      await Promise.race([Promise.allSettled([looking, ...running]), late]);
+      await Promise.race([Promise.allSettled([looks.stop(), ...running]), late]);
     },
   };
 }
