@@ -1,23 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import type { NewDecision, NewRequest } from '../../contract/requests.ts';
+import type { NewRequest } from '../../contract/requests.ts';
 import { routes } from '../../contract/routes.ts';
 import type { Template } from '../../contract/templates.ts';
 import { secondsOf, spokenDuration } from '../../contract/values.ts';
 import { append } from '../audit/append.ts';
 import type { Context } from '../context.ts';
-import { mayDecide, mayRequest, maySee, mostPending } from '../rules/policy.ts';
-import { decisionsOn, insertDecision } from '../store/decision.ts';
+import { mayRequest, maySee, mostPending } from '../rules/policy.ts';
 import type { Store } from '../store/connect.ts';
 import { insertGrant } from '../store/grant.ts';
 import { hashOf, lookUp, remember, type Call } from '../store/idempotency.ts';
 import { inSeconds } from '../store/now.ts';
-import { peopleById } from '../store/person.ts';
 import {
   countPending,
   insertRequest,
   listRequests,
-  lockRequest,
   requestById,
   ruleOf,
   stepRequest,
@@ -29,6 +26,7 @@ import type { ResolvedTemplate } from '../templates/template.ts';
 import { ticketExpression } from '../templates/ticket.ts';
 import { present } from '../templates/present.ts';
 import type { Caller } from './caller.ts';
+import { decide, noRequest, withdraw } from './decisions.ts';
 import { presentRequests } from './present.ts';
 import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
@@ -42,12 +40,12 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
 
   const one = async (caller: Caller, row: RequestRow) => {
     const [request] = await presentRequests(context, caller, [row]);
-    if (!request) throw notFound();
+    if (!request) throw noRequest();
     return request;
   };
   const reread = async (caller: Caller, id: string) => {
     const row = await requestById(store.db, id);
-    if (!row || !maySee(caller, ruleOf(row), auditors)) throw notFound();
+    if (!row || !maySee(caller, ruleOf(row), auditors)) throw noRequest();
     return one(caller, row);
   };
 
@@ -83,15 +81,7 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
   });
 
   handle(app, routes.withdrawRequest, async ({ caller, params }) => {
-    await store.transaction(async (trx) => {
-      const request = await lockRequest(trx, params.id);
-      if (!request || !maySee(caller, ruleOf(request), auditors)) throw notFound();
-      if (request.requester !== caller.id)
-        throw new Refusal('not-allowed', 'Only the person who asked can take a request back.');
-      if (request.state === 'withdrawn') return;
-      const step = await stepRequest(trx, request, 'withdrawn', caller.id, { approvals: 0 });
-      if (!step.moved) throw await settledAlready(trx, request);
-    });
+    await store.transaction((trx) => withdraw(trx, context, caller, params.id));
     return reread(caller, params.id);
   });
 }
@@ -189,71 +179,6 @@ function checkTerms(template: ResolvedTemplate, shown: Template, body: NewReques
     throw new Refusal('ticket-needed', `The ticket must look like ${ticket.hint ?? ticket.pattern}.`);
 }
 
-async function decide(
-  trx: Trx,
-  context: Context,
-  caller: Caller,
-  id: string,
-  body: NewDecision,
-): Promise<string> {
-  const request = await lockRequest(trx, id);
-  const auditors = context.config.audit.by;
-  if (!request || !maySee(caller, ruleOf(request), auditors)) throw notFound();
-  if (request.requester === caller.id)
-    throw new Refusal('not-allowed', 'Nobody decides on their own request.');
-  if (!mayDecide(caller, ruleOf(request)))
-    throw new Refusal('not-allowed', `Members of ${request.approve_by.join(' or ')} decide on this.`);
-  if (request.state !== 'pending') throw await settledAlready(trx, request);
-  if (body.digest !== request.digest)
-    throw new Refusal('changed-meanwhile', 'This is not what you were shown. Look at the request again.');
-  const approvals = (await decisionsOn(trx, [id])).filter((one) => one.verdict === 'approve').length;
-  const step = await stepRequest(
-    trx,
-    request,
-    body.verdict === 'approve' ? 'decided: approve' : 'decided: deny',
-    caller.id,
-    {
-      approvals: approvals + (body.verdict === 'approve' ? 1 : 0),
-      ...(body.comment === undefined ? {} : { comment: body.comment }),
-    },
-  );
-  if (!step.moved) throw await settledAlready(trx, request);
-  const decisionId = await insertDecision(trx, {
-    requestId: id,
-    personId: caller.id,
-    verdict: body.verdict,
-    comment: body.comment,
-    digest: body.digest,
-  });
-  if (step.state === 'approved')
-    await insertGrant(trx, request, {
-      approvedBy: caller.id,
-      activateWithinSeconds: context.config.requests.activateWithinSeconds,
-    });
-  return decisionId;
-}
-
-/** Who settled it, for somebody who came too late. */
-async function settledAlready(trx: Trx, request: RequestRow): Promise<Refusal> {
-  const [decision] = await decisionsOn(trx, [request.id]);
-  const by = decision
-    ? (await peopleById(trx, [decision.person_id])).get(decision.person_id)?.name
-    : undefined;
-  switch (request.state) {
-    case 'approved':
-      return new Refusal('too-late', by ? `${by} approved it already.` : 'It is approved already.');
-    case 'denied':
-      return new Refusal('too-late', by ? `${by} denied it already.` : 'It was denied already.');
-    case 'withdrawn':
-      return new Refusal('too-late', 'It was withdrawn. Nothing needs to be decided any more.');
-    default:
-      return new Refusal(
-        'too-late',
-        'Nobody answered in time, so it has expired. Ask again if it is still needed.',
-      );
-  }
-}
-
 function notForYou(context: Context, { requestBy }: ResolvedTemplate): Refusal {
   return new Refusal(
     'not-allowed',
@@ -293,8 +218,4 @@ class Refusals {
 
 function whomToAsk({ config }: Context): string {
   return config.organisation.ask ? `Ask ${config.organisation.ask}.` : '';
-}
-
-function notFound(): Refusal {
-  return new Refusal('not-found', 'There is no such request, or you have no part in it.');
 }

@@ -1,0 +1,94 @@
+import type { NewDecision } from '../../contract/requests.ts';
+import type { Context } from '../context.ts';
+import { mayDecide, maySee } from '../rules/policy.ts';
+import { decisionsOn, insertDecision } from '../store/decision.ts';
+import { insertGrant } from '../store/grant.ts';
+import { peopleById } from '../store/person.ts';
+import { lockRequest, ruleOf, stepRequest, type RequestRow } from '../store/request.ts';
+import type { Trx } from '../store/schema.ts';
+import type { Caller } from './caller.ts';
+import { Refusal } from './problem.ts';
+
+/** One person's word on a request. The id of the decision. */
+export async function decide(
+  trx: Trx,
+  context: Context,
+  caller: Caller,
+  id: string,
+  body: NewDecision,
+): Promise<string> {
+  const request = await lockVisible(trx, context, caller, id);
+  if (request.requester === caller.id)
+    throw new Refusal('not-allowed', 'Nobody decides on their own request.');
+  if (!mayDecide(caller, ruleOf(request)))
+    throw new Refusal('not-allowed', `Members of ${request.approve_by.join(' or ')} decide on this.`);
+  if (request.state !== 'pending') throw await settledAlready(trx, request);
+  if (body.digest !== request.digest)
+    throw new Refusal('changed-meanwhile', 'This is not what you were shown. Look at the request again.');
+  const approvals = (await decisionsOn(trx, [id])).filter((one) => one.verdict === 'approve').length;
+  const step = await stepRequest(
+    trx,
+    request,
+    body.verdict === 'approve' ? 'decided: approve' : 'decided: deny',
+    caller.id,
+    {
+      approvals: approvals + (body.verdict === 'approve' ? 1 : 0),
+      ...(body.comment === undefined ? {} : { comment: body.comment }),
+    },
+  );
+  if (!step.moved) throw await settledAlready(trx, request);
+  const decisionId = await insertDecision(trx, {
+    requestId: id,
+    personId: caller.id,
+    verdict: body.verdict,
+    comment: body.comment,
+    digest: body.digest,
+  });
+  if (step.state === 'approved')
+    await insertGrant(trx, request, {
+      approvedBy: caller.id,
+      activateWithinSeconds: context.config.requests.activateWithinSeconds,
+    });
+  return decisionId;
+}
+
+/** Whoever asked takes it back; done already is done. */
+export async function withdraw(trx: Trx, context: Context, caller: Caller, id: string): Promise<void> {
+  const request = await lockVisible(trx, context, caller, id);
+  if (request.requester !== caller.id)
+    throw new Refusal('not-allowed', 'Only the person who asked can take a request back.');
+  if (request.state === 'withdrawn') return;
+  const step = await stepRequest(trx, request, 'withdrawn', caller.id, { approvals: 0 });
+  if (!step.moved) throw await settledAlready(trx, request);
+}
+
+async function lockVisible(trx: Trx, { config }: Context, caller: Caller, id: string): Promise<RequestRow> {
+  const request = await lockRequest(trx, id);
+  if (!request || !maySee(caller, ruleOf(request), config.audit.by)) throw noRequest();
+  return request;
+}
+
+/** Who settled it, for somebody who came too late. */
+async function settledAlready(trx: Trx, request: RequestRow): Promise<Refusal> {
+  const [decision] = await decisionsOn(trx, [request.id]);
+  const by = decision
+    ? (await peopleById(trx, [decision.person_id])).get(decision.person_id)?.name
+    : undefined;
+  switch (request.state) {
+    case 'approved':
+      return new Refusal('too-late', by ? `${by} approved it already.` : 'It is approved already.');
+    case 'denied':
+      return new Refusal('too-late', by ? `${by} denied it already.` : 'It was denied already.');
+    case 'withdrawn':
+      return new Refusal('too-late', 'It was withdrawn. Nothing needs to be decided any more.');
+    default:
+      return new Refusal(
+        'too-late',
+        'Nobody answered in time, so it has expired. Ask again if it is still needed.',
+      );
+  }
+}
+
+export function noRequest(): Refusal {
+  return new Refusal('not-found', 'There is no such request, or you have no part in it.');
+}
