@@ -160,7 +160,7 @@ describe('several people, several windows', function () {
     await ana.sidebar.getByText(/up to 10/).waitFor();
     await ana.press('Enter');
     await ana.quickInput
-      .getByText(/This template changed while you chose: longest is now 10 min \(was 30 min\)/)
+      .getByPlaceholder(/This template changed while you chose: longest is now 10 min \(was 30 min\)/)
       .first()
       .waitFor();
     await ana.screenshot('26-template-changed');

@@ -24,10 +24,11 @@ describe('production terminals', function () {
   const prompt = /[#$%>] ?$/;
   const dialog = (editor: Editor) => editor.page.locator('.monaco-dialog-box');
   const approve = async () => {
-    await ben.answer(/Ana Lima asks to/, 'Review');
+    const waiting = ben.sidebar.getByText('Waiting for you');
+    await waiting.waitFor();
+    await ben.run('Daypass: Review Request');
     await dialog(ben).getByRole('button', { name: 'Approve' }).click();
-    await ben.sidebar.getByText('Waiting for you').waitFor({ state: 'detached' });
-    await ben.run('Notifications: Clear All Notifications');
+    await waiting.waitFor({ state: 'detached' });
   };
   const chooseProfile = async () => {
     const profile = ana.rows.filter({ hasText: 'Production access…' });
@@ -245,6 +246,8 @@ describe('production terminals', function () {
     const frame = await editor.sessionFrame();
     const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     await frame.evaluate(axe);
+    // The view is transparent: what is behind it, axe cannot see.
+    await frame.evaluate(`document.body.style.background = 'var(--vscode-sideBar-background)'`);
     const Found = z.object({
       passes: z.array(z.unknown()),
       violations: z.array(
