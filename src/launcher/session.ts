@@ -66,6 +66,11 @@ export class Session {
     let release: (() => void) | undefined;
     try {
       for (;;) {
+        // Whoever reads that it is open may type.
+        if (session.state.is !== 'waiting') {
+          release?.();
+          release = undefined;
+        }
         const text = heading(session.heading);
         if (session.heading.length > 0 && text !== shown) write(text);
         shown = text;

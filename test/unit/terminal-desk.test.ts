@@ -166,7 +166,7 @@ describe('production terminals', function () {
     });
     beforeEach(() => (small = new Window(broker, place, disk)));
     afterEach(() => small.dispose());
-    after(() => spawnSync('umount', [disk]));
+    after(() => spawnSync('umount', ['-l', disk]));
 
     for (const tls of ['off', 'verify-full'] as const)
       it(`say so whatever does not fit, end the credential and leave nothing (${tls})`, async () => {

@@ -98,6 +98,18 @@ describe('what is kept of a terminal', function () {
     assert.ok(existsSync(join(window.storage, 'terminals', old)));
   });
 
+  it('by another machine that shares the home folder is left to that', async () => {
+    const { prepared, terminal } = await working();
+    window.editRecord(prepared.name, { machine: 'another', host: spawnSync('true').pid });
+    const file = join(prepared.path, 'launcher.json');
+    const told = JSON.parse(readFileSync(file, 'utf8')) as object;
+    writeFileSync(file, JSON.stringify({ ...told, pid: spawnSync('true').pid }));
+    await window.keeper.look();
+    await window.keeper.look();
+    goesOn(prepared.path);
+    assert.equal(terminal.ended, false);
+  });
+
   it('and is broken, or of no version, belongs to nothing and is removed', async () => {
     const names = ['1', '2', '3'].map((n) => `${n}1111111-1111-4111-8111-111111111111`);
     for (const [i, text] of ['{"version":', '{"version":1,"use":"terminal"}', '[]'].entries()) {

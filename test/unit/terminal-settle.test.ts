@@ -50,6 +50,7 @@ function facts(more: Partial<Facts> = {}): Facts {
     record: openRecord,
     launcher: launcher({ is: 'open', shell: 4713 }),
     session: openSession,
+    elsewhere: false,
     launcherLives: true,
     hostLives: true,
     ageMs: minutes(6),
@@ -71,6 +72,13 @@ describe('what is owed to a credential’s folder', () => {
     assert.deepEqual(deeds({}), []);
     assert.deepEqual(deeds({ known: false, grant: undefined }), []);
     assert.deepEqual(deeds({ hostLives: false }), [], 'after a reload');
+  });
+
+  it('is nothing where another machine sees to it, for a day', () => {
+    const seen = { elsewhere: true, launcherLives: false, hostLives: false };
+    assert.deepEqual(deeds(seen), []);
+    assert.deepEqual(deeds({ ...seen, launcher: undefined, known: false }), []);
+    assert.deepEqual(deeds({ ...seen, ageMs: minutes(25 * 60) }), ['forget']);
   });
 
   it('is nothing while the terminal starts', () => {
@@ -244,9 +252,14 @@ describe('what is owed to a credential’s folder', () => {
     });
 
     it('is not opened a second time after it failed', () => {
-      const failed = { ...record, ended: true };
+      const failed = { ...record, grantId: one.id, lease: openRecord.lease, ended: true };
       const deed = { ...waits, record: failed, request: approved, grant: unopened() };
       assert.deepEqual(deeds(deed), ['say over']);
+      const [say] = settle(
+        facts({ ...deed, ...withLease({ state: 'closing', closeReason: 'terminal closed' }) }),
+      );
+      assert.ok(say?.do === 'say over');
+      assert.equal(say.say.lines[0], 'Nothing was opened here.', 'not that its credential was closed');
     });
 
     it('is forgotten when the terminal was closed', () => {

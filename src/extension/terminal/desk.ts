@@ -8,6 +8,7 @@ import type { CredentialFolder } from './folder.ts';
 import type { Asked } from './leases.ts';
 import { libpqEnvironment } from './libpq.ts';
 import { heading, waitingHeading } from './lines.ts';
+import { thisMachine } from './machine.ts';
 import { Records, type FolderRecord } from './records.ts';
 
 /** What the person's shell is started with: see `ShellFile`. */
@@ -38,6 +39,7 @@ export class Desk {
   readonly attempts: Attempts;
   readonly #services: Services;
   readonly #shell: ShellChoice;
+  readonly #machine = thisMachine();
 
   constructor(services: Services, shell: ShellChoice) {
     this.#services = services;
@@ -174,6 +176,7 @@ export class Desk {
       use,
       ...of,
       ended: false,
+      ...(this.#machine !== undefined && { machine: this.#machine }),
       host: process.pid,
       createdAt: new Date().toISOString(),
     };

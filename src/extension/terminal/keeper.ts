@@ -4,6 +4,7 @@ import type { Disposable } from '../state/event.ts';
 import { Deeds, type Windowed } from './deeds.ts';
 import type { Desk } from './desk.ts';
 import { isLauncher, lives } from './launcherProcess.ts';
+import { thisMachine } from './machine.ts';
 import { launcherOf, sessionOf, WrittenByNewer, type Kept } from './records.ts';
 import { Rounds } from './rounds.ts';
 import { settle, type Facts } from './settle.ts';
@@ -20,6 +21,7 @@ export class Keeper implements Disposable {
   readonly #services: Services;
   readonly #desk: Desk;
   readonly #deeds: Deeds;
+  readonly #machine = thisMachine();
   readonly #finished: Disposable;
   readonly #listing = new Rounds(() => this.#list());
   /** By name, as are all below. */
@@ -100,7 +102,8 @@ export class Keeper implements Disposable {
       return;
     }
     const { requestId } = kept.record;
-    if (requestId !== undefined && facts.launcherLives) this.#awaited.set(name, requestId);
+    if (requestId !== undefined && facts.launcherLives && !facts.elsewhere)
+      this.#awaited.set(name, requestId);
     else this.#awaited.delete(name);
     let failed = false;
     for (const action of settle(facts)) {
@@ -151,6 +154,7 @@ export class Keeper implements Disposable {
       record,
       launcher,
       session,
+      elsewhere: record.machine !== undefined && record.machine !== this.#machine,
       launcherLives,
       hostLives: lives(record.host),
       ageMs: Date.now() - Date.parse(record.createdAt),

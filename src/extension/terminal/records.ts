@@ -27,6 +27,8 @@ export const FolderRecord = z.object({
   ended: z.boolean(),
   /** Nobody waits for its lease any more: it is to be ended as soon as the broker answers. */
   unwanted: z.optional(z.boolean()),
+  /** Where it was made: see `thisMachine`. */
+  machine: z.optional(z.string()),
   /** Process id of the extension host that made it. */
   host: z.int(),
   /** This machine's clock. */

@@ -9,6 +9,8 @@ export interface Facts {
   readonly record: FolderRecord;
   readonly launcher: LauncherFile | 'starting' | undefined;
   readonly session: SessionFile | undefined;
+  /** It was made on another machine, whose processes are not seen from here. */
+  readonly elsewhere: boolean;
   /** Whether the launcher's process lives; another process with its id is not it. */
   readonly launcherLives: boolean;
   /** Whether the extension host that made the folder lives. */
@@ -53,17 +55,21 @@ const dayMs = 24 * 3600_000;
  */
 export function settle(facts: Facts): Action[] {
   const { record } = facts;
+  // A window of that machine sees to it; after a day there is none.
+  if (facts.elsewhere) return facts.ageMs > dayMs ? [{ do: 'forget' }] : [];
   if (record.use === 'terminal' && isGone(facts))
     return [{ do: 'wipe' }, ...orphans(facts), ...owed(facts), ...forgotten(facts)];
   if (record.unwanted)
     return [{ do: 'wipe' }, ...owed(facts), ...(facts.launcherLives ? [] : forgotten(facts))];
   if (record.use === 'copied') return settleCopied(facts);
 
+  const waits = facts.session?.state.is === 'waiting';
+  if (waits && (record.ended || endOfLease(facts))) return neverOpened(facts);
   const over = typeof facts.launcher === 'object' && facts.launcher.state.is === 'over';
   const end = endOfLease(facts);
   if (end) return [...said(facts, end), { do: 'wipe' }];
   if (over) return [{ do: 'wipe' }, ...owed(facts)];
-  if (facts.session?.state.is === 'waiting') return settleWaiting(facts);
+  if (waits) return settleWaiting(facts);
   return movedDeadline(facts);
 }
 
@@ -93,13 +99,17 @@ function settleCopied(facts: Facts): Action[] {
   return [{ do: 'wipe' }, ...(over ? [] : owed(facts)), ...forgotten(facts)];
 }
 
+/** It was to be opened, its credential could not be used, and that could not be said then. */
+function neverOpened(facts: Facts): Action[] {
+  const goesOn = facts.grant?.state === 'approved' || facts.grant?.state === 'active';
+  const lines = goesOn
+    ? ['Nothing was opened here.', 'Your access is still there: open a terminal from the sidebar.']
+    : ['This access is over. Nothing was opened here.'];
+  return said(facts, { lines, final: true });
+}
+
 function settleWaiting(facts: Facts): Action[] {
-  const { request, known, record } = facts;
-  if (record.ended)
-    return said(facts, {
-      lines: ['Nothing was opened here.', 'Your access is still there: open a terminal from the sidebar.'],
-      final: true,
-    });
+  const { request, known } = facts;
   if (!known || !request) return [];
   const why = whyNothingOpened(request);
   if (why !== undefined) return said(facts, { lines: [why], final: true });
