@@ -10,7 +10,7 @@ import { launchOptions } from './launch.ts';
 
 /** Production terminals, as commands and views use them. What `Api.call` throws and `FolderTrouble` reach the caller. */
 export interface Terminals extends Disposable {
-  /** Gets a lease and opens a terminal on it; each call a terminal of its own. */
+  /** Gets a lease and opens a terminal on it. A call while one is under way for the same grant joins it. */
   open(grant: Grant, signal?: AbortSignal): Promise<void>;
   /** The same for a terminal that VS Code itself creates. */
   optionsFor(grant: Grant, signal?: AbortSignal): Promise<vscode.TerminalOptions>;
@@ -31,6 +31,8 @@ interface Loaded {
 export function registerTerminals(services: Services): Terminals {
   // As it was at activation: later an extension in the same process may have changed it.
   const base = { ...process.env };
+  /** By grant: two clicks at once are meant as one. */
+  const opening = new Map<string, Promise<void>>();
   /** Folders for which a terminal was asked for in this window. */
   const made = new Set<string>();
   const justMade = new Map<string, number>();
@@ -112,8 +114,14 @@ export function registerTerminals(services: Services): Terminals {
     awaits: (requestId) =>
       keeper?.awaits(requestId) === true ||
       Date.now() - (justMade.get(requestId) ?? Number.NEGATIVE_INFINITY) < startMs,
-    async open(grant, signal) {
-      vscode.window.createTerminal(await optionsFor(grant, signal)).show();
+    open(grant, signal) {
+      const under = opening.get(grant.id);
+      if (under) return under;
+      const work = optionsFor(grant, signal)
+        .then((options) => vscode.window.createTerminal(options).show())
+        .finally(() => opening.delete(grant.id));
+      opening.set(grant.id, work);
+      return work;
     },
     async copy(grant, signal) {
       const { desk } = await load();
