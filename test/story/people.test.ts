@@ -7,7 +7,7 @@ import { askFor, reason, useStage } from './support/stage.ts';
 
 /** What people see of each other: an auditor, a withdrawal, two windows of one person, a template that changes. */
 describe('several people, several windows', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   this.bail(true);
   const stage = useStage({ windows: ['ana', 'ben', 'carol'] });
   let ana: Editor;

@@ -10,7 +10,7 @@ import { compare, peek } from './support/templates.ts';
 
 /** Production terminals as VS Code has them: as a profile, several, over a reload, and for programs that are none. */
 describe('production terminals', function () {
-  this.timeout(90_000);
+  this.timeout(120_000);
   this.bail(true);
   const stage = useStage({
     windows: ['ana', 'ben'],
@@ -49,7 +49,7 @@ describe('production terminals', function () {
   };
 
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(180_000);
     [ana, ben] = await Promise.all([stage.openSignedIn('ana'), stage.openSignedIn('ben')]);
     // Only when a terminal is made does VS Code look again for the profiles that extensions contribute.
     await ana.run('Terminal: Create New Terminal');

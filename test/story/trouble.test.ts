@@ -19,7 +19,7 @@ const hourMs = 3600_000;
  * killed, the broker goes away for a while, and the shop's database is down when it is time.
  */
 describe('trouble, as people see it', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   this.bail(true);
   const stage = useStage({ windows: ['ana', 'ben'], templates: { 'peek.yaml': peek, 'watch.yaml': watch } });
   let ana: Editor;
@@ -45,7 +45,7 @@ describe('trouble, as people see it', function () {
   const disconnected = () => ana.page.locator('.statusbar-item .codicon-debug-disconnect');
 
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(180_000);
     const { workspace } = stage.window('ana');
     hostileWorkspace(workspace);
     const file = join(workspace, '.vscode', 'settings.json');

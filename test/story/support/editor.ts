@@ -23,7 +23,7 @@ export class Editor {
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
     const editor = new Editor(page, context, url);
-    await page.goto(url);
+    await page.goto(url, { timeout: 60_000 });
     await editor.painted();
     return editor;
   }
