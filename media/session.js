@@ -156,7 +156,7 @@ function start(send, memory) {
     return element(
       'section',
       { class: 'card nothing' },
-      ...(cards.length ? [] : words.map((text) => element('p', {}, text))),
+      ...(cards.length ? [] : [element('p', {}, words)]),
       ...(mayRequest
         ? [
             element(

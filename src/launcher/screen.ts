@@ -10,16 +10,46 @@ export function harmless(text: string): string {
 }
 
 /** The first lines of a production terminal: a red bar beside them, the first in bold. */
-export function heading(lines: readonly string[]): string {
-  const marked = lines.map(
-    (line, i) => `${bar}${i === 0 ? `\x1b[1m${harmless(line)}\x1b[0m` : harmless(line)}\r\n`,
-  );
-  return `${marked.join('')}\r\n`;
+export function heading(lines: readonly string[], columns = width()): string {
+  const [first, ...rest] = lines;
+  const title = first === undefined ? '' : beside([first], columns, (part) => `\x1b[1m${part}\x1b[0m`);
+  return `${title}${beside(rest, columns)}\r\n`;
 }
 
 /** What is said after the end, in the same hand. */
-export function afterwards(lines: readonly string[]): string {
-  return lines.map((line) => `${bar}${harmless(line)}\r\n`).join('');
+export function afterwards(lines: readonly string[], columns = width()): string {
+  return beside(lines, columns);
+}
+
+/** How many characters a line of this terminal holds. */
+function width(): number {
+  return process.stdout.columns || 80;
+}
+
+/** Lines with the bar beside each; the terminal itself would break a long one within a word, and leave the bar out. */
+function beside(lines: readonly string[], columns: number, styled = (part: string) => part): string {
+  return lines
+    .flatMap((line) => wrapped(harmless(line), Math.max(columns - 2, 1)))
+    .map((part) => `${bar}${styled(part)}\r\n`)
+    .join('');
+}
+
+/** Broken between words, and within those that are longer than a line. */
+function wrapped(text: string, most: number): string[] {
+  const parts: string[] = [];
+  let part = '';
+  for (const word of text.split(' ')) {
+    const longer = part === '' ? word : `${part} ${word}`;
+    if (longer.length <= most) {
+      part = longer;
+      continue;
+    }
+    if (part !== '') parts.push(part);
+    const characters = [...word];
+    while (characters.length > most) parts.push(characters.splice(0, most).join(''));
+    part = characters.join('');
+  }
+  return [...parts, part];
 }
 
 /** The last line: nothing runs here any more. */

@@ -71,8 +71,8 @@ export class Session {
           release?.();
           release = undefined;
         }
-        const text = heading(session.heading);
-        if (session.heading.length > 0 && text !== shown) write(text);
+        const text = session.heading.join('\n');
+        if (text !== '' && text !== shown) write(heading(session.heading));
         shown = text;
         if (this.#closed) return 'closed';
         if (session.state.is !== 'waiting') return session;

@@ -176,7 +176,7 @@ describe('from request to receipt', function () {
       [['Ben Roth', 'approve']],
     );
     const late = await decide('ben', shown, 'deny');
-    assert.deepEqual([late.status, late.body.detail], [409, 'Ben Roth approved it already.']);
+    assert.deepEqual([late.status, late.body.detail], [409, 'You approved it already.']);
 
     const issued = await lease(approved.grantId);
     const psql = await world.login(issued.body, issued.password);

@@ -81,10 +81,12 @@ describe('several people, several windows', function () {
     assert.equal(await both(), 1);
   });
 
-  it('Carol, the auditor, is offered nothing to request and nothing to decide, and reads why', async () => {
+  it('Carol, the auditor, reads what others ask for, and is offered nothing to request or decide', async () => {
     const text = await carol.sidebar.innerText();
     assert.match(text, /you are in auditors/);
     assert.match(text, /Ask Ben Roth or #platform/);
+    await carol.sidebar.getByText('Requests of others').waitFor();
+    await carol.sidebar.getByText('Ana Lima: Fix one order').waitFor();
     assert.equal(await waiting(carol).count(), 0);
     assert.equal(await carol.notification(/./).count(), 0);
     for (const [command, words] of [
@@ -160,7 +162,7 @@ describe('several people, several windows', function () {
     await ana.sidebar.getByText(/up to 10/).waitFor();
     await ana.press('Enter');
     await ana.quickInput
-      .getByPlaceholder(/This template changed while you chose: longest is now 10 min \(was 30 min\)/)
+      .getByText(/This template changed while you chose: longest is now 10 min \(was 30 min\)/)
       .first()
       .waitFor();
     await ana.screenshot('26-template-changed');

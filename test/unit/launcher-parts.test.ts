@@ -3,8 +3,23 @@ import { Deadline } from '../../src/launcher/deadline.ts';
 import { endOf, withStopped, type Seen } from '../../src/launcher/ending.ts';
 import { intruders, shellEnvironment } from '../../src/launcher/environment.ts';
 import { parsePs, parseStat, type Process } from '../../src/launcher/processes.ts';
+import { afterwards } from '../../src/launcher/screen.ts';
 import { shellCommand } from '../../src/launcher/shell.ts';
 import { startedHere } from '../../src/launcher/stop.ts';
+
+describe('launcher: what it writes', () => {
+  const plain = (text: string) => text.replaceAll('\x1b[0;41m \x1b[0m', '|').split('\r\n');
+
+  it('breaks a long line between words, with the bar beside each part, and a long word where it must', () => {
+    assert.deepEqual(plain(afterwards(['No new login after 02:44.', 'ok'], 14)), [
+      '| No new login',
+      '| after 02:44.',
+      '| ok',
+      '',
+    ]);
+    assert.deepEqual(plain(afterwards(['a 🙂🙂🙂🙂🙂'], 5)), ['| a', '| 🙂🙂🙂', '| 🙂🙂', '']);
+  });
+});
 
 describe('launcher: how a shell is started', () => {
   const scripts = '/code/out/vs/workbench/contrib/terminal/common/scripts';

@@ -142,17 +142,17 @@ describe('the session view', () => {
     assert.equal(model(ana, { templates: [] }).mayRequest, false);
   });
 
-  it('says of an empty list that it is one only once it was read, and to Dan why', () => {
-    assert.deepEqual(model(ana).nothing, ['You have no access to production right now.']);
-    assert.deepEqual(sessionModel({ ...world(ana), isRead: false }, now, toLocal).nothing, [
-      'Looking up your access…',
-    ]);
-    const empty = { forGroups: ['oncall'], yourGroups: ['newcomers'], ask: '#platform' };
-    const dan = { ...world(ana), templates: { templates: [], empty } };
-    assert.deepEqual(sessionModel(dan, now, toLocal).nothing, [
-      'You have no access to production right now.',
-      'Templates appear for members of oncall; you are in newcomers. Ask #platform.',
-    ]);
+  it('says of an empty list that it is one only once it was read', () => {
+    assert.equal(model(ana).nothing, 'You have no access to production right now.');
+    const unread = sessionModel({ ...world(ana), isRead: false }, now, toLocal);
+    assert.equal(unread.nothing, 'Looking up your access…');
+  });
+
+  it('says how many terminals there may be where there can be no more', () => {
+    const one = grant();
+    const [card] = model(ana, { grants: [{ ...one, leases: [lease(one), lease(one), lease(one)] }] }).cards;
+    assert.ok(card?.is === 'running');
+    assert.deepEqual(card.facts, ['approved by Ben Roth', '3 of 3 terminals']);
   });
 
   it('says that the broker cannot be reached and what that means', () => {
@@ -175,12 +175,8 @@ describe('the page of the session view, before its script runs', () => {
       text(sessionPage(model(ana), parts)),
       'You have no access to production right now. Request production access',
     );
-    const empty = { forGroups: ['<b>oncall</b>'], yourGroups: [] };
-    const html = sessionPage(
-      sessionModel({ ...world(ana), templates: { templates: [], empty } }, now, toLocal),
-      parts,
-    );
-    assert.match(html, /members of &lt;b&gt;oncall&lt;\/b&gt;; you are in no group\./);
+    const html = sessionPage(model(ana, { templates: [] }), parts);
+    assert.equal(text(html), 'You have no access to production right now.');
     assert.doesNotMatch(html, /<button/);
   });
 

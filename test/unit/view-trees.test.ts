@@ -153,13 +153,34 @@ describe('the view "Requests"', () => {
     );
   });
 
-  it('lists the open access of others that may be revoked, and nothing else of theirs', () => {
+  it('lists the open access of others, to be revoked where the person may', () => {
     const may = { openTerminal: false, end: false, revoke: true };
-    const sections = nodes(ben, { grants: [grant({ may }), grant(), grant({ may, state: 'ended' })] });
-    assert.deepEqual(
-      sections.map((section) => [section.label, labels(section)]),
-      [['Open access of others', ['Ana Lima: Fix one order’s status']]],
-    );
+    const [section, ...rest] = nodes(ben, {
+      grants: [grant(), grant({ may }), grant({ may, state: 'ended' })],
+    });
+    assert.deepEqual(rest, []);
+    assert.equal(section?.label, 'Open access of others');
+    assert.deepEqual(labels(section), [
+      'Ana Lima: Fix one order’s status',
+      'Ana Lima: Fix one order’s status',
+    ]);
+    assert.deepEqual('children' in section ? section.children.map((child) => child.is) : [], [
+      'revocable',
+      'readable',
+    ]);
+  });
+
+  it('shows an auditor what others ask for, to be read and not decided', () => {
+    const carol = { id: '00000000-0000-4000-8000-00000000000c', name: 'Carol Weber' };
+    const may = { decide: false, withdraw: false };
+    const [section, ...rest] = nodes(carol, { requests: [request({ may })] });
+    assert.deepEqual(rest, []);
+    assert.equal(section?.label, 'Requests of others');
+    assert.deepEqual('children' in section ? section.children.map((child) => child.is) : [], [
+      'waiting for others',
+    ]);
+    const standing = standingOf(world(carol, { requests: [request({ may })] }), now);
+    assert.deepEqual(standing.waitingForMe, []);
   });
 });
 

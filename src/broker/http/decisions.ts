@@ -22,7 +22,7 @@ export async function decide(
     throw new Refusal('not-allowed', 'Nobody decides on their own request.');
   if (!mayDecide(caller, ruleOf(request)))
     throw new Refusal('not-allowed', `Members of ${request.approve_by.join(' or ')} decide on this.`);
-  if (request.state !== 'pending') throw await settledAlready(trx, request);
+  if (request.state !== 'pending') throw await settledAlready(trx, request, caller);
   if (body.digest !== request.digest)
     throw new Refusal('changed-meanwhile', 'This is not what you were shown. Look at the request again.');
   const approvals = (await decisionsOn(trx, [id])).filter((one) => one.verdict === 'approve').length;
@@ -36,7 +36,7 @@ export async function decide(
       ...(body.comment === undefined ? {} : { comment: body.comment }),
     },
   );
-  if (!step.moved) throw await settledAlready(trx, request);
+  if (!step.moved) throw await settledAlready(trx, request, caller);
   const decisionId = await insertDecision(trx, {
     requestId: id,
     personId: caller.id,
@@ -59,7 +59,7 @@ export async function withdraw(trx: Trx, context: Context, caller: Caller, id: s
     throw new Refusal('not-allowed', 'Only the person who asked can take a request back.');
   if (request.state === 'withdrawn') return;
   const step = await stepRequest(trx, request, 'withdrawn', caller.id, { approvals: 0 });
-  if (!step.moved) throw await settledAlready(trx, request);
+  if (!step.moved) throw await settledAlready(trx, request, caller);
 }
 
 async function lockVisible(trx: Trx, { config }: Context, caller: Caller, id: string): Promise<RequestRow> {
@@ -69,11 +69,12 @@ async function lockVisible(trx: Trx, { config }: Context, caller: Caller, id: st
 }
 
 /** Who settled it, for somebody who came too late. */
-async function settledAlready(trx: Trx, request: RequestRow): Promise<Refusal> {
+async function settledAlready(trx: Trx, request: RequestRow, caller: Caller): Promise<Refusal> {
   const [decision] = await decisionsOn(trx, [request.id]);
-  const by = decision
-    ? (await peopleById(trx, [decision.person_id])).get(decision.person_id)?.name
-    : undefined;
+  const by =
+    decision?.person_id === caller.id
+      ? 'You'
+      : decision && (await peopleById(trx, [decision.person_id])).get(decision.person_id)?.name;
   switch (request.state) {
     case 'approved':
       return new Refusal('too-late', by ? `${by} approved it already.` : 'It is approved already.');

@@ -126,10 +126,7 @@ async function issue(
       await store.transaction((trx) =>
         settleIssue(trx, lease.id, { is: 'issue failed', nothingCreated, obstacle }),
       );
-      throw new Refusal(
-        'target-refused',
-        `${request.template.target.title} did not issue the credential: ${obstacle} Nothing is open; try again.`,
-      );
+      throw new Refusal('target-refused', `No terminal was opened; you can try again. Why: ${obstacle}`);
     }
     const settled = await settleIssue(store.db, lease.id, { is: 'issue confirmed' });
     if (!settled)

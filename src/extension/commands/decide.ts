@@ -20,7 +20,9 @@ export async function decide(services: Services, argument: unknown): Promise<voi
   });
   if (!request) return;
   if (request.state !== 'pending') {
-    void vscode.window.showInformationMessage(settled(request));
+    const { account } = services.store.world;
+    const me = account.is === 'signed in' ? account.me.person.id : undefined;
+    void vscode.window.showInformationMessage(settled(request, me));
     return;
   }
   const { requester, template } = request;
@@ -67,8 +69,9 @@ async function commentFor({ requester, template }: AccessRequest): Promise<strin
   return answer.is === 'value' ? answer.value.trim() : undefined;
 }
 
-function settled({ state, decisions }: AccessRequest): string {
-  const by = decisions.at(-1)?.by.name ?? 'somebody else';
+function settled({ state, decisions }: AccessRequest, me: string | undefined): string {
+  const last = decisions.at(-1)?.by;
+  const by = last?.id === me ? 'You' : (last?.name ?? 'Somebody else');
   switch (state) {
     case 'approved':
       return `${by} approved it already.`;

@@ -1,5 +1,5 @@
 import { spokenDuration } from '../../contract/durations.ts';
-import type { Grant } from '../state/world.ts';
+import type { AccessRequest, Grant } from '../state/world.ts';
 import type { ToLocal } from './endings.ts';
 import type { Standing } from './standing.ts';
 import { reviewLines, type Line } from './review.ts';
@@ -14,7 +14,7 @@ export type RequestNode =
       readonly children: readonly RequestNode[];
     }
   | {
-      readonly is: 'waiting for me' | 'mine';
+      readonly is: 'waiting for me' | 'waiting for others' | 'mine';
       readonly id: string;
       readonly requestId: string;
       readonly label: string;
@@ -23,7 +23,7 @@ export type RequestNode =
       readonly children: readonly RequestNode[];
     }
   | {
-      readonly is: 'revocable' | 'ready' | 'running';
+      readonly is: 'revocable' | 'readable' | 'ready' | 'running';
       readonly id: string;
       readonly grantId: string;
       readonly label: string;
@@ -39,20 +39,14 @@ export type RequestNode =
       readonly tooltip: string;
     };
 
-/** What waits for the person's word, what they asked for themselves, and what they may revoke. */
+/** What waits for the person's word, what they asked for themselves, and what they may see of others. */
 export function requestNodes(standing: Standing, toLocal: ToLocal): RequestNode[] {
   const sections: RequestNode[] = [
     section(
       'Waiting for you',
-      standing.waitingForMe.map((request) => ({
-        is: 'waiting for me',
-        id: `asked ${request.id}`,
-        requestId: request.id,
-        label: `${request.requester.name}: ${request.template.title}`,
-        description: `${request.template.target.title} · ${spokenDuration(request.duration)}`,
-        tooltip: `${request.requester.name} asks to ${task(request.template)}: ${why(request)}`,
-        children: reviewLines(request).map(asLine(request.id)),
-      })),
+      standing.waitingForMe.map((request) =>
+        askedNode('waiting for me', request, spokenDuration(request.duration)),
+      ),
     ),
     section('Yours', [
       ...standing.pending.map((request): RequestNode => ({
@@ -76,18 +70,15 @@ export function requestNodes(standing: Standing, toLocal: ToLocal): RequestNode[
       ),
     ]),
     section(
-      'Open access of others',
-      standing.revocable.map((grant) => ({
-        ...grantNode(
-          'revocable',
-          grant,
-          grant.expiresAt === undefined
-            ? `${grant.template.target.title} · not opened yet`
-            : `${grant.template.target.title} · until ${timeOfDay(toLocal(Date.parse(grant.expiresAt)))}`,
-        ),
-        label: `${grant.holder.name}: ${grant.template.title}`,
-      })),
+      'Requests of others',
+      standing.readable.requests.map((request) =>
+        askedNode('waiting for others', request, `waiting for ${askedOf(request)}`),
+      ),
     ),
+    section('Open access of others', [
+      ...standing.revocable.map((grant) => othersNode('revocable', grant, toLocal)),
+      ...standing.readable.grants.map((grant) => othersNode('readable', grant, toLocal)),
+    ]),
   ];
   return sections.filter((node) => node.is === 'section' && node.children.length > 0);
 }
@@ -96,7 +87,38 @@ function section(label: string, children: readonly RequestNode[]): RequestNode {
   return { is: 'section', id: label, label, children };
 }
 
-function grantNode(is: 'revocable' | 'ready' | 'running', grant: Grant, description: string): RequestNode {
+function askedNode(
+  is: 'waiting for me' | 'waiting for others',
+  request: AccessRequest,
+  description: string,
+): RequestNode {
+  return {
+    is,
+    id: `asked ${request.id}`,
+    requestId: request.id,
+    label: `${request.requester.name}: ${request.template.title}`,
+    description: `${request.template.target.title} · ${description}`,
+    tooltip: `${request.requester.name} asks to ${task(request.template)}: ${why(request)}`,
+    children: reviewLines(request).map(asLine(request.id)),
+  };
+}
+
+function othersNode(is: 'revocable' | 'readable', grant: Grant, toLocal: ToLocal): RequestNode {
+  const until =
+    grant.expiresAt === undefined
+      ? 'not opened yet'
+      : `until ${timeOfDay(toLocal(Date.parse(grant.expiresAt)))}`;
+  return {
+    ...grantNode(is, grant, `${grant.template.target.title} · ${until}`),
+    label: `${grant.holder.name}: ${grant.template.title}`,
+  };
+}
+
+function grantNode(
+  is: 'revocable' | 'readable' | 'ready' | 'running',
+  grant: Grant,
+  description: string,
+): RequestNode {
   return {
     is,
     id: `grant ${grant.id}`,

@@ -45,10 +45,12 @@ const { TreeItemCollapsibleState: Collapsible } = vscode;
 
 const icons = {
   'waiting for me': 'bell-dot',
+  'waiting for others': 'watch',
   mine: 'watch',
   ready: 'pass',
   running: 'shield',
   revocable: 'shield',
+  readable: 'shield',
 } as const;
 
 function itemOf(node: RequestNode): vscode.TreeItem {

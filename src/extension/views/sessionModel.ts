@@ -3,7 +3,6 @@ import type { Grant, LiveConnection, World } from '../state/world.ts';
 import { thresholdsOf } from './countdown.ts';
 import { howItEnded, notYetConfirmed, proofOf, receiptInWords, type ToLocal } from './endings.ts';
 import { standingOf, unconfirmedOf, type Running } from './standing.ts';
-import { whyNothingToAskFor } from './templateNodes.ts';
 import { approvedBy, askedOf, timeOfDay, tlsWarning, why } from './words.ts';
 
 interface CardBase {
@@ -46,8 +45,8 @@ export type Card =
 
 export interface SessionModel {
   readonly cards: readonly Card[];
-  /** What is said where there are no cards, a paragraph each. */
-  readonly nothing: readonly string[];
+  /** What is said where there are no cards. */
+  readonly nothing: string;
   /** Whether there is anything that could be requested; yes while that is not known. */
   readonly mayRequest: boolean;
   /** Set while the broker cannot be reached. */
@@ -106,7 +105,7 @@ export function sessionModel(
   ];
   return {
     cards,
-    nothing: nothingIn(world),
+    nothing: world.isRead ? 'You have no access to production right now.' : 'Looking up your access…',
     mayRequest: world.templates?.templates.length !== 0,
     ...(world.stream.is === 'disconnected'
       ? {
@@ -115,12 +114,6 @@ export function sessionModel(
         }
       : {}),
   };
-}
-
-function nothingIn(world: World): string[] {
-  if (!world.isRead) return ['Looking up your access…'];
-  const why = whyNothingToAskFor(world.templates);
-  return ['You have no access to production right now.', ...(why === undefined ? [] : [why])];
 }
 
 function base(of: Pick<Grant, 'id' | 'template'>): CardBase {
@@ -142,12 +135,19 @@ function runningCard(
     totalMs,
     ...thresholdsOf(totalMs),
     until: timeOfDay(toLocal(expiresAtMs)),
-    facts: [approvedBy(grant), terminals.length === 1 ? '1 terminal' : `${terminals.length} terminals`],
+    facts: [approvedBy(grant), inUse(terminals.length, grant.template.terminals)],
     ...(warning === undefined ? {} : { warning: `The connection is ${warning}.` }),
     ...(connections ? { connections: connections.map(inWords) } : {}),
     mayOpen: grant.may.openTerminal,
     documented: grant.template.documentation !== undefined,
   };
+}
+
+/** Where there can be no more, that says why none is offered. */
+function inUse(count: number, most: number): string {
+  const terminals = most === 1 ? 'terminal' : 'terminals';
+  if (count >= most) return `${count} of ${most} ${terminals}`;
+  return count === 1 ? '1 terminal' : `${count} terminals`;
 }
 
 function inWords(connection: LiveConnection): string {

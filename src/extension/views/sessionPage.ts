@@ -39,8 +39,7 @@ export function sessionPage(model: SessionModel, { style, script, source, nonce,
 function nothing({ nothing: words, mayRequest }: SessionModel): string {
   const ask =
     '<div class="actions"><button type="button" class="primary" data-do="request" data-id="">Request production access</button></div>';
-  const paragraphs = words.map((text) => `<p>${escaped(text)}</p>`).join('');
-  return `<section class="card nothing">${paragraphs}${mayRequest ? ask : ''}</section>`;
+  return `<section class="card nothing"><p>${escaped(words)}</p>${mayRequest ? ask : ''}</section>`;
 }
 
 const entities: Readonly<Record<string, string>> = {

@@ -21,6 +21,8 @@ export interface Standing {
   readonly waitingForMe: readonly AccessRequest[];
   /** Somebody else's, open, and the person here may revoke it. */
   readonly revocable: readonly Grant[];
+  /** Somebody else's that the person here may read and nothing more, as an auditor may. */
+  readonly readable: { readonly requests: readonly AccessRequest[]; readonly grants: readonly Grant[] };
 }
 
 const nowhere: Standing = {
@@ -30,6 +32,7 @@ const nowhere: Standing = {
   over: [],
   waitingForMe: [],
   revocable: [],
+  readable: { requests: [], grants: [] },
 };
 
 /** How long what is over is still shown. */
@@ -44,6 +47,9 @@ export function standingOf(world: World, now: number): Standing {
     (request) => request.state === 'pending' && now < Date.parse(request.answerBy),
   );
   const mine = grants.filter((grant) => grant.holder.id === me);
+  const openOfOthers = grants
+    .filter((grant) => grant.holder.id !== me && isOpen(grant, now))
+    .sort(byInstant((grant) => grant.createdAt));
   return {
     running: mine
       .flatMap((grant) => runningOf(grant, now) ?? [])
@@ -58,9 +64,13 @@ export function standingOf(world: World, now: number): Standing {
     waitingForMe: requests
       .filter((request) => request.may.decide)
       .sort(byInstant((request) => request.createdAt)),
-    revocable: grants
-      .filter((grant) => grant.holder.id !== me && grant.may.revoke && isOpen(grant, now))
-      .sort(byInstant((grant) => grant.createdAt)),
+    revocable: openOfOthers.filter((grant) => grant.may.revoke),
+    readable: {
+      requests: requests
+        .filter((request) => request.requester.id !== me && !request.may.decide)
+        .sort(byInstant((request) => request.createdAt)),
+      grants: openOfOthers.filter((grant) => !grant.may.revoke),
+    },
   };
 }
 

@@ -108,12 +108,5 @@ export function whyEmpty(list: TemplateList | undefined): string | undefined {
   const whose = forGroups.length
     ? `Templates appear for members of ${either(forGroups)}; you are in ${yourGroups.length ? either(yourGroups, 'and') : 'no group'}.`
     : 'Your organisation has no templates yet.';
-  return `${nothingYet} ${whose}${ask === undefined ? '' : ` Ask ${ask}.`}`;
-}
-
-const nothingYet = 'Nothing here yet.';
-
-/** The same where something else says that there is nothing. */
-export function whyNothingToAskFor(list: TemplateList | undefined): string | undefined {
-  return whyEmpty(list)?.slice(nothingYet.length + 1);
+  return `Nothing here yet. ${whose}${ask === undefined ? '' : ` Ask ${ask}.`}`;
 }

@@ -66,7 +66,7 @@ async function templateStep(stage: Stage): Promise<StepAnswer> {
   };
   return pick<Given>({
     ...frame(stage),
-    placeholder: position.notice ?? 'What do you need to do?',
+    placeholder: 'What do you need to do?',
     choices: [...saying<Given>(position.notice), ...choices],
     active: choices.find(
       ({ value }) => value && 'template' in value && value.template.id === position.draft.template?.id,
@@ -135,7 +135,7 @@ async function durationStep(stage: Stage, template: Template): Promise<StepAnswe
   const choices = durationChoices(template).map(asChoice);
   const answer = await pick<string>({
     ...frame(stage),
-    placeholder: position.notice ?? 'For how long? Choose, or type the minutes',
+    placeholder: 'For how long? Choose, or type the minutes',
     choices: [...saying<string>(position.notice), ...choices],
     active: choices.find(({ value }) => value === position.draft.duration),
     typed: (text) => typedDuration(text, template).map(asChoice),
@@ -176,15 +176,11 @@ async function troubleStep(stage: Stage, template: Template): Promise<StepAnswer
   const { scout } = stage;
   const troubles = scout?.known ?? [];
   const missing = troubles.find((trouble) => trouble.is === 'psql missing');
-  const said = troubles.map((trouble) => troubleInWords(trouble, template)).join(' · ');
   const answer = await pick<'go on' | 'again' | 'copy'>({
     ...frame(stage),
-    placeholder: said,
+    placeholder: 'Ask all the same?',
     choices: [
-      ...troubles.map((trouble) => ({
-        label: `$(warning) ${troubleInWords(trouble, template)}`,
-        alwaysShow: true,
-      })),
+      ...troubles.flatMap((trouble) => saying<'go on'>(troubleInWords(trouble, template))),
       { label: 'Ask anyway', value: 'go on' },
       { label: 'Look again', value: 'again' },
       ...(missing
