@@ -45,7 +45,7 @@ function wrapped(text: string, most: number): string[] {
       continue;
     }
     if (part !== '') parts.push(part);
-    const characters = [...word];
+    const characters = Array.from(word);
     while (characters.length > most) parts.push(characters.splice(0, most).join(''));
     part = characters.join('');
   }
