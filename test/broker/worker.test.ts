@@ -182,5 +182,19 @@ describe('a target’s worker', function () {
     assert.equal(await there(open), true);
   });
 
+  it('removes at once a login that was made after another broker had closed its lease', async () => {
+    const lease = shop.intend('read-orders');
+    const stranger = await shop.lease('read-orders');
+    const one = start();
+    // Once that one is gone the target has just been looked at.
+    await eventually(async () => !(await there(stranger)) || undefined);
+    const late = one.whileIssuing(lease.leaseId, async () => {
+      await shop.target.issue(lease.intent, shop.keep);
+      throw new Error('It ended meanwhile.');
+    });
+    await assert.rejects(late, /ended meanwhile/);
+    await eventually(async () => !(await there(lease)) || undefined);
+  });
+
   const there = async ({ role }: TestLease) => (await shop.target.observe()).some((one) => one.role === role);
 });

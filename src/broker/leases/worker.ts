@@ -273,6 +273,8 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
         return done;
       } finally {
         beingIssued.delete(leaseId);
+        // Another broker may have closed the lease meanwhile: then the target alone still knows of the login.
+        if (failed) lastObserved = -Infinity;
         if (letGo(leaseId) || failed) wake();
         else wakeSoon();
       }
