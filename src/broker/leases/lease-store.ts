@@ -9,7 +9,7 @@ import type { OwedLease } from './settle.ts';
 /** What the worker asks of the store, and nothing else. */
 export interface LeaseStore {
   owed(target: string): Promise<{ now: Date; leases: OwedLease[] }>;
-  openRoles(target: string, roles: readonly string[]): Promise<Set<string>>;
+  openRoles(roles: readonly string[]): Promise<Set<string>>;
   begin(closing: readonly { leaseId: string; reason: CloseReason }[]): Promise<void>;
   keepEvidence(evidence: ReadonlyMap<string, unknown>): Promise<void>;
   /** The same leases with the evidence that is stored by now. */
@@ -22,7 +22,7 @@ export interface LeaseStore {
 export function leaseStore({ db, transaction }: Store): LeaseStore {
   return {
     owed: (target) => leases.owedLeases(db, target),
-    openRoles: (target, roles) => leases.openRoles(db, target, roles),
+    openRoles: (roles) => leases.openRoles(db, roles),
     begin: (closing) => transaction((trx) => leases.beginClosing(trx, closing)),
     keepEvidence: (evidence) => leases.keepEvidence(db, evidence),
     withEvidence: async (of) => {

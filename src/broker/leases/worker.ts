@@ -109,10 +109,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       const seen = (await target.observe()).filter(
         (one) => !inHand.has(one.leaseId) && !beingIssued.has(one.leaseId),
       );
-      const open = await store.openRoles(
-        target.id,
-        seen.map((one) => one.role),
-      );
+      const open = await store.openRoles(seen.map((one) => one.role));
       return seen.filter((one) => !open.has(one.role));
     } catch (error) {
       log.warn({ err: error, target: target.id }, 'The target could not be looked at.');

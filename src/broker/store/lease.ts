@@ -205,13 +205,15 @@ export async function owedLeases(db: Db, target: string): Promise<{ now: Date; l
   return { now: at, leases: rows as OwedLease[] };
 }
 
-/** Which of these roles belong to leases that are not over; the rest at a target is to be removed. */
-export async function openRoles(db: Db, target: string, roles: readonly string[]): Promise<Set<string>> {
+/**
+ * Which of these roles belong to leases that are not over, whatever their target: several targets may be databases of
+ * one server, and share its roles. The rest is to be removed.
+ */
+export async function openRoles(db: Db, roles: readonly string[]): Promise<Set<string>> {
   if (roles.length === 0) return new Set();
   const rows = await db
     .selectFrom('lease')
     .select('role')
-    .where('target', '=', target)
     .where('role', 'in', [...roles])
     .where('state', 'in', ['issuing', 'issued', 'closing'])
     .execute();

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
+import type { Grant } from '../../src/contract/grants.ts';
+import type { IssuedLease } from '../../src/contract/leases.ts';
+import type { Problem } from '../../src/contract/problems.ts';
+import type { AccessRequest } from '../../src/contract/requests.ts';
+import type { TemplateList } from '../../src/contract/templates.ts';
+import { openBrokers, type Brokers, type OneBroker } from './support/brokers.ts';
+import { eventually } from './support/eventually.ts';
+import { newKey, newSecret, startWorld, type World } from './support/world.ts';
+
+describe('Several brokers on one database', function () {
+  this.timeout(90_000);
+  let world: World | undefined;
+  let brokers: Brokers | undefined;
+  before(async () => {
+    world = await startWorld();
+    brokers = await openBrokers(world);
+  });
+  after(async () => {
+    await brokers?.stop();
+    await world?.stop();
+  });
+  const the = () => {
+    assert.ok(world && brokers);
+    return { world, brokers, shop: brokers.config.targets.get('shop')! };
+  };
+
+  const granted = async (at: OneBroker, template = 'read-orders', duration = 'PT30M'): Promise<string> => {
+    const { templates } = await at.call<TemplateList>('ana', 'GET', '/v1/templates');
+    const templateDigest = templates.find(({ id }) => id === template)?.digest;
+    const reason = 'Order 4711 is stuck after a retry';
+    const { grantId } = await at.call<AccessRequest>('ana', 'POST', '/v1/requests', {
+      key: newKey(),
+      body: { template, templateDigest, duration, reason },
+    });
+    return String(grantId);
+  };
+  const lease = async (at: OneBroker, grantId: string) => {
+    const { password, verifier } = await newSecret();
+    const body = { kind: 'postgresql', verifier };
+    const path = `/v1/grants/${grantId}/leases`;
+    const answer = await at.call<IssuedLease & Problem>('ana', 'POST', path, { key: newKey(), body });
+    return { answer, password };
+  };
+  const grant = (at: OneBroker, grantId: string) => at.call<Grant>('ana', 'GET', `/v1/grants/${grantId}`);
+  const settled = (at: OneBroker, grantId: string) =>
+    eventually(async () => {
+      const one = await grant(at, grantId);
+      return one.settled ? one : undefined;
+    });
+  const works = async (psql: pg.Client) =>
+    assert.equal((await psql.query('select from sales.orders limit 1')).rowCount, 1);
+
+  it('two targets on one server leave each other’s sessions alone', async () => {
+    const { world, brokers, shop } = the();
+    const one = await brokers.start();
+    const grantId = await granted(one);
+    const { answer, password } = await lease(one, grantId);
+    const psql = await world.login(answer, password);
+    const ours = answer.connection.user;
+    const stranger = ours.slice(0, -32) + randomUUID().replaceAll('-', '');
+    await world.shop.run(`set role daypass_broker; create role ${stranger} login`);
+
+    const billing = await brokers.start({
+      targets: new Map([['billing', { ...shop, id: 'billing' }]]),
+      templates: brokers.noTemplates,
+    });
+    const removes = (role: string) => billing.log.some((line) => line.role === role);
+    await eventually(() => removes(stranger) || undefined);
+    await eventually(async () => {
+      const [role] = await world.shop.run(`select from pg_roles where rolname = '${stranger}'`);
+      return role === undefined || undefined;
+    });
+    assert.equal(removes(ours), false);
+    await works(psql);
+    await billing.close();
+    await one.call('ana', 'POST', `/v1/grants/${grantId}/end`);
+    assert.ok((await settled(one, grantId)).leases[0]?.receipt);
+    await one.close();
+  });
+
+  it('what one issues another revokes, and each knows of the end', async () => {
+    const { world, brokers } = the();
+    const [one, another] = [await brokers.start(), await brokers.start()];
+    const grantId = await granted(one);
+    const { answer, password } = await lease(one, grantId);
+    const psql = await world.login(answer, password);
+    await works(psql);
+    const over = new Promise((resolve) => psql.once('end', resolve));
+    await another.call('ben', 'POST', `/v1/grants/${grantId}/revoke`, { body: { comment: 'Not now' } });
+    await over;
+    await assert.rejects(world.login(answer, password), 'no new login');
+    for (const each of [one, another]) {
+      const { state, leases } = await settled(each, grantId);
+      assert.equal(state, 'revoked');
+      assert.ok(leases[0]?.receipt, JSON.stringify(leases));
+    }
+    await Promise.all([one.close(), another.close()]);
+  });
+});
