@@ -45,3 +45,8 @@ export function misleads(text: string): boolean {
 export function withoutMisleading(text: string): string {
   return text.replace(everyTreacherous, '');
 }
+
+/** The text with each such character as its number, `\u{202e}`: for names that are to be recognised. */
+export function spelledOut(text: string): string {
+  return text.replace(everyTreacherous, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+}

@@ -12,7 +12,7 @@ export const problems = {
   'in-progress': { status: 409, title: 'The same call is still being worked on' },
   'too-late': { status: 409, title: 'That is already settled' },
   'changed-meanwhile': { status: 409, title: 'This changed while you looked at it' },
-  'too-many-pending': { status: 409, title: 'You already wait for three answers' },
+  'too-many-pending': { status: 409, title: 'Too many at once' },
   'too-many-terminals': { status: 409, title: 'No more terminals under this access' },
   'template-gone': { status: 409, title: 'This template is no longer there' },
   'too-long': { status: 422, title: 'That is longer than the template allows' },

@@ -280,7 +280,7 @@ describe('from request to receipt', function () {
     const waiting: AccessRequest[] = [];
     for (let i = 1; i <= 3; i++) waiting.push((await ask('ana', 'fix-status', { ticket: `INC-${i}` })).body);
     const fourth = await ask('ana', 'fix-status', { ticket: 'INC-4' });
-    assert.deepEqual([fourth.status, fourth.body.title], [409, 'You already wait for three answers']);
+    assert.deepEqual([fourth.status, fourth.body.title], [409, 'Too many at once']);
     const withdrawn = await world.call<AccessRequest>(
       'ana',
       'POST',

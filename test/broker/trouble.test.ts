@@ -19,16 +19,17 @@ describe('Trouble on the way to a terminal', function () {
     if (started) await world.stop();
   });
 
-  const granted = async (template = 'read-orders', duration = 'PT30M'): Promise<string> => {
+  const ask = async (template: string, duration: string) => {
     const { body } = await world.call<TemplateList>('ana', 'GET', '/v1/templates');
     const templateDigest = body.templates.find(({ id }) => id === template)?.digest;
     const reason = 'Order 4711 is stuck after a retry';
-    const { body: request } = await world.call<AccessRequest>('ana', 'POST', '/v1/requests', {
+    return world.call<AccessRequest & Problem>('ana', 'POST', '/v1/requests', {
       key: newKey(),
       body: { template, templateDigest, duration, reason },
     });
-    return String(request.grantId);
   };
+  const granted = async (template = 'read-orders', duration = 'PT30M'): Promise<string> =>
+    String((await ask(template, duration)).body.grantId);
   const lease = async (grantId: string, key = newKey(), verifier?: string) =>
     world.call<IssuedLease & Problem>('ana', 'POST', `/v1/grants/${grantId}/leases`, {
       key,
@@ -57,7 +58,7 @@ describe('Trouble on the way to a terminal', function () {
     assert.deepEqual(words(await lease(ended)), [409, 'You ended it. Request it again.']);
     assert.deepEqual(
       words(await lease(ended, key, verifier)),
-      [409, 'That credential is closed. Open another terminal.'],
+      [409, 'That terminal is closed. Open another one.'],
       'also for a call whose answer was lost before',
     );
     await world.call('ben', 'POST', `/v1/grants/${revoked}/revoke`, { body: { comment: 'Enough' } });
@@ -110,8 +111,10 @@ describe('Trouble on the way to a terminal', function () {
         assert.equal(status, 502);
         assert.match(
           body.detail,
-          /^No terminal was opened; you can try again\. Why: shop cannot be reached by the broker/,
+          /^No terminal was opened: shop cannot be reached by the broker: .*\. Try again in a moment\.$/,
         );
+        const { state, expiresAt } = await grant(grantId);
+        assert.deepEqual([state, expiresAt], ['approved', undefined], 'no time has passed for whoever waits');
       }
     } finally {
       await world.shop.run('alter role daypass_broker login');
@@ -123,5 +126,20 @@ describe('Trouble on the way to a terminal', function () {
       leases.map(({ state }) => state),
       ['failed', 'failed', 'failed', 'closed', 'closed'],
     );
+  });
+
+  it('a flood of requests that need nobody: no more than ten accesses at once, and what is open stays in sight', async () => {
+    const open = await granted();
+    await lease(open);
+    const more: string[] = [];
+    for (let n = 1; n < 10; n += 1) more.push(await granted());
+    assert.deepEqual(words(await ask('read-orders', 'PT30M')), [
+      409,
+      'You have 10 accesses already, open, approved or asked for. End one first.',
+    ]);
+    const shown = await world.call<{ grants: Grant[] }>('carol', 'GET', '/v1/grants?which=open');
+    assert.equal(shown.body.grants[0]?.id, open);
+    for (const id of [open, ...more]) await end(id);
+    assert.equal((await granted()).length, 36);
   });
 });

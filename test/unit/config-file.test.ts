@@ -67,7 +67,11 @@ describe('daypass.yaml', () => {
     assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8443 });
     assert.equal(config.publicUrl, 'https://access.shop.example');
     assert.equal(config.templates, join(folder, 'templates'));
-    assert.deepEqual(config.requests, { answerWithinSeconds: 12 * 3600, activateWithinSeconds: 15 * 60 });
+    assert.deepEqual(config.requests, {
+      answerWithinSeconds: 12 * 3600,
+      activateWithinSeconds: 15 * 60,
+      mostOpen: 10,
+    });
     assert.equal(config.identity.audience, 'https://access.shop.example');
     assert.equal(config.identity.groupsClaim, 'groups');
     assert.ok(!config.identity.algorithms.some((algorithm) => algorithm.startsWith('HS')));

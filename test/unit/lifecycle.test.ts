@@ -66,6 +66,9 @@ describe('what becomes of a grant', () => {
     ['active', 'ended', before, 'ended'],
     ['active', 'revoked', after, 'revoked'],
     ['active', 'time passed', before, 'not yet'],
+    ['active', 'nothing opened', new Date(before.getTime() - 1), 'approved'],
+    ['active', 'nothing opened', before, 'too late'],
+    ['approved', 'nothing opened', before, 'too late'],
     ['active', 'time passed', after, 'expired'],
   ];
   for (const [state, event, at, expected] of table) {
@@ -95,7 +98,7 @@ describe('what becomes of a grant', () => {
 
   it('never comes back', () => {
     for (const state of ['lapsed', 'ended', 'expired', 'revoked'] as const)
-      for (const event of ['lease wanted', 'ended', 'revoked', 'time passed'] as const)
+      for (const event of ['lease wanted', 'nothing opened', 'ended', 'revoked', 'time passed'] as const)
         assert.equal(
           moveGrant({ state, activateBy: after, expiresAt: after }, event, before).moved,
           false,

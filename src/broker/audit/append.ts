@@ -36,7 +36,7 @@ export type AuditEvent = { readonly detail: Readonly<Record<string, unknown>> } 
     })
   | (About & { readonly resource: 'person'; readonly resourceId: string; readonly action: 'request refused' })
   | (OfGrant & {
-      readonly action: `grant ${'approved' | 'activated' | 'lapsed' | 'ended' | 'expired' | 'revoked'}`;
+      readonly action: `grant ${'approved' | 'activated' | 'not begun' | 'lapsed' | 'ended' | 'expired' | 'revoked'}`;
     })
   | (OfLease & {
       readonly action: `lease ${'issuing' | 'issued' | 'failed' | 'closing' | 'closed' | 'unconfirmed'}`;

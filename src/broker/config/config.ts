@@ -109,7 +109,12 @@ export interface Config {
   /** Absolute path of the folder with the templates. */
   readonly templates: string;
   readonly targets: ReadonlyMap<string, TargetConfig>;
-  readonly requests: { readonly answerWithinSeconds: number; readonly activateWithinSeconds: number };
+  readonly requests: {
+    readonly answerWithinSeconds: number;
+    readonly activateWithinSeconds: number;
+    /** Grants of one person at once. */
+    readonly mostOpen: number;
+  };
   /** What works with less protection than it should, in words, for the log and `/readyz`. */
   readonly warnings: readonly string[];
 }

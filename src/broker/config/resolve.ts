@@ -65,6 +65,7 @@ export async function resolveSettings(
     requests: {
       answerWithinSeconds: secondsOf(requests.answer_within),
       activateWithinSeconds: secondsOf(requests.activate_within),
+      mostOpen: requests.most_open,
     },
     warnings: report.warnings.map((warning) => spokenProblem(warning)),
   };

@@ -20,6 +20,7 @@ export async function decide(
   const request = await lockVisible(trx, context, caller, id);
   if (request.requester === caller.id)
     throw new Refusal('not-allowed', 'Nobody decides on their own request.');
+  if (!caller.mayDecide) throw byCode();
   if (!mayDecide(caller, ruleOf(request)))
     throw new Refusal('not-allowed', `Members of ${request.approve_by.join(' or ')} decide on this.`);
   if (request.state !== 'pending') throw await settledAlready(trx, request, caller);
@@ -88,6 +89,14 @@ async function settledAlready(trx: Trx, request: RequestRow, caller: Caller): Pr
         'Nobody answered in time, so it has expired. Ask again if it is still needed.',
       );
   }
+}
+
+/** Such a sign-in can be passed on past MFA. */
+export function byCode(): Refusal {
+  return new Refusal(
+    'not-allowed',
+    'A sign-in by code cannot do this. Sign in where your browser comes back to VS Code by itself.',
+  );
 }
 
 export function noRequest(): Refusal {

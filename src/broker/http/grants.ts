@@ -7,6 +7,7 @@ import { closeLeases, leasesOf } from '../store/lease.ts';
 import { requestById, ruleOf, type RequestRow } from '../store/request.ts';
 import type { Db, Trx } from '../store/schema.ts';
 import type { Caller } from './caller.ts';
+import { byCode } from './decisions.ts';
 import { presentGrants } from './present.ts';
 import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
@@ -49,6 +50,8 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
   handle(app, routes.revokeGrant, async ({ caller, params, body }) => {
     await store.transaction(async (trx) => {
       const { grant, request } = await visible(trx, context, caller, await lockGrant(trx, params.id));
+      if (grant.holder === caller.id) throw new Refusal('not-allowed', 'It is your own: end it instead.');
+      if (!caller.mayDecide) throw byCode();
       if (!mayRevoke(caller, ruleOf(request)))
         throw new Refusal(
           'not-allowed',

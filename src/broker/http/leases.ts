@@ -46,6 +46,9 @@ export function leaseRoutes(app: FastifyInstance, context: Context): void {
   });
 }
 
+/** Terminals in all, one after the other: each stands in every answer about its grant. */
+const mostLeases = 100;
+
 interface Wanted {
   readonly grantId: string;
   readonly key: string;
@@ -71,8 +74,10 @@ async function recordIntent(
       throw new Refusal('key-reused', 'This Idempotency-Key was used for another credential. Use a new one.');
     if (earlier.state === 'issuing')
       throw new Refusal('in-progress', 'The same call is still being worked on. Try again in a moment.');
+    if (earlier.state === 'failed')
+      throw new Refusal('too-late', 'That terminal could not be opened. Open another one.');
     if (earlier.state !== 'issued')
-      throw new Refusal('too-late', 'That credential is closed. Open another terminal.');
+      throw new Refusal('too-late', 'That terminal is closed. Open another one.');
     return { lease: earlier, request, repeated: true };
   }
 
@@ -90,6 +95,12 @@ async function recordIntent(
       `This access allows ${grant.terminals} terminals at once. Close one first.`,
     );
 
+  if (leases.length >= mostLeases)
+    throw new Refusal(
+      'too-many-terminals',
+      `${mostLeases} terminals were opened under this access, which is the most. Request it again.`,
+    );
+
   const id = randomUUID();
   const role = context.targets.get(grant.target)?.target.roleOf(id) ?? '';
   const lease = await insertLease(trx, active, { id, role, key, bodyHash });
@@ -104,7 +115,8 @@ async function issue(
 ): Promise<LeaseRow> {
   const at = context.targets.get(lease.target);
   if (!at) throw new Refusal('target-refused', `The target "${lease.target}" is not configured any more.`);
-  const { store, log } = context;
+  const { store, log, metrics } = context;
+  const begun = performance.now();
   return at.worker.whileIssuing(lease.id, async () => {
     try {
       await at.target.issue(
@@ -118,15 +130,22 @@ async function issue(
         },
         (evidence) => keepEvidence(store.db, evidence),
       );
+      metrics.issued((performance.now() - begun) / 1000);
     } catch (error) {
       const nothingCreated = error instanceof IssueFailed && error.nothingCreated;
       const obstacle =
-        error instanceof IssueFailed ? error.message : 'The target did not answer as expected.';
+        error instanceof IssueFailed
+          ? error.message
+          : `${lease.target} did not answer as expected. Try again.`;
       log.warn({ err: error, lease: lease.id, target: lease.target }, 'A credential could not be issued.');
-      await store.transaction((trx) =>
-        settleIssue(trx, lease.id, { is: 'issue failed', nothingCreated, obstacle }),
-      );
-      throw new Refusal('target-refused', `No terminal was opened; you can try again. Why: ${obstacle}`);
+      await store.transaction(async (trx) => {
+        const grant = await lockGrant(trx, lease.grant_id);
+        const failed = await settleIssue(trx, lease.id, { is: 'issue failed', nothingCreated, obstacle });
+        // Whoever could not begin has used nothing of their time.
+        if (grant && failed && (await leasesOf(trx, [grant.id])).every(({ state }) => state === 'failed'))
+          await stepGrant(trx, { ...grant, version: grant.version + 1 }, 'nothing opened', null);
+      });
+      throw new Refusal('target-refused', `No terminal was opened: ${obstacle}`);
     }
     const settled = await settleIssue(store.db, lease.id, { is: 'issue confirmed' });
     if (!settled)

@@ -12,7 +12,7 @@ import { insertGrant } from '../store/grant.ts';
 import { hashOf, lookUp, remember, type Call } from '../store/idempotency.ts';
 import { inSeconds } from '../store/now.ts';
 import {
-  countPending,
+  countOf,
   insertRequest,
   listRequests,
   requestById,
@@ -116,10 +116,17 @@ async function createRequest(trx: Trx, context: Context, caller: Caller, body: N
     );
   checkTerms(template, shown, body);
   const quorum = template.approveBy.length > 0 ? 1 : 0;
-  if (quorum > 0 && (await countPending(trx, caller.id)) >= mostPending)
+  const { pending, open } = await countOf(trx, caller.id);
+  if (quorum > 0 && pending >= mostPending)
     throw new Refusal(
       'too-many-pending',
       `You have ${mostPending} requests waiting. Withdraw one, or wait for an answer.`,
+    );
+  const { mostOpen } = context.config.requests;
+  if (pending + open >= mostOpen)
+    throw new Refusal(
+      'too-many-pending',
+      `You have ${mostOpen} accesses already, open, approved or asked for. End one first.`,
     );
 
   const durationSeconds = secondsOf(body.duration);

@@ -39,15 +39,20 @@ export interface GrantFacts {
   readonly activateBy: Date;
   readonly expiresAt: Date | null;
 }
-export type GrantEvent = 'lease wanted' | 'ended' | 'revoked' | 'time passed';
+export type GrantEvent = 'lease wanted' | 'nothing opened' | 'ended' | 'revoked' | 'time passed';
 
-/** `approved → active | lapsed | ended | revoked`, `active → ended | expired | revoked`. */
+/**
+ * `approved → active | lapsed | ended | revoked`, `active → ended | expired | revoked`. Back to `approved` only where
+ * the first lease, which set the clock going, is proven never to have been created, and another can still be tried.
+ */
 export function moveGrant(grant: GrantFacts, event: GrantEvent, now: Date): Step<GrantState> {
   if (grant.state !== 'approved' && grant.state !== 'active') return no('already settled');
   const late = now >= (grant.state === 'approved' ? grant.activateBy : (grant.expiresAt ?? grant.activateBy));
   switch (event) {
     case 'lease wanted':
       return late ? no('too late') : to('active');
+    case 'nothing opened':
+      return grant.state === 'active' && now < grant.activateBy ? to('approved') : no('too late');
     case 'ended':
       return to('ended');
     case 'revoked':

@@ -72,7 +72,7 @@ export function lockGrant(trx: Trx, id: string): Promise<LockedGrant | undefined
 
 /**
  * Grants that the reader has a part in: those that are not over and settled, or those and the newest others up to
- * `limit`. What is open comes first, the reader's own before that of others, so that no number of others hides it.
+ * `limit`. What is open comes first, the reader's own before that of others, so that no number of others hides it, and what was opened before what was only approved.
  */
 export function listGrants(db: Db, reader: Reader, only: 'open' | 'all', limit: number): Promise<GrantRow[]> {
   const own = sql<boolean>`"grant".holder = ${reader.id}`;
@@ -91,6 +91,7 @@ export function listGrants(db: Db, reader: Reader, only: 'open' | 'all', limit: 
     .where(sql<boolean>`"grant".id = ${openIds}`)
     .where(sql<boolean>`(${own} or ${asked})`)
     .orderBy(own, 'desc')
+    .orderBy(sql`"grant".state = 'approved'`)
     .orderBy('grant.created_at', 'desc');
   const mine = ids.where('grant.holder', '=', reader.id).orderBy('grant.created_at', 'desc');
   const others = ids.where(asked).orderBy('grant.created_at', 'desc');
@@ -101,6 +102,7 @@ export function listGrants(db: Db, reader: Reader, only: 'open' | 'all', limit: 
     .where(sql<boolean>`id = any(array(${sql.join(parts, sql` union all `)}))`)
     .orderBy(sql`id = ${openIds}`, 'desc')
     .orderBy(own, 'desc')
+    .orderBy(sql`state = 'approved'`)
     .orderBy('created_at', 'desc')
     .limit(limit)
     .execute();
@@ -140,12 +142,11 @@ export async function stepGrant(
   );
   if (!step.moved || step.state === grant.state) return { step, grant };
   const activates = step.state === 'active';
+  const over = !activates && step.state !== 'approved';
   const expiresAt = expiryOf(at, grant.duration_s);
   const version = grant.version + 1;
   const recorded = recording({
-    action: activates
-      ? 'grant activated'
-      : `grant ${step.state as 'ended' | 'revoked' | 'expired' | 'lapsed'}`,
+    action: actionOf(step.state),
     actor,
     resource: 'grant',
     resourceId: grant.id,
@@ -164,15 +165,28 @@ export async function stepGrant(
     .set({
       state: step.state,
       version,
-      ...(activates
-        ? { activated_at: at, expires_at: expiresAt }
-        : { ended_at: at, ended_by: actor, comment: comment ?? null }),
+      activated_at: activates ? at : over ? grant.activated_at : null,
+      expires_at: activates ? expiresAt : over ? grant.expires_at : null,
+      ...(over ? { ended_at: at, ended_by: actor, comment: comment ?? null } : {}),
     })
     .where('id', '=', grant.id)
     .returningAll()
-    .$if(activates && isNear(expiresAt, at), (query) => query.returning(notifying(channels.clock)))
+    .$if(!over && (!activates || isNear(expiresAt, at)), (query) =>
+      query.returning(notifying(channels.clock)),
+    )
     .executeTakeFirstOrThrow();
   return { step, grant: { ...after, now: at } };
+}
+
+function actionOf(state: GrantState) {
+  switch (state) {
+    case 'active':
+      return 'grant activated';
+    case 'approved':
+      return 'grant not begun';
+    default:
+      return `grant ${state}` as const;
+  }
 }
 
 /** A change of a lease shows as a new version of its grant. */

@@ -61,16 +61,29 @@ export function lockRequest(trx: Trx, id: string): Promise<RequestRow | undefine
   return trx.selectFrom('request').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
 }
 
-/** How many requests of a person wait for an answer. Locks the person, so that two at once cannot both be the third. */
-export async function countPending(trx: Trx, personId: string): Promise<number> {
+/**
+ * How many requests of a person wait for an answer, and how many grants they have that are not over. Locks the person,
+ * so that two at once cannot both be the last one allowed.
+ */
+export async function countOf(trx: Trx, personId: string): Promise<{ pending: number; open: number }> {
   await trx.selectFrom('person').select('id').where('id', '=', personId).forUpdate().execute();
-  const { count } = await trx
-    .selectFrom('request')
-    .select((e) => e.fn.countAll<string>().as('count'))
-    .where('requester', '=', personId)
-    .where('state', '=', 'pending')
+  const { pending, open } = await trx
+    .selectNoFrom((e) => [
+      e
+        .selectFrom('request')
+        .select((all) => all.fn.countAll<string>().as('count'))
+        .where('requester', '=', personId)
+        .where('state', '=', 'pending')
+        .as('pending'),
+      e
+        .selectFrom('grant')
+        .select((all) => all.fn.countAll<string>().as('count'))
+        .where('holder', '=', personId)
+        .where('state', 'in', ['approved', 'active'])
+        .as('open'),
+    ])
     .executeTakeFirstOrThrow();
-  return Number(count);
+  return { pending: Number(pending), open: Number(open) };
 }
 
 /**

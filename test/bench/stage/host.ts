@@ -44,6 +44,8 @@ const building = startWorld({
   accessTokenTtl: 4 * 3600,
   shop: { settings: { fsync: 'on', ...wishes.shopSettings } },
   templates: wishes.templates,
+  // One person stands for many here.
+  mostOpen: 1000,
 });
 const end = () =>
   building

@@ -107,6 +107,8 @@ export interface WorldOptions {
   readonly shop?: PostgresOptions;
   /** More templates: file name and text. */
   readonly templates?: Readonly<Record<string, string>>;
+  /** Grants of one person at once; otherwise the broker's own default. */
+  readonly mostOpen?: number;
 }
 
 /** A broker with everything real around it: provider, state, and a production database with a few orders. */
@@ -164,6 +166,7 @@ identity:
 audit: { by: [auditors] }
 database: { embedded: ./state }
 templates: ./templates
+requests: { most_open: ${options.mostOpen ?? 10} }
 targets:
   shop:
     title: shop

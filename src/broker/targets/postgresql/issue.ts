@@ -49,7 +49,7 @@ export async function issue(issuer: Issuer, intent: Intent, keep: Keep): Promise
     statements = issueStatements(intent, scope);
     await keepStateBefore(issuer, intent, scope, keep);
   } catch (error) {
-    throw new IssueFailed(`Nothing was issued at ${issuer.id}: ${spoken(error)}.`, {
+    throw new IssueFailed(`it could not be prepared: ${spoken(error)}. Try again.`, {
       nothingCreated: true,
       cause: error,
     });
@@ -98,7 +98,7 @@ async function create(
     if (sentBy === undefined)
       return fail(
         true,
-        `${issuer.id} cannot be reached by the broker: ${spoken(error)}. Nothing was issued.`,
+        `${issuer.id} cannot be reached by the broker: ${spoken(error)}. Try again in a moment.`,
       );
     if (refusedByServer(error)) {
       if (
@@ -107,16 +107,16 @@ async function create(
       )
         return 'created';
       if (alreadyThere.includes(error.code ?? ''))
-        return fail(false, `At ${issuer.id} this login exists already and is not open.`);
+        return fail(false, `at ${issuer.id} this login exists already and is not open.`);
       return fail(true, refusal(issuer, intent, error));
     }
     const outcome = await outcomeOf(issuer.connections, sentBy, intent.role).catch(() => 'unknown' as const);
     if (outcome === 'open') return 'created';
     if (outcome === 'absent')
-      return fail(true, `The connection to ${issuer.id} broke: ${spoken(error)}. Nothing was issued.`, true);
+      return fail(true, `the connection to ${issuer.id} broke: ${spoken(error)}. Try again.`, true);
     return fail(
       false,
-      `It is not known whether ${issuer.id} issued a login: ${spoken(error)}. It is being removed.`,
+      `it is not known whether ${issuer.id} issued a login: ${spoken(error)}. It is being removed. Try again.`,
     );
   }
 }
@@ -124,8 +124,8 @@ async function create(
 function refusal({ id }: Issuer, { templateId }: Intent, error: pg.DatabaseError): string {
   const unprepared = error.code === unknownRole || error.code === notAllowed;
   return unprepared
-    ? `${id} is not prepared for the template ${templateId} (${error.message}). Nothing was issued. Its operator runs: daypass target setup ${id}`
-    : `${id} refused: ${spoken(error)}. Nothing was issued.`;
+    ? `${id} is not prepared for the template ${templateId} (${error.message}). Whoever operates the broker runs "daypass target setup ${id}" there.`
+    : `${id} refused: ${spoken(error)}. Try again; if it stays so, ask whoever operates the broker.`;
 }
 
 async function stateOf(connections: Connections, role: string): Promise<'open' | 'closed' | 'absent'> {

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { spelledOut } from '../../../contract/plain-text.ts';
 
 /** PostgreSQL cuts longer names off without an error, so that two could become one (NAMEDATALEN). */
 const longestNameBytes = 63;
@@ -63,13 +64,8 @@ export function keptRole(installation: string): string {
   return `daypass_${installation}_kept`;
 }
 
-// Control characters and whatever reorders or hides text: object names are the holder's text and end up before people.
-
-const treacherous =
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
-
 /** A text from the target made fit to be read: invisible and reordering characters spelled out, at most 200 characters. */
 export function readable(text: string): string {
-  const shown = text.replace(treacherous, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
+  const shown = spelledOut(text);
   return shown.length > 200 ? `${shown.slice(0, 199)}…` : shown;
 }
