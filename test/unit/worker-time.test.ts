@@ -16,13 +16,15 @@ describe('when a worker looks', () => {
   let leases: OwedLease[];
   /** What the store does when it is read. */
   let reading: () => Promise<void>;
+  /** What happens between its reading of the clock and its answer. */
+  let answering: () => Promise<void>;
   /** Who cut what, how long after its due time. */
   let cuts: { worker: string; leaseId: string; lateMs: number }[];
 
   beforeEach(() => {
     leases = [];
     cuts = [];
-    reading = () => Promise.resolve();
+    reading = answering = () => Promise.resolve();
     mock.timers.enable({ apis: ['setTimeout', 'Date'], now: begin });
     mock.method(performance, 'now', () => Date.now() - begin);
   });
@@ -45,7 +47,9 @@ describe('when a worker looks', () => {
     const store: Partial<LeaseStore> = {
       owed: async () => {
         await reading();
-        return { now: new Date(), leases: [...leases] };
+        const now = new Date();
+        await answering();
+        return { now, leases: [...leases] };
       },
       openRoles: () => Promise.resolve(new Set()),
       begin: () => Promise.resolve(),
@@ -121,6 +125,30 @@ describe('when a worker looks', () => {
     const late = (id: string) => cuts.find(({ leaseId }) => leaseId === id)?.lateMs ?? Infinity;
     assert.ok(late('first') <= 2 * stepMs);
     assert.ok(late('second') <= 2 * stepMs);
+  });
+
+  const slowly = (ms: number) => () => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+  it('nothing ends early because the database was slow to be read', async () => {
+    leases.push(lease('only', 9_000));
+    reading = slowly(4_000);
+    start('one');
+    await pass(9_000 - stepMs);
+    assert.deepEqual(cuts, []);
+    await pass(2 * stepMs);
+    assert.equal(cuts.length, 1);
+  });
+
+  it('nothing ends late because the database was slow to answer once', async () => {
+    leases.push(lease('only', 9_000));
+    answering = slowly(4_000);
+    start('one');
+    await pass(4_000);
+    answering = () => Promise.resolve();
+    await pass(5_000 - stepMs);
+    assert.deepEqual(cuts, []);
+    await pass(2 * stepMs);
+    assert.equal(cuts.length, 1);
   });
 
   it('a lease that ended while it was being issued is ended again as soon as the issue has come back', async () => {

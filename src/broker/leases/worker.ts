@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { DatabaseClock } from './database-clock.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { lookAtLeastEveryMs } from '../store/notify.ts';
 import { settle, type OwedLease, type Seen } from './settle.ts';
@@ -44,8 +45,7 @@ export interface WorkerParts {
  */
 export function startWorker({ target, store, log, onCut }: WorkerParts): Worker {
   let known: readonly OwedLease[] = [];
-  /** The database's clock minus this process's monotonic one, in ms. */
-  let clockOffset = Date.now() - performance.now();
+  const clock = new DatabaseClock();
   let soon: NodeJS.Timeout | undefined;
   let stopped = false;
   let lastObserved = -Infinity;
@@ -58,7 +58,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   const overSinceLook = new Set<string>();
   const running = new Set<Promise<void>>();
 
-  const databaseNow = () => new Date(performance.now() + clockOffset);
+  const databaseNow = () => clock.now();
   const looks = new Turns(look);
   const wake = () => looks.ask();
   const sleep = new Sleep({ now: () => databaseNow().getTime(), onTime, onJump: wake });
@@ -76,7 +76,8 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       const before = performance.now();
       overSinceLook.clear();
       const { now, leases } = await store.owed(target.id);
-      clockOffset = now.getTime() - before;
+      clock.learn({ now, before, after: performance.now() });
+      if (clock.vague) wakeSoon();
       known = leases.filter(({ leaseId }) => !overSinceLook.has(leaseId));
       sleepUntil(act([]));
       const unknown = await strangers();

@@ -183,7 +183,6 @@ export async function closeLeases(
 
 /** What a target still owes an end, now or later, with the database's time of looking. */
 export async function owedLeases(db: Db, target: string): Promise<{ now: Date; leases: OwedLease[] }> {
-  const at = await now(db);
   const rows = await db
     .selectFrom('lease')
     .innerJoin('grant', 'grant.id', 'lease.grant_id')
@@ -202,7 +201,8 @@ export async function owedLeases(db: Db, target: string): Promise<{ now: Date; l
     .where('lease.state', 'in', ['issuing', 'issued', 'closing'])
     .orderBy('lease.due_at')
     .execute();
-  return { now: at, leases: rows as OwedLease[] };
+  // Last: the less passes between a reading of the clock and its answer, the more exact it is.
+  return { now: await now(db), leases: rows as OwedLease[] };
 }
 
 /**
