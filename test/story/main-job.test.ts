@@ -179,7 +179,7 @@ describe('the main job, as people see it', function () {
     await dialog.waitFor();
     await ben.screenshot('14-review');
     await dialog.getByRole('button', { name: 'Approve' }).click();
-    await ana.answer(/Ben Roth approved/, 'Open terminal');
+    await ana.answer(/Ben Roth approved: fix one order.*30 min/s, 'Open terminal');
     await ana.terminalShows('psql is ready');
     await ana.terminalShows(/[#$%>] ?$/);
     await ana.type('psql');
@@ -220,7 +220,7 @@ describe('the main job, as people see it', function () {
     await ben.page.keyboard.type('use the replica instead');
     await ben.press('Enter');
     await ana
-      .notification(/Ben Roth denied it.*use the replica instead/s)
+      .notification(/Ben Roth denied: fix one order.*use the replica instead/s)
       .first()
       .waitFor();
     await ana.screenshot('19-denied');

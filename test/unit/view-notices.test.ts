@@ -38,7 +38,10 @@ describe('what people are told', () => {
   it('tells the requester who approved, and offers the terminal; not where a terminal waits already', () => {
     const approved = unopened();
     const [notice] = notices(ana, { grants: [approved] });
-    assert.equal(notice?.text, 'Ben Roth approved. 30 min, starting when you open the terminal.');
+    assert.equal(
+      notice?.text,
+      'Ben Roth approved: fix one order’s status on shop, 30 min. The time starts when you open the terminal.',
+    );
     assert.deepEqual(notice.action?.about, { grantId: approved.id });
     const awaits = (id: string): boolean => id === approved.requestId;
     assert.deepEqual(noticesOf(world(ana, { grants: [approved] }), now, toLocal, awaits), []);
@@ -52,7 +55,10 @@ describe('what people are told', () => {
         decisions: [{ by: ben, verdict: 'deny', comment: 'use the replica instead', at: inMs(-ago) }],
       });
     const [notice] = notices(ana, { requests: [denied(minutes(1))] });
-    assert.equal(notice?.text, 'Ben Roth denied it: “use the replica instead”. Nothing was opened.');
+    assert.equal(
+      notice?.text,
+      'Ben Roth denied: fix one order’s status on shop. “use the replica instead”. Nothing was opened.',
+    );
     assert.deepEqual(notices(ana, { requests: [denied(minutes(13 * 60))] }), []);
     assert.deepEqual(notices(ben, { requests: [denied(minutes(1))] }), []);
   });
@@ -81,7 +87,7 @@ describe('what people are told', () => {
     };
     assert.match(
       notices(ana, { grants: [closed] })[0]!.text,
-      /^Revoked at \d\d:\d\d by Ben Roth: “wrong customer”\. At shop: login closed, 1 connection ended, nothing left behind\.$/,
+      /^Fix one order’s status on shop: revoked at \d\d:\d\d by Ben Roth: “wrong customer”\. Login closed, 1 connection ended, nothing left behind\.$/,
     );
     assert.deepEqual(notices(ben, { grants: [closed] }), []);
   });

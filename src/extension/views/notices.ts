@@ -2,7 +2,7 @@ import { spokenDuration } from '../../contract/durations.ts';
 import { commandIds, type About, type CommandId } from '../commands/names.ts';
 import type { AccessRequest, Grant, World } from '../state/world.ts';
 import { levelOf, spokenTime } from './countdown.ts';
-import { ending, type ToLocal } from './endings.ts';
+import { ending, howItEnded, proofOf, type ToLocal } from './endings.ts';
 import { endOf, standingOf, unconfirmedOf, type Running } from './standing.ts';
 import { either, lowerFirst, quoted, task, timeOfDay, why } from './words.ts';
 
@@ -45,7 +45,7 @@ export function noticesOf(
     ...standing.running.flatMap((running) => nearEnd(running, toLocal) ?? []),
     ...[...world.grants.values()]
       .filter((grant) => grant.holder.id === me)
-      .flatMap((grant) => over(grant, now, toLocal, standing.running.length > 0)),
+      .flatMap((grant) => over(grant, now, toLocal)),
   ];
 }
 
@@ -64,8 +64,11 @@ function answered(request: AccessRequest, now: number): Notice | undefined {
   const base = { id: `answered ${request.id}`, kind: 'info', where: 'anywhere', action: again } as const;
   const denial = request.decisions.find((decision) => decision.verdict === 'deny');
   if (request.state === 'denied' && denial && now - Date.parse(denial.at) < answeredMs) {
-    const comment = denial.comment === undefined ? '.' : `: ${quoted(denial.comment)}.`;
-    return { ...base, text: `${denial.by.name} denied it${comment} Nothing was opened.` };
+    const comment = denial.comment === undefined ? '' : ` ${quoted(denial.comment)}.`;
+    return {
+      ...base,
+      text: `${denial.by.name} denied: ${task(request.template)}.${comment} Nothing was opened.`,
+    };
   }
   if (request.state === 'expired' && now - Date.parse(request.answerBy) < answeredMs)
     return {
@@ -87,7 +90,7 @@ function approved(grant: Grant): Notice {
   );
   return {
     id: `approved ${grant.id}`,
-    text: `${by} approved. ${spokenDuration(grant.duration)}, starting when you open the terminal.`,
+    text: `${by} approved: ${task(grant.template)}, ${spokenDuration(grant.duration)}. The time starts when you open the terminal.`,
     kind: 'info',
     where: 'anywhere',
     action: { label: 'Open terminal', command: commandIds.openTerminal, about: { grantId: grant.id } },
@@ -109,10 +112,12 @@ function nearEnd(
   };
 }
 
-function over(grant: Grant, now: number, toLocal: ToLocal, othersRun: boolean): Notice[] {
+function over(grant: Grant, now: number, toLocal: ToLocal): Notice[] {
   const show = { label: 'Show', command: commandIds.showSession, about: { grantId: grant.id } };
-  const told = ending(grant, toLocal);
-  const text = othersRun ? `${grant.template.title}: ${lowerFirst(told)}` : told;
+  const proof = proofOf(grant.leases);
+  const told = proof ? `${howItEnded(grant, toLocal)} ${proof.text}` : ending(grant, toLocal);
+  const { title, target } = grant.template;
+  const text = `${title} on ${target.title}: ${lowerFirst(told)}`;
   if (grant.state === 'approved' || (grant.state === 'active' && now < endOf(grant))) return [];
   if (unconfirmedOf(grant))
     return [{ id: `late ${grant.id}`, text, kind: 'warning', where: 'anywhere', action: show }];
