@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { mock } from 'node:test';
 import type pg from 'pg';
+import { PostgresTarget } from '../../src/broker/targets/postgresql/target.ts';
 import type { Grant } from '../../src/contract/grants.ts';
 import type { IssuedLease } from '../../src/contract/leases.ts';
 import type { Problem } from '../../src/contract/problems.ts';
@@ -9,6 +11,10 @@ import type { TemplateList } from '../../src/contract/templates.ts';
 import { openBrokers, type Brokers, type OneBroker } from './support/brokers.ts';
 import { eventually } from './support/eventually.ts';
 import { newKey, newSecret, startWorld, type World } from './support/world.ts';
+
+type Issue = PostgresTarget['issue'];
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called with its object below
+const original: Issue = PostgresTarget.prototype.issue;
 
 describe('Several brokers on one database', function () {
   this.timeout(90_000);
@@ -98,5 +104,38 @@ describe('Several brokers on one database', function () {
       assert.ok(leases[0]?.receipt, JSON.stringify(leases));
     }
     await Promise.all([one.close(), another.close()]);
+  });
+
+  it('a terminal that one is slow to open and another revokes is over only once nothing can appear any more', async () => {
+    const { world, brokers } = the();
+    const [one, another] = [await brokers.start(), await brokers.start()];
+    const issue = mock.method(PostgresTarget.prototype, 'issue');
+    let goOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    issue.mock.mockImplementationOnce(async function (this: PostgresTarget, ...given: Parameters<Issue>) {
+      await held;
+      return original.apply(this, given);
+    });
+    try {
+      const grantId = await granted(one);
+      const opening = lease(one, grantId);
+      await eventually(() => issue.mock.callCount() > 0 || undefined);
+      await another.call('ben', 'POST', `/v1/grants/${grantId}/revoke`, { body: { comment: 'Not now' } });
+      const { settled: over, leases } = await eventually(async () => {
+        const now = await grant(another, grantId);
+        return now.settled || now.leases[0]?.unconfirmed ? now : undefined;
+      });
+      assert.equal(over, false);
+      assert.match(leases[0]?.unconfirmed?.obstacle ?? '', /may still be on its way/);
+      goOn();
+      assert.match((await opening).answer.detail, /ended while the terminal was being opened/);
+      const [ended] = (await settled(another, grantId)).leases;
+      assert.ok(ended?.receipt, 'it was made, and is gone again');
+      assert.deepEqual(await world.shop.run(`select from pg_roles where rolname = '${ended.role}'`), []);
+    } finally {
+      goOn();
+      issue.mock.restore();
+      await Promise.all([one.close(), another.close()]);
+    }
   });
 });

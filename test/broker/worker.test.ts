@@ -18,11 +18,12 @@ class MemoryStore implements LeaseStore {
   readonly obstacles: string[] = [];
   readonly #leases = new Map<string, OwedLease>();
 
-  issued({ leaseId, role, templateId = '', scope, intent }: TestLease, dueAt = intent.expiresAt): void {
-    const state = 'issued';
-    const createdAt = new Date();
-    const lease = { leaseId, role, state, createdAt, dueAt, templateId, scope, evidence: undefined } as const;
-    this.#leases.set(leaseId, lease);
+  issued(lease: TestLease, dueAt = lease.intent.expiresAt): void {
+    this.#add(lease, { state: 'issued', issuedAt: new Date(), dueAt });
+  }
+  /** Its intent was stored so long ago, and more is not known of it. */
+  issuing(lease: TestLease, forMs = 0): void {
+    this.#add(lease, { state: 'issuing', createdAt: new Date(Date.now() - forMs) });
   }
   end(leaseId: string): void {
     this.#change(leaseId, { state: 'closing' });
@@ -62,6 +63,20 @@ class MemoryStore implements LeaseStore {
   }
   noteRemoved(): Promise<void> {
     return Promise.resolve();
+  }
+  #add({ leaseId, role, templateId = '', scope, intent }: TestLease, more: Partial<OwedLease>): void {
+    this.#leases.set(leaseId, {
+      leaseId,
+      role,
+      state: 'issuing',
+      createdAt: new Date(),
+      issuedAt: null,
+      dueAt: intent.expiresAt,
+      templateId,
+      scope,
+      evidence: undefined,
+      ...more,
+    });
   }
   #change(leaseId: string, change: Partial<OwedLease>): void {
     const lease = this.#leases.get(leaseId);
@@ -194,6 +209,33 @@ describe('a target’s worker', function () {
     });
     await assert.rejects(late, /ended meanwhile/);
     await eventually(async () => !(await there(lease)) || undefined);
+  });
+
+  it('does not take for absent what another broker may still be creating', async () => {
+    const lease = shop.intend('read-orders');
+    store.issuing(lease);
+    store.end(lease.leaseId);
+    start();
+    await eventually(() => store.obstacles.length > 1 || undefined);
+    assert.match(store.obstacles[0] ?? '', /may still be on its way/);
+    assert.deepEqual(store.ends, []);
+    await shop.target.issue(lease.intent, shop.keep);
+    assert.ok('receipt' in (await ended(lease.leaseId)));
+    assert.equal(await there(lease), false);
+  });
+
+  it('takes for absent what was to be there long ago, and what it failed to create itself', async () => {
+    const [old, own] = [shop.intend('read-orders'), shop.intend('read-orders')];
+    store.issuing(old, 60_000);
+    store.issuing(own);
+    const one = start();
+    assert.ok('absent' in (await ended(old.leaseId)));
+    const failing = one.whileIssuing(own.leaseId, () => Promise.reject(new Error('It broke.')));
+    await assert.rejects(failing);
+    store.end(own.leaseId);
+    one.wake();
+    assert.ok('absent' in (await ended(own.leaseId)));
+    assert.deepEqual(store.obstacles, []);
   });
 
   const there = async ({ role }: TestLease) => (await shop.target.observe()).some((one) => one.role === role);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { settle, type OwedLease } from '../../src/broker/leases/settle.ts';
+import { mayStillAppear, settle, type OwedLease } from '../../src/broker/leases/settle.ts';
 
 const now = new Date('2026-03-01T02:14:00Z');
 const at = (ms: number) => new Date(now.getTime() + ms);
@@ -9,6 +9,7 @@ const lease = (over: Partial<OwedLease>): OwedLease => ({
   role: 'r1',
   state: 'issued',
   createdAt: at(-60_000),
+  issuedAt: at(-59_000),
   dueAt: at(60_000),
   templateId: 't',
   scope: {},
@@ -77,5 +78,12 @@ describe('what is owed at a target', () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  it('a login may still appear until long after its intent, unless it was there once', () => {
+    const still = (over: Partial<OwedLease>) => mayStillAppear(lease(over), { now, issueWithinMs: 30_000 });
+    assert.equal(still({ issuedAt: null, createdAt: at(-59_999) }), true);
+    assert.equal(still({ issuedAt: null, createdAt: at(-60_000) }), false);
+    assert.equal(still({ issuedAt: at(0), createdAt: at(0) }), false);
   });
 });

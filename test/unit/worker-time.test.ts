@@ -80,6 +80,7 @@ describe('when a worker looks', () => {
     role: leaseId,
     state: 'issued',
     createdAt: new Date(),
+    issuedAt: new Date(),
     dueAt: new Date(Date.now() + dueInMs),
     templateId: 't',
     scope: {},

@@ -4,6 +4,8 @@ export interface OwedLease {
   readonly role: string;
   readonly state: 'issuing' | 'issued' | 'closing';
   readonly createdAt: Date;
+  /** Null: it was never known that its login is there. */
+  readonly issuedAt: Date | null;
   readonly dueAt: Date;
   readonly templateId: string;
   readonly scope: unknown;
@@ -76,4 +78,16 @@ export function settle({ leases, unknown, beingIssued, issueWithinMs, now }: Sit
     remove: unknown,
     wakeAt: wakes.length > 0 ? new Date(Math.min(...wakes)) : null,
   };
+}
+
+/**
+ * Whether the login of a lease may still appear although it is not there: whoever was to create it, here or in another
+ * broker, may only be slow.
+ */
+export function mayStillAppear(
+  { createdAt, issuedAt }: Pick<OwedLease, 'createdAt' | 'issuedAt'>,
+  { now, issueWithinMs }: Pick<Situation, 'now' | 'issueWithinMs'>,
+): boolean {
+  // Twice: what an issue may take is told from its intent on, and not to the millisecond.
+  return issuedAt === null && now.getTime() - createdAt.getTime() < 2 * issueWithinMs;
 }

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { DatabaseClock } from './database-clock.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { lookAtLeastEveryMs } from '../store/notify.ts';
-import { settle, type OwedLease, type Seen } from './settle.ts';
+import { mayStillAppear, settle, type OwedLease, type Seen } from './settle.ts';
 import { Sleep } from './sleep.ts';
 import { Turns } from './turns.ts';
 import type { Closed, Target } from '../targets/target.ts';
@@ -17,6 +17,8 @@ const longestRetryMs = 5_000;
 const recordWithinMs = 1_000;
 /** How many are proven and cleaned together: a thousand at once would all wait for the last one's receipt. */
 const closeTogether = 100;
+const onItsWay =
+  'Nothing of it is there, but its login may still be on its way: it is looked for until that is certain.';
 /** How long stopping waits for ends under way; what they have not done, the next start does. */
 const stopWithinMs = 5_000;
 
@@ -50,6 +52,8 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   let stopped = false;
   let lastObserved = -Infinity;
   const beingIssued = new Set<string>();
+  /** Issued here without success: their logins do not appear any more. */
+  const cameBack = new Set<string>();
   const inHand = new Set<string>();
   /** Of those in hand: not ended yet, and not tried again before its time. */
   const resting = new Set<string>();
@@ -76,6 +80,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       const before = performance.now();
       overSinceLook.clear();
       const { now, leases } = await store.owed(target.id);
+      for (const id of cameBack) if (!leases.some(({ leaseId }) => leaseId === id)) cameBack.delete(id);
       clock.learn({ now, before, after: performance.now() });
       if (clock.vague) wakeSoon();
       known = leases.filter(({ leaseId }) => !overSinceLook.has(leaseId));
@@ -211,17 +216,27 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   async function close(leases: readonly OwedLease[]): Promise<string[]> {
     if (leases.length === 0) return [];
     const settled: string[] = [];
+    // Told before the target is looked at: what comes back during that look may have been missed by it.
+    const early = new Set(leases.filter(isEarly).map(({ leaseId }) => leaseId));
     try {
       const current = await store.withEvidence(leases);
       for (const result of await target.close(current, (evidence) => store.keepEvidence(evidence)))
-        if (await conclude(result)) settled.push(result.leaseId);
+        if (await conclude(result, early.has(result.leaseId))) settled.push(result.leaseId);
     } catch (error) {
       log.error({ err: error, target: target.id }, 'Closing failed; trying again.');
     }
     return settled;
   }
 
-  async function conclude(result: Closed): Promise<boolean> {
+  const isEarly = (lease: OwedLease) =>
+    !cameBack.has(lease.leaseId) && mayStillAppear(lease, { now: databaseNow(), issueWithinMs });
+
+  async function conclude(found: Closed, early: boolean): Promise<boolean> {
+    const { leaseId } = found;
+    const result =
+      early && found.outcome === 'absent'
+        ? ({ leaseId, outcome: 'unconfirmed', obstacle: onItsWay } as const)
+        : found;
     switch (result.outcome) {
       case 'confirmed':
         await store.confirm(result.leaseId, { receipt: result.receipt });
@@ -272,7 +287,10 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       } finally {
         beingIssued.delete(leaseId);
         // Another broker may have closed the lease meanwhile: then the target alone still knows of the login.
-        if (failed) lastObserved = -Infinity;
+        if (failed) {
+          lastObserved = -Infinity;
+          cameBack.add(leaseId);
+        }
         if (letGo(leaseId) || failed) wake();
         else wakeSoon();
       }

@@ -192,6 +192,7 @@ export async function owedLeases(db: Db, target: string): Promise<{ now: Date; l
       'lease.role',
       'lease.state',
       'lease.created_at as createdAt',
+      'lease.issued_at as issuedAt',
       'lease.due_at as dueAt',
       'lease.evidence',
       'request.template_id as templateId',
