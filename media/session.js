@@ -139,11 +139,11 @@ function start(send, memory) {
         element('p', { class: 'headline' }, card.headline),
         ...head(card),
         element('p', { class: `proof ${card.state}` }, card.proof),
-        ...card.receipts.map((lines) =>
+        ...card.receipts.map((lines, n, { length }) =>
           element(
             'details',
-            {},
-            element('summary', {}, 'Receipt'),
+            { id: `${card.id} ${n}` },
+            element('summary', {}, length > 1 ? `Receipt ${n + 1} of ${length}` : 'Receipt'),
             ...lines.map((line) => element('p', { class: 'fact' }, line)),
           ),
         ),
@@ -196,7 +196,7 @@ function start(send, memory) {
       shown = key;
       const levels = new Map(running.map((item) => [item.card.id, item.level]));
       const focus = focused();
-      const open = new Set([...list.querySelectorAll('details[open]')].map((node) => node.parentElement.id));
+      const open = new Set([...list.querySelectorAll('details[open]')].map((node) => node.id));
       running = [];
       const cards = model.cards.map((card) =>
         element(
@@ -208,7 +208,7 @@ function start(send, memory) {
       const busy = model.cards.some((card) => card.is !== 'over');
       list.replaceChildren(...cards, ...(busy ? [] : [nothing(model)]));
       for (const item of running) item.level = levels.get(item.card.id);
-      for (const id of open) document.getElementById(id)?.querySelector('details')?.setAttribute('open', '');
+      for (const id of open) document.getElementById(id)?.setAttribute('open', '');
       refocus(focus);
     }
     for (const item of running) {

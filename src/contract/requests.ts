@@ -61,9 +61,11 @@ export const AccessRequest = z
     grantId: Id.optional(),
     askedOf: z.array(z.string()).meta({ description: 'Names of people known to be able to decide.' }),
     openOnTarget: z
-      .int()
-      .min(0)
-      .meta({ description: 'How many other people have active access at the same target now.' }),
+      .object({
+        own: z.array(z.string()).meta({ description: 'Titles of what the requester has open there.' }),
+        others: z.int().min(0).meta({ description: 'How many people besides the requester and the reader.' }),
+      })
+      .meta({ description: 'Active access at the same target now.' }),
     version: z.int(),
     may: z.object({ withdraw: z.boolean(), decide: z.boolean() }),
   })

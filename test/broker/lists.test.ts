@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { connectionOf, type Store } from '../../src/broker/store/connect.ts';
-import { grantsOf, holdersAt, listGrants, overdueGrants } from '../../src/broker/store/grant.ts';
+import { grantsOf, activeAt, listGrants, overdueGrants } from '../../src/broker/store/grant.ts';
 import { leasesOf, owedLeases } from '../../src/broker/store/lease.ts';
 import { listRequests, overdueRequests, type Reader } from '../../src/broker/store/request.ts';
 import { decisionsOn } from '../../src/broker/store/decision.ts';
@@ -127,7 +127,7 @@ describe('Lists of ten thousand', function () {
         await Promise.all([
           decisionsOn(store.db, ids),
           grantsOf(store.db, ids),
-          holdersAt(store.db, ['shop']),
+          activeAt(store.db, ['shop']),
         ]);
         await leasesOf(
           store.db,

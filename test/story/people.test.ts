@@ -86,7 +86,7 @@ describe('several people, several windows', function () {
     assert.match(text, /you are in auditors/);
     assert.match(text, /Ask Ben Roth or #platform/);
     await carol.sidebar.getByText('Requests of others').waitFor();
-    await carol.sidebar.getByText('Ana Lima: Fix one order').waitFor();
+    await carol.sidebar.getByText(/fix one order.s status · Shop/).waitFor();
     assert.equal(await waiting(carol).count(), 0);
     assert.equal(await carol.notification(/./).count(), 0);
     for (const [command, words] of [

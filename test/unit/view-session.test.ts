@@ -82,6 +82,11 @@ describe('the session view', () => {
     assert.equal(proven.proof, 'Login closed, no connection was open, nothing left behind.');
     assert.equal(proven.state, 'proven');
     assert.match(proven.receipts[0]!.join(' '), /28000, InitializeSessionUserId/);
+    const failed = card({ state: 'failed' });
+    assert.deepEqual(
+      [failed.proof, failed.state],
+      ['No login was issued, so there is nothing to close.', 'proven'],
+    );
     const remains = card({ state: 'closed', receipt: receipt({ remains: ['2 rows changed in orders'] }) });
     assert.equal(remains.proof, 'Login closed, 1 connection ended. Left behind: 2 rows changed in orders');
     assert.equal(card({ state: 'closing' }).proof, 'Waiting for shop to confirm.');

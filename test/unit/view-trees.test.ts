@@ -108,15 +108,16 @@ describe('the view "Requests"', () => {
   };
 
   it('shows an approver who, why, what exactly, how long and what else is open', () => {
-    const one = asked({ openOnTarget: 2 });
-    assert.equal(one.label, 'Ana Lima: Fix one order’s status');
-    assert.equal(one.description, 'shop · 30 min');
+    const one = asked({ openOnTarget: { own: ['Read orders'], others: 2 } });
+    assert.equal(one.label, 'Ana Lima');
+    assert.equal(one.description, 'fix one order’s status · shop · 30 min');
     assert.deepEqual(labels(one), [
       '“Order 4711 stuck after',
       'payment retry (INC-2231)”',
       'update orders.status and orders.updated_at',
       'read orders',
       '30 min, from the first terminal on',
+      'Ana Lima is on shop already: read orders',
       '2 other people are on shop now',
     ]);
     const ids = one.children.map(({ id }) => id);
@@ -160,10 +161,7 @@ describe('the view "Requests"', () => {
     });
     assert.deepEqual(rest, []);
     assert.equal(section?.label, 'Open access of others');
-    assert.deepEqual(labels(section), [
-      'Ana Lima: Fix one order’s status',
-      'Ana Lima: Fix one order’s status',
-    ]);
+    assert.deepEqual(labels(section), ['Ana Lima', 'Ana Lima']);
     assert.deepEqual('children' in section ? section.children.map((child) => child.is) : [], [
       'revocable',
       'readable',

@@ -6,7 +6,7 @@ import type { Receipt } from '../../contract/receipts.ts';
 import type { Context } from '../context.ts';
 import { mayDecide, mayRevoke } from '../rules/policy.ts';
 import { decisionsOn, type DecisionRow } from '../store/decision.ts';
-import { holdersAt, grantsOf, type GrantRow } from '../store/grant.ts';
+import { activeAt, grantsOf, type ActiveGrant, type GrantRow } from '../store/grant.ts';
 import { leasesOf, receiptsOf, type LeaseRow } from '../store/lease.ts';
 import { peopleById, peopleIn, type PersonRow } from '../store/person.ts';
 import { requestsById, ruleOf, type RequestRow } from '../store/request.ts';
@@ -27,7 +27,7 @@ export async function presentRequests(
   const [decisions, grants, active] = await Promise.all([
     decisionsOn(db, ids),
     grantsOf(db, ids),
-    holdersAt(
+    activeAt(
       db,
       rows.map((row) => row.target),
     ),
@@ -63,7 +63,7 @@ export async function presentRequests(
           .map((one) => presentDecision(one, people)),
         ...(grant ? { grantId: grant.id } : {}),
         askedOf: asked.map((one) => one.name),
-        openOnTarget: [...(active.get(row.target) ?? [])].filter((holder) => holder !== row.requester).length,
+        openOnTarget: openFor(row, caller, active),
         version: row.version,
         may: {
           withdraw: row.state === 'pending' && row.requester === caller.id,
@@ -72,6 +72,19 @@ export async function presentRequests(
       };
     }),
   );
+}
+
+function openFor(
+  { target, requester }: RequestRow,
+  caller: Caller,
+  active: readonly ActiveGrant[],
+): AccessRequest['openOnTarget'] {
+  const there = active.filter((grant) => grant.target === target);
+  const holders = new Set(there.map(({ holder }) => holder));
+  holders.delete(requester);
+  holders.delete(caller.id);
+  const own = there.filter(({ holder }) => holder === requester).map(({ title }) => title);
+  return { own: [...new Set(own)], others: holders.size };
 }
 
 function presentDecision(

@@ -108,19 +108,23 @@ export function listGrants(db: Db, reader: Reader, only: 'open' | 'all', limit: 
     .execute();
 }
 
-/** How many people hold an active grant at each of these targets: by target, then by person. */
-export async function holdersAt(db: Db, targets: readonly string[]): Promise<Map<string, Set<string>>> {
-  const holders = new Map<string, Set<string>>();
-  if (targets.length === 0) return holders;
-  const rows = await db
+export interface ActiveGrant {
+  readonly target: string;
+  readonly holder: string;
+  /** Of its template. */
+  readonly title: string;
+}
+
+/** What is active at any of these targets. */
+export async function activeAt(db: Db, targets: readonly string[]): Promise<ActiveGrant[]> {
+  if (targets.length === 0) return [];
+  return db
     .selectFrom('grant')
-    .select(['target', 'holder'])
-    .distinct()
-    .where('state', '=', 'active')
-    .where('target', 'in', [...new Set(targets)])
+    .innerJoin('request', 'request.id', 'grant.request_id')
+    .select(['grant.target', 'grant.holder', sql<string>`request.template ->> 'title'`.as('title')])
+    .where('grant.state', '=', 'active')
+    .where('grant.target', 'in', [...new Set(targets)])
     .execute();
-  for (const { target, holder } of rows) holders.set(target, (holders.get(target) ?? new Set()).add(holder));
-  return holders;
 }
 
 /**

@@ -11,11 +11,11 @@ export interface ReadableClock {
   /** Broker's clock minus this machine's, in ms. */
   readonly offsetMs: number;
   /**
-   * Calls `look` with the broker's time, the same figure for everybody: each second while somebody wants seconds,
-   * and at least every 30 s. `wantsSeconds` is asked after each look.
+   * Calls `look` with the broker's time, the same for everybody: when what somebody shows changes next, and at least
+   * every 30 s. `changesInMs` is asked after each look.
    */
-  every(look: (now: number) => void, wantsSeconds: (now: number) => boolean): Disposable;
-  /** Something changed that a `wantsSeconds` depends on (what is shown, a deadline): everybody looks soon. */
+  every(look: (now: number) => void, changesInMs?: (now: number) => number): Disposable;
+  /** Something changed that a `changesInMs` depends on (what is shown, a deadline): everybody looks soon. */
   look(): void;
 }
 
@@ -79,8 +79,8 @@ export class Clock implements ReadableClock, Disposable {
     this.look();
   }
 
-  every(look: (now: number) => void, wantsSeconds: (now: number) => boolean): Disposable {
-    return this.#ticker.add(look, wantsSeconds);
+  every(look: (now: number) => void, changesInMs: (now: number) => number = () => Infinity): Disposable {
+    return this.#ticker.add(look, changesInMs);
   }
 
   look(): void {

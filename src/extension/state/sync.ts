@@ -55,10 +55,7 @@ export class Sync implements SyncService, Disposable {
     this.#lastLook = parts.clock.now();
     this.#listening = [
       parts.store.onDidChange(({ now }) => this.#follow(now)),
-      parts.clock.every(
-        (now) => this.#notice(now),
-        () => false,
-      ),
+      parts.clock.every((now) => this.#notice(now)),
     ];
     this.#follow(parts.store.world);
   }

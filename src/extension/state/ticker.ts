@@ -2,11 +2,13 @@ import type { Disposable } from './event.ts';
 
 interface Listener {
   readonly look: (now: number) => void;
-  readonly wantsSeconds: (now: number) => boolean;
+  readonly changesInMs: (now: number) => number;
 }
 
 /** After sleep an overdue timer fires at once, so this also bounds how long a wake-up goes unnoticed. */
 const longestPauseMs = 30_000;
+/** A little past the change, so that a timer that fires early does not look twice. */
+const pastMs = 5;
 
 /** One timer for everything that shows time: all look at the same instant, and only as often as one of them wants. */
 export class Ticker implements Disposable {
@@ -19,8 +21,8 @@ export class Ticker implements Disposable {
     this.#now = now;
   }
 
-  add(look: Listener['look'], wantsSeconds: Listener['wantsSeconds']): Disposable {
-    const listener = { look, wantsSeconds };
+  add(look: Listener['look'], changesInMs: Listener['changesInMs']): Disposable {
+    const listener = { look, changesInMs };
     this.#listeners.add(listener);
     this.look();
     return {
@@ -57,8 +59,8 @@ export class Ticker implements Disposable {
       } catch (error) {
         failure ??= { error };
       }
-    const seconds = [...this.#listeners].some((listener) => listener.wantsSeconds(now));
-    this.#timer = setTimeout(() => this.#tick(), seconds ? untilNextSecond(now) : longestPauseMs);
+    const next = Math.min(...[...this.#listeners].map((listener) => listener.changesInMs(now)));
+    this.#timer = setTimeout(() => this.#tick(), Math.min(next + pastMs, longestPauseMs));
     this.#timer.unref();
     if (failure) throw failure.error;
   }
@@ -67,9 +69,4 @@ export class Ticker implements Disposable {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
-}
-
-/** A little past the full second, so that a timer that fires early does not look twice within one. */
-function untilNextSecond(now: number): number {
-  return 1000 - (((now % 1000) + 1000) % 1000) + 5;
 }

@@ -78,10 +78,7 @@ export function registerTerminals(services: Services): Terminals {
       )
         look();
     }),
-    services.clock.every(
-      () => void lookIfAnything(),
-      () => false,
-    ),
+    services.clock.every(() => void lookIfAnything()),
     vscode.window.onDidOpenTerminal((terminal) => {
       look();
       // VS Code leaves its panel closed when a profile's terminal is made from the palette.

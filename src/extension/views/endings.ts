@@ -36,6 +36,8 @@ export interface Proof {
 /** `Login closed, 1 connection ended, nothing left behind.` Undefined until it is known of every lease. */
 export function proofOf(leases: readonly Lease[]): Proof | undefined {
   const issued = leases.filter((lease) => lease.state !== 'failed');
+  if (leases.length > 0 && issued.length === 0)
+    return { text: 'No login was issued, so there is nothing to close.', sure: true };
   const receipts = issued.flatMap((lease) => lease.receipt ?? []);
   const absent = issued.flatMap((lease) => (lease.receipt ? [] : (lease.absent ?? [])));
   if (issued.length === 0 || receipts.length + absent.length < issued.length) return undefined;
@@ -99,9 +101,9 @@ export function receiptInWords(receipt: Receipt, toLocal: ToLocal): string[] {
   const at = (instant: string): string => timeOfDay(toLocal(Date.parse(instant)));
   const { probe, gone } = receipt;
   return [
-    `Login ${receipt.role} closed at ${at(receipt.closedAt)}, ${receipt.connectionsEnded} connections ended.`,
+    `Login ${receipt.role} closed at ${at(receipt.closedAt)}, ${receipt.connectionsEnded} ${receipt.connectionsEnded === 1 ? 'connection' : 'connections'} ended.`,
     `No connection was seen for ${receipt.quietForMs} ms afterwards.`,
-    `A login with a valid password was refused at ${at(probe.at)} (${probe.sqlstate}, ${probe.routine}).`,
+    `At ${at(probe.at)} a login with a valid password was refused (SQLSTATE ${probe.sqlstate}, ${probe.routine}).`,
     `At ${at(gone.at)} the login was gone and owned nothing.`,
     ...receipt.cleaned.map((item) => `Cleaned in ${item.database}: ${item.what}`),
     ...receipt.remains.map((item) => `Left behind: ${item}`),

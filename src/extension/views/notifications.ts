@@ -5,7 +5,7 @@ import type { Terminals } from '../terminal/register.ts';
 import { Claims } from './claims.ts';
 import { noticesOf, type Notice } from './notices.ts';
 import { Notifier } from './notifier.ts';
-import { standingOf } from './standing.ts';
+import { nextFigureInMs, standingOf } from './standing.ts';
 
 /** Tells people what happened, each thing once. */
 export function registerNotifications(services: Services, terminals: Terminals): Disposable {
@@ -28,12 +28,13 @@ export function registerNotifications(services: Services, terminals: Terminals):
         (requestId) => terminals.awaits(requestId),
       ),
   );
-  // Thresholds are moments: while a session runs, each second is looked at.
-  const runs = (now: number): boolean => standingOf(store.world, now).running.length > 0;
   return vscode.Disposable.from(
     notifier,
     store.onDidChange(() => notifier.look()),
-    clock.every(() => notifier.look(), runs),
+    clock.every(
+      () => notifier.look(),
+      (now) => nextFigureInMs(standingOf(store.world, now)),
+    ),
   );
 }
 

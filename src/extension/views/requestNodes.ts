@@ -3,7 +3,7 @@ import type { AccessRequest, Grant } from '../state/world.ts';
 import type { ToLocal } from './endings.ts';
 import type { Standing } from './standing.ts';
 import { reviewLines, type Line } from './review.ts';
-import { approvedBy, askedOf, task, timeOfDay, why } from './words.ts';
+import { approvedBy, askedOf, lowerFirst, task, timeOfDay, why } from './words.ts';
 
 /** An item of the view "Requests"; `id` is stable. */
 export type RequestNode =
@@ -45,7 +45,7 @@ export function requestNodes(standing: Standing, toLocal: ToLocal): RequestNode[
     section(
       'Waiting for you',
       standing.waitingForMe.map((request) =>
-        askedNode('waiting for me', request, spokenDuration(request.duration)),
+        askedNode('waiting for me', request, [spokenDuration(request.duration)]),
       ),
     ),
     section('Yours', [
@@ -72,7 +72,7 @@ export function requestNodes(standing: Standing, toLocal: ToLocal): RequestNode[
     section(
       'Requests of others',
       standing.readable.requests.map((request) =>
-        askedNode('waiting for others', request, `waiting for ${askedOf(request)}`),
+        askedNode('waiting for others', request, [`waiting for ${askedOf(request)}`]),
       ),
     ),
     section('Open access of others', [
@@ -90,14 +90,14 @@ function section(label: string, children: readonly RequestNode[]): RequestNode {
 function askedNode(
   is: 'waiting for me' | 'waiting for others',
   request: AccessRequest,
-  description: string,
+  more: readonly string[],
 ): RequestNode {
   return {
     is,
     id: `asked ${request.id}`,
     requestId: request.id,
-    label: `${request.requester.name}: ${request.template.title}`,
-    description: `${request.template.target.title} · ${description}`,
+    label: request.requester.name,
+    description: [lowerFirst(request.template.title), request.template.target.title, ...more].join(' · '),
     tooltip: `${request.requester.name} asks to ${task(request.template)}: ${why(request)}`,
     children: reviewLines(request).map(asLine(request.id)),
   };
@@ -108,9 +108,10 @@ function othersNode(is: 'revocable' | 'readable', grant: Grant, toLocal: ToLocal
     grant.expiresAt === undefined
       ? 'not opened yet'
       : `until ${timeOfDay(toLocal(Date.parse(grant.expiresAt)))}`;
+  const { title, target } = grant.template;
   return {
-    ...grantNode(is, grant, `${grant.template.target.title} · ${until}`),
-    label: `${grant.holder.name}: ${grant.template.title}`,
+    ...grantNode(is, grant, `${until} · ${lowerFirst(title)} · ${target.title}`),
+    label: grant.holder.name,
   };
 }
 

@@ -37,7 +37,7 @@ export function registerRequestsView({ store, clock }: Services): Disposable {
     view,
     changed,
     store.onDidChange(() => draw(clock.now())),
-    clock.every(draw, () => false),
+    clock.every(draw),
   );
 }
 

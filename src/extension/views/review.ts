@@ -1,6 +1,6 @@
 import { spokenDuration } from '../../contract/durations.ts';
 import type { AccessRequest } from '../state/world.ts';
-import { broken, tlsWarning, why } from './words.ts';
+import { broken, lowerFirst, tlsWarning, why } from './words.ts';
 
 export interface Line {
   readonly icon: string;
@@ -20,7 +20,7 @@ export function reviewLines(request: AccessRequest): Line[] {
     ...template.allows.map((label) => ({ icon: 'check', label })),
     { icon: 'clock', label: fromTheFirstTerminal(request) },
     ...unverified(request).map((label) => ({ icon: 'warning', label })),
-    { icon: 'server', label: openNow(request) },
+    ...openNow(request).map((label) => ({ icon: 'server', label })),
   ];
 }
 
@@ -49,7 +49,7 @@ export function reviewInWords(request: AccessRequest): string {
     '',
     `For: ${fromTheFirstTerminal(request)}`,
     ...unverified(request).map((warning) => `Careful: ${warning}.`),
-    `${openNow(request)}.`,
+    ...openNow(request).map((line) => `${line}.`),
   ].join('\n');
 }
 
@@ -63,9 +63,14 @@ function unverified({ template: { target } }: AccessRequest): string[] {
 }
 
 /** What else is open at the target of a request. */
-function openNow({ openOnTarget, template }: AccessRequest): string {
+function openNow({ openOnTarget: { own, others }, requester, template }: AccessRequest): string[] {
   const { title } = template.target;
-  if (openOnTarget === 0) return `Nobody else is on ${title} now`;
-  if (openOnTarget === 1) return `1 other person is on ${title} now`;
-  return `${openOnTarget} other people are on ${title} now`;
+  return [
+    ...(own.length ? [`${requester.name} is on ${title} already: ${own.map(lowerFirst).join(', ')}`] : []),
+    others === 0
+      ? `Nobody else is on ${title} now`
+      : others === 1
+        ? `1 other person is on ${title} now`
+        : `${others} other people are on ${title} now`,
+  ];
 }

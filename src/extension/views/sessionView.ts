@@ -51,10 +51,7 @@ class SessionView implements vscode.WebviewViewProvider {
       view.onDidDispose(() => this.#release()),
       store.onDidChange(() => this.#look()),
       // The page counts by itself; it is set right now and then.
-      clock.every(
-        () => this.#look(),
-        () => false,
-      ),
+      clock.every(() => this.#look()),
     ];
     const at = (file: string): string =>
       view.webview.asWebviewUri(vscode.Uri.joinPath(media, file)).toString();
@@ -76,6 +73,8 @@ class SessionView implements vscode.WebviewViewProvider {
     const view = this.#view;
     if (!view) return;
     this.#watchConnections(view.visible);
+    const { account } = this.#services.store.world;
+    view.description = account.is === 'signed in' ? account.me.person.name : '';
     if (view.visible) this.#show(view);
   }
 

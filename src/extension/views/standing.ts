@@ -74,6 +74,11 @@ export function standingOf(world: World, now: number): Standing {
   };
 }
 
+/** Until the first of the figures that count down shows another second, ms; `Infinity` while none does. */
+export function nextFigureInMs({ running }: Standing): number {
+  return Math.min(Infinity, ...running.map(({ remainingMs }) => remainingMs % 1000 || 1000));
+}
+
 function runningOf(grant: Grant, now: number): Running | undefined {
   if (grant.state !== 'active' || grant.expiresAt === undefined) return undefined;
   const expiresAtMs = Date.parse(grant.expiresAt);

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { commandIds } from '../commands/names.ts';
 import type { Services } from '../services.ts';
 import type { Disposable } from '../state/event.ts';
-import { standingOf } from './standing.ts';
+import { nextFigureInMs, standingOf } from './standing.ts';
 import { statusOf, type StatusText } from './statusText.ts';
 
 const backgrounds = {
@@ -37,8 +37,7 @@ export function registerStatusBar({ store, clock }: Services): Disposable {
     item.show();
   };
 
-  const runs = (now: number): boolean => standingOf(store.world, now).running.length > 0;
-  const ticking = clock.every(draw, runs);
+  const ticking = clock.every(draw, (now) => nextFigureInMs(standingOf(store.world, now)));
   const changing = store.onDidChange(() => clock.look());
   return vscode.Disposable.from(item, ticking, changing);
 }

@@ -56,7 +56,7 @@ export function request(more: Partial<AccessRequest> = {}): AccessRequest {
     answerBy: inMs(minutes(60)),
     decisions: [],
     askedOf: ['Ben Roth'],
-    openOnTarget: 0,
+    openOnTarget: { own: [], others: 0 },
     version: 1,
     may: { withdraw: true, decide: false },
     ...more,
