@@ -89,7 +89,43 @@ describe('what people are told', () => {
       notices(ana, { grants: [closed] })[0]!.text,
       /^Fix one order’s status on shop: revoked at \d\d:\d\d by Ben Roth: “wrong customer”\. Login closed, 1 connection ended, nothing left behind\.$/,
     );
-    assert.deepEqual(notices(ben, { grants: [closed] }), []);
+    const carol = { id: '00000000-0000-4000-8000-00000000000c', name: 'Carol' };
+    assert.deepEqual(notices(carol, { grants: [closed] }), []);
+  });
+
+  it('tells whoever revoked what became of it: late, proven, or never opened', () => {
+    const ended = {
+      state: 'revoked',
+      endedAt: inMs(-1000),
+      endedBy: ben,
+      comment: 'wrong customer',
+    } as const;
+    const base = grant(ended);
+    const open = { ...base, leases: [lease(base, { state: 'closing' })] };
+    assert.deepEqual(notices(ben, { grants: [open] }), []);
+    const unconfirmed = { since: inMs(-1000), obstacle: 'no route' };
+    const late = { ...base, leases: [lease(base, { state: 'closing', unconfirmed })] };
+    const [waits] = notices(ben, { grants: [late] });
+    assert.equal(
+      waits?.text,
+      'Revoked: Ana Lima, fix one order’s status on shop. shop has not confirmed yet. We keep trying and tell you.',
+    );
+    const closed = (endedAgo: number) => ({
+      ...base,
+      endedAt: inMs(-endedAgo),
+      settled: true,
+      leases: [lease(base, { state: 'closed', receipt: receipt() })],
+    });
+    for (const ago of [1000, minutes(60)]) {
+      const [proven] = notices(ben, { grants: [closed(ago)] });
+      assert.equal(
+        proven?.text,
+        'Revoked: Ana Lima, fix one order’s status on shop. Login closed, 1 connection ended, nothing left behind.',
+      );
+      assert.notEqual(proven.id, waits.id);
+    }
+    const [never] = notices(ben, { grants: [unopened({ ...ended, settled: true })] });
+    assert.equal(never?.text, 'Revoked: Ana Lima, fix one order’s status on shop. It had not been opened.');
   });
 });
 

@@ -39,7 +39,7 @@ export async function decide(services: Services, argument: unknown): Promise<voi
   const key = newKey();
   await told(services, async () => {
     try {
-      await services.api.call('decide', {
+      const { state } = await services.api.call('decide', {
         params: { id: request.id },
         key,
         body:
@@ -47,6 +47,11 @@ export async function decide(services: Services, argument: unknown): Promise<voi
             ? { verdict: 'approve', digest: request.digest }
             : { verdict: 'deny', digest: request.digest, comment },
       });
+      void vscode.window.showInformationMessage(
+        state === 'denied'
+          ? `Denied. ${requester.name} reads your words.`
+          : `Approved. ${requester.name} has been told.`,
+      );
     } catch (error) {
       if (error instanceof ProblemError && (error.kind === 'too-late' || error.kind === 'changed-meanwhile'))
         await services.sync.reload({ request: request.id });

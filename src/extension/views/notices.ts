@@ -1,5 +1,5 @@
 import { spokenDuration } from '../../contract/durations.ts';
-import { commandIds, type About, type CommandId } from '../commands/names.ts';
+import { commandIds, viewIds, type About, type CommandId } from '../commands/names.ts';
 import type { AccessRequest, Grant, World } from '../state/world.ts';
 import { levelOf, spokenTime } from './countdown.ts';
 import { ending, howItEnded, proofOf, type ToLocal } from './endings.ts';
@@ -14,7 +14,11 @@ export interface Notice {
   readonly kind: 'info' | 'warning';
   /** `focused`: only where the person is; `anywhere`: also where no window has the focus. */
   readonly where: 'focused' | 'anywhere';
-  readonly action?: { readonly label: string; readonly command: CommandId; readonly about: About };
+  readonly action?: {
+    readonly label: string;
+    readonly command: CommandId | `${string}.focus`;
+    readonly about: About;
+  };
 }
 
 const answeredMs = 12 * 3600_000;
@@ -46,6 +50,9 @@ export function noticesOf(
     ...[...world.grants.values()]
       .filter((grant) => grant.holder.id === me)
       .flatMap((grant) => over(grant, now, toLocal)),
+    ...[...world.grants.values()]
+      .filter((grant) => grant.state === 'revoked' && grant.endedBy?.id === me)
+      .flatMap((grant) => revoked(grant, now) ?? []),
   ];
 }
 
@@ -125,4 +132,28 @@ function over(grant: Grant, now: number, toLocal: ToLocal): Notice[] {
   if (grant.leases.length === 0 && grant.state !== 'revoked') return [];
   if (!grant.settled || now - endOf(grant) > endedMs) return [];
   return [{ id: `over ${grant.id}`, text, kind: 'info', where: 'anywhere', action: show }];
+}
+
+/** For whoever revoked it: what became of it at the target. */
+function revoked(grant: Grant, now: number): Notice | undefined {
+  const { holder, template } = grant;
+  const what = `Revoked: ${holder.name}, ${task(template)}.`;
+  const action = { label: 'Show requests', command: `${viewIds.requests}.focus`, about: {} } as const;
+  const base = { where: 'anywhere', action } as const;
+  if (unconfirmedOf(grant))
+    return {
+      ...base,
+      id: `revoked late ${grant.id}`,
+      text: `${what} ${template.target.title} has not confirmed yet. We keep trying and tell you.`,
+      kind: 'warning',
+    };
+  if (!grant.settled || now - lastWordOn(grant) > endedMs) return undefined;
+  const proof = proofOf(grant.leases)?.text ?? 'It had not been opened.';
+  return { ...base, id: `revoked ${grant.id}`, text: `${what} ${proof}`, kind: 'info' };
+}
+
+/** When the last of a grant's logins was found closed, which may be long after it was revoked; ms. */
+function lastWordOn(grant: Grant): number {
+  const closed = grant.leases.flatMap(({ receipt }) => (receipt ? [Date.parse(receipt.closedAt)] : []));
+  return Math.max(endOf(grant), ...closed);
 }
