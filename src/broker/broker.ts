@@ -23,6 +23,7 @@ import { templateRoutes } from './http/templates.ts';
 import { createVerifier, type Verifier } from './identity/verifier.ts';
 import { startClock } from './leases/clock.ts';
 import { leaseStore } from './leases/lease-store.ts';
+import { watchUnattended, type UnattendedWatch } from './leases/unattended.ts';
 import { startWorker } from './leases/worker.ts';
 import { audits } from './rules/policy.ts';
 import { openStore, type Store, type StoreServer } from './store/connect.ts';
@@ -45,6 +46,8 @@ export interface Broker {
 }
 
 const notProtected = 'The audit log is not protected from the broker: it works as the owner of its database.';
+const notAttended =
+  'Sessions are open at a target that is not configured any more, and nobody ends them; the log says which.';
 
 /** What was started and must be ended, the last one first. */
 class Running {
@@ -98,7 +101,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
     }),
     (one) => one.close(),
   );
-  const targets = await startTargets(config, installation, { store, log, metrics, running });
+  const { targets, unattended } = await startTargets(config, installation, { store, log, metrics, running });
   const clock = running.add(startClock(store, log), (one) => one.stop());
   running.add(await store.listen(channels.clock, () => clock.wake()), (stop) => stop());
 
@@ -127,6 +130,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
       ...config.warnings.map(() => 'The configuration works with a warning; the log says which.'),
       ...(logProtected ? [] : [notProtected]),
       ...templates.problems.map(() => 'A template on disk is not in use; the log says which and why.'),
+      ...(unattended.some ? [notAttended] : []),
     ],
     waitingFor: async () => [
       ...(verifier.ready ? [] : ['the identity provider']),
@@ -167,7 +171,7 @@ async function startTargets(
   config: Config,
   installation: string,
   { store, log, metrics, running }: { store: Store; log: Logger; metrics: Metrics; running: Running },
-): Promise<Context['targets']> {
+): Promise<{ targets: Context['targets']; unattended: UnattendedWatch }> {
   const targets = new Map<string, { target: PostgresTarget; worker: ReturnType<typeof startWorker> }>();
   for (const one of config.targets.values()) {
     const target = running.add(new PostgresTarget({ config: one, installation, log }), (ended) =>
@@ -179,11 +183,15 @@ async function startTargets(
     );
     targets.set(one.id, { target, worker });
   }
+  const unattended = running.add(watchUnattended({ store, targets: [...targets.keys()], log }), (one) =>
+    one.stop(),
+  );
   const stop = await store.listen(channels.lease, (id) => {
+    if (!targets.has(id)) unattended.wake();
     for (const [name, { worker }] of targets) if (id === '' || id === name) worker.wake();
   });
   running.add(stop, (end) => end());
-  return targets;
+  return { targets, unattended };
 }
 
 /** Whoever calls, as a person whom the store knows. */

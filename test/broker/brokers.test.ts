@@ -6,6 +6,7 @@ import { PostgresTarget } from '../../src/broker/targets/postgresql/target.ts';
 import type { Grant } from '../../src/contract/grants.ts';
 import type { IssuedLease } from '../../src/contract/leases.ts';
 import type { Problem } from '../../src/contract/problems.ts';
+import { Readiness } from '../../src/contract/discovery.ts';
 import type { AccessRequest } from '../../src/contract/requests.ts';
 import type { TemplateList } from '../../src/contract/templates.ts';
 import { openBrokers, type Brokers, type OneBroker } from './support/brokers.ts';
@@ -137,5 +138,45 @@ describe('Several brokers on one database', function () {
       issue.mock.restore();
       await Promise.all([one.close(), another.close()]);
     }
+  });
+
+  it('sessions at a target that was taken out of the configuration are not passed over in silence', async () => {
+    const { world, brokers } = the();
+    const one = await brokers.start();
+    const grantId = await granted(one);
+    const { answer, password } = await lease(one, grantId);
+    const psql = await world.login(answer, password);
+    await one.close();
+
+    const without = await brokers.start({ targets: new Map(), templates: brokers.noTemplates });
+    const readiness = ({ url }: OneBroker) =>
+      eventually(async () => Readiness.safeParse(await (await fetch(`${url}/readyz`)).json()).data);
+    const { warnings } = await eventually(async () => {
+      const now = await readiness(without);
+      return now.warnings.some((each) => /not configured any more/.test(each)) ? now : undefined;
+    });
+    assert.equal(warnings.join().includes('shop'), false, 'anybody may read this');
+    const lines = () => without.log.filter(({ level, target }) => level >= 50 && target === 'shop');
+    assert.match(lines()[0]?.msg ?? '', /"shop" is not configured any more.*Put it back/);
+    const state = async () => {
+      const { leases, settled: over } = await grant(without, grantId);
+      return { over, said: leases[0]?.unconfirmed?.obstacle };
+    };
+    assert.equal((await state()).said, undefined, 'nothing is due yet');
+    await without.call('ana', 'POST', `/v1/grants/${grantId}/end`);
+    const { over, said } = await eventually(async () => {
+      const now = await state();
+      return now.said === undefined ? undefined : now;
+    }, 30_000);
+    assert.equal(over, false);
+    assert.match(said ?? '', /"shop" is not configured any more/);
+    await works(psql);
+    assert.equal(lines().length, 1, 'said once');
+    await without.close();
+
+    const back = await brokers.start();
+    assert.ok((await settled(back, grantId)).leases[0]?.receipt);
+    assert.equal((await readiness(back)).warnings.join().includes('configured any more'), false);
+    await back.close();
   });
 });
