@@ -48,6 +48,12 @@ export async function chooseGrant(
   );
 }
 
+/** A grant as it is now, if something can still be done under it: people take their time over a question. */
+export function stillOpen({ store }: Pick<Services, 'store'>, { id }: Grant): Grant | undefined {
+  const grant = store.world.grants.get(id);
+  return grant?.state === 'approved' || grant?.state === 'active' ? grant : undefined;
+}
+
 /** The request that a command is about. */
 export async function chooseRequest(
   services: Services,

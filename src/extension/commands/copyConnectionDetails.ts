@@ -1,10 +1,12 @@
 import * as vscode from 'vscode';
 import { spokenDuration } from '../../contract/durations.ts';
 import type { Services } from '../services.ts';
+import type { Grant } from '../state/world.ts';
 import type { Copied } from '../terminal/desk.ts';
 import type { Terminals } from '../terminal/register.ts';
 import { timeOfDay } from '../views/words.ts';
-import { chooseGrant } from './choose.ts';
+import { askOnce } from './askOnce.ts';
+import { chooseGrant, stillOpen } from './choose.ts';
 import { told, withProgress } from './failure.ts';
 
 interface Form extends vscode.QuickPickItem {
@@ -51,19 +53,12 @@ export async function copyConnectionDetails(
     },
   );
   if (!grant) return;
-  const form = await vscode.window.showQuickPick([...forms], { placeHolder: 'In which form?' });
+  const form = await askOnce(`copy ${grant.id}`, () => askForm(grant));
   if (!form) return;
-  const copy = 'Copy with password';
-  const begins = grant.expiresAt === undefined ? ` Its ${spokenDuration(grant.duration)} begin now.` : '';
-  const chosen = await vscode.window.showWarningMessage(
-    'Put a production password on the clipboard?',
-    {
-      modal: true,
-      detail: `Every program on this machine can read the clipboard. The password is made for this alone, counts as one terminal, and works until your access ends.${begins}`,
-    },
-    copy,
-  );
-  if (chosen !== copy) return;
+  if (!stillOpen(services, grant)) {
+    void vscode.window.showInformationMessage('Your access is over already. Nothing was copied.');
+    return;
+  }
   await told(services, async () => {
     const copied = await withProgress('Getting connection details…', (signal) =>
       terminals.copy(grant, signal),
@@ -76,4 +71,21 @@ export async function copyConnectionDetails(
         : `until ${timeOfDay(services.clock.toLocal(Date.parse(expiresAt)))}`;
     void vscode.window.showInformationMessage(`Copied. It works ${until}.`);
   });
+}
+
+/** In which form, and whether it may go on the clipboard at all. */
+async function askForm(grant: Grant): Promise<Form | undefined> {
+  const form = await vscode.window.showQuickPick([...forms], { placeHolder: 'In which form?' });
+  if (!form) return undefined;
+  const copy = 'Copy with password';
+  const begins = grant.expiresAt === undefined ? ` Its ${spokenDuration(grant.duration)} begin now.` : '';
+  const chosen = await vscode.window.showWarningMessage(
+    'Put a production password on the clipboard?',
+    {
+      modal: true,
+      detail: `Every program on this machine can read the clipboard. The password is made for this alone, counts as one terminal, and works until your access ends.${begins}`,
+    },
+    copy,
+  );
+  return chosen === copy ? form : undefined;
 }

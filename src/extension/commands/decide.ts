@@ -4,6 +4,7 @@ import type { Services } from '../services.ts';
 import type { AccessRequest } from '../state/world.ts';
 import { reviewInWords } from '../views/review.ts';
 import { task } from '../views/words.ts';
+import { askOnce } from './askOnce.ts';
 import { chooseRequest } from './choose.ts';
 import { told } from './failure.ts';
 import { ask } from './quickInput.ts';
@@ -18,24 +19,12 @@ export async function decide(services: Services, argument: unknown): Promise<voi
     placeholder: 'Review which request?',
     none: 'No request waits for you.',
   });
-  if (!request) return;
-  if (request.state !== 'pending') {
-    const { account } = services.store.world;
-    const me = account.is === 'signed in' ? account.me.person.id : undefined;
-    void vscode.window.showInformationMessage(settled(request, me));
-    return;
-  }
-  const { requester, template } = request;
-  const [approve, deny] = ['Approve', 'Deny…'] as const;
-  const verdict = await vscode.window.showInformationMessage(
-    `${requester.name} asks to ${task(template)}`,
-    { modal: true, detail: reviewInWords(request) },
-    approve,
-    deny,
-  );
-  if (verdict === undefined) return;
-  const comment = verdict === deny ? await commentFor(request) : undefined;
-  if (verdict === deny && comment === undefined) return;
+  if (!request || saidSettled(services, request)) return;
+  const word = await askOnce(`decide ${request.id}`, () => askWord(request));
+  // Somebody else may have been quicker while the question was open.
+  const now = services.store.world.requests.get(request.id);
+  if (!word || !now || saidSettled(services, now)) return;
+  const { comment } = word;
   const key = newKey();
   await told(services, async () => {
     try {
@@ -49,8 +38,8 @@ export async function decide(services: Services, argument: unknown): Promise<voi
       });
       void vscode.window.showInformationMessage(
         state === 'denied'
-          ? `Denied. ${requester.name} reads your words.`
-          : `Approved. ${requester.name} has been told.`,
+          ? `Denied. ${request.requester.name} reads your words.`
+          : `Approved. ${request.requester.name} has been told.`,
       );
     } catch (error) {
       if (error instanceof ProblemError && (error.kind === 'too-late' || error.kind === 'changed-meanwhile'))
@@ -58,6 +47,20 @@ export async function decide(services: Services, argument: unknown): Promise<voi
       throw error;
     }
   });
+}
+
+/** A word on a request: a denial has a comment. */
+async function askWord(request: AccessRequest): Promise<{ readonly comment?: string } | undefined> {
+  const [approve, deny] = ['Approve', 'Deny…'] as const;
+  const verdict = await vscode.window.showInformationMessage(
+    `${request.requester.name} asks to ${task(request.template)}`,
+    { modal: true, detail: reviewInWords(request) },
+    approve,
+    deny,
+  );
+  if (verdict === approve) return {};
+  const comment = verdict === deny ? await commentFor(request) : undefined;
+  return comment === undefined ? undefined : { comment };
 }
 
 async function commentFor({ requester, template }: AccessRequest): Promise<string | undefined> {
@@ -72,6 +75,15 @@ async function commentFor({ requester, template }: AccessRequest): Promise<strin
     check: (text) => checkText(text, limits.comment),
   });
   return answer.is === 'value' ? answer.value.trim() : undefined;
+}
+
+/** Says what came of a request that waits no more. */
+function saidSettled({ store }: Services, request: AccessRequest): boolean {
+  if (request.state === 'pending') return false;
+  const { account } = store.world;
+  const me = account.is === 'signed in' ? account.me.person.id : undefined;
+  void vscode.window.showInformationMessage(settled(request, me));
+  return true;
 }
 
 function settled({ state, decisions }: AccessRequest, me: string | undefined): string {

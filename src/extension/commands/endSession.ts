@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
 import type { Services } from '../services.ts';
 import { task } from '../views/words.ts';
-import { chooseGrant } from './choose.ts';
+import { askOnce } from './askOnce.ts';
+import { chooseGrant, stillOpen } from './choose.ts';
 import { told } from './failure.ts';
 
 /** The person is done: their access ends, now. Asked once, since it cannot be taken back. */
@@ -15,16 +16,19 @@ export async function endSession(services: Services, argument: unknown): Promise
   if (!grant) return;
   if (grant.state === 'active') {
     const end = 'End now';
-    const chosen = await vscode.window.showWarningMessage(
-      `End your access to ${task(grant.template)}?`,
-      {
-        modal: true,
-        detail:
-          'Everything in its terminals stops, and its login is closed. The text in the terminals stays.',
-      },
-      end,
+    const chosen = await askOnce(`end ${grant.id}`, () =>
+      vscode.window.showWarningMessage(
+        `End your access to ${task(grant.template)}?`,
+        {
+          modal: true,
+          detail:
+            'Everything in its terminals stops, and its login is closed. The text in the terminals stays.',
+        },
+        end,
+      ),
     );
-    if (chosen !== end) return;
+    // It may have come to its end while the question was open: that is what was wanted.
+    if (chosen !== end || !stillOpen(services, grant)) return;
   }
   await told(services, () => services.api.call('endGrant', { params: { id: grant.id } }));
 }

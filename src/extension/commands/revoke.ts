@@ -1,6 +1,8 @@
+import * as vscode from 'vscode';
 import type { Services } from '../services.ts';
 import { task } from '../views/words.ts';
-import { chooseGrant } from './choose.ts';
+import { askOnce } from './askOnce.ts';
+import { chooseGrant, stillOpen } from './choose.ts';
 import { told } from './failure.ts';
 import { ask } from './quickInput.ts';
 import { checkText, limits } from './request/checks.ts';
@@ -12,17 +14,23 @@ export async function revoke(services: Services, argument: unknown): Promise<voi
     none: 'There is no open access that you may revoke.',
   });
   if (!grant) return;
-  const answer = await ask({
-    title: `Revoke ${grant.holder.name}’s access to ${task(grant.template)}`,
-    step: 1,
-    totalSteps: 1,
-    canGoBack: false,
-    prompt: `Why? ${grant.holder.name} will read this. Their terminals stop and their login is closed at once.`,
-    placeholder: 'For example: wrong customer, call me',
-    value: '',
-    check: (text) => checkText(text, limits.comment),
-  });
-  if (answer.is !== 'value') return;
+  const answer = await askOnce(`revoke ${grant.id}`, () =>
+    ask({
+      title: `Revoke ${grant.holder.name}’s access to ${task(grant.template)}`,
+      step: 1,
+      totalSteps: 1,
+      canGoBack: false,
+      prompt: `Why? ${grant.holder.name} will read this. Their terminals stop and their login is closed at once.`,
+      placeholder: 'For example: wrong customer, call me',
+      value: '',
+      check: (text) => checkText(text, limits.comment),
+    }),
+  );
+  if (answer?.is !== 'value') return;
+  if (!stillOpen(services, grant)) {
+    void vscode.window.showInformationMessage(`${grant.holder.name}’s access is over already.`);
+    return;
+  }
   const comment = answer.value.trim();
   await told(services, () =>
     services.api.call('revokeGrant', { params: { id: grant.id }, body: { comment } }),
