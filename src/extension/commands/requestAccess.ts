@@ -1,9 +1,10 @@
 import * as vscode from 'vscode';
 import type { Services } from '../services.ts';
+import { Remembered } from '../state/remembered.ts';
 import type { Template } from '../state/world.ts';
 import { whyEmpty } from '../views/templateNodes.ts';
 import { drive, type Outcome } from './request/drive.ts';
-import { LastUsed } from './request/lastUsed.ts';
+
 import { send, tellFate } from './request/send.ts';
 import { Sender } from './request/sender.ts';
 import { askStep } from './request/steps.ts';
@@ -27,7 +28,7 @@ export async function requestAccess(
     return undefined;
   }
   const sender = new Sender({ api, log, tell: (message) => void tellFate(message) });
-  const used = new LastUsed(places.storage);
+  const used = new Remembered(places.storage, 'last-used', 20);
   const lastUsed = await used.read();
   const now = (id: string): Template | undefined =>
     store.world.templates?.templates.find((template) => template.id === id);

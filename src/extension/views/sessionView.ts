@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { commandIds, viewIds, type About, type CommandId } from '../commands/names.ts';
 import type { Services } from '../services.ts';
 import type { Disposable } from '../state/event.ts';
+import { Remembered } from '../state/remembered.ts';
 import { sessionModel, type SessionModel } from './sessionModel.ts';
 import { sessionPage } from './sessionPage.ts';
 import { standingOf } from './standing.ts';
@@ -30,6 +31,7 @@ export function registerSessionView(services: Services): Disposable {
 
 class SessionView implements vscode.WebviewViewProvider {
   readonly #services: Services;
+  readonly #putAway: Remembered;
   readonly #dismissed = new Set<string>();
   readonly #connections = new Map<string, Disposable>();
   #view: vscode.WebviewView | undefined;
@@ -37,6 +39,7 @@ class SessionView implements vscode.WebviewViewProvider {
 
   constructor(services: Services) {
     this.#services = services;
+    this.#putAway = new Remembered(services.places.storage, 'dismissed', 50);
   }
 
   resolveWebviewView(view: vscode.WebviewView): void {
@@ -62,7 +65,7 @@ class SessionView implements vscode.WebviewViewProvider {
       nonce: randomBytes(16).toString('base64'),
       id: randomUUID(),
     });
-    this.#look();
+    void this.#readDismissed();
   }
 
   dispose(): void {
@@ -106,10 +109,18 @@ class SessionView implements vscode.WebviewViewProvider {
     if (typeof message !== 'object' || message === null || !('do' in message) || !('id' in message)) return;
     const { do: what, id } = message;
     if (typeof what !== 'string' || typeof id !== 'string') return;
-    if (what === 'dismiss') this.#dismissed.add(id);
+    if (what === 'dismiss') {
+      this.#dismissed.add(id);
+      void this.#putAway.add(id);
+    }
     if (what === 'look' || what === 'dismiss') this.#look();
     const deed = Object.hasOwn(deeds, what) ? deeds[what] : undefined;
     if (deed) void vscode.commands.executeCommand(deed.command, deed.about(id));
+  }
+
+  async #readDismissed(): Promise<void> {
+    for (const id of await this.#putAway.read()) this.#dismissed.add(id);
+    this.#look();
   }
 
   #release(): void {
