@@ -4,7 +4,6 @@ import { Remembered } from '../state/remembered.ts';
 import type { Template } from '../state/world.ts';
 import { whyEmpty } from '../views/templateNodes.ts';
 import { drive, type Outcome } from './request/drive.ts';
-
 import { send, tellFate } from './request/send.ts';
 import { Sender } from './request/sender.ts';
 import { askStep } from './request/steps.ts';
