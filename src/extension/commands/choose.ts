@@ -5,7 +5,9 @@ import type { AccessRequest, Grant } from '../state/world.ts';
 import { shortTime } from '../views/countdown.ts';
 import { standingOf, type Standing } from '../views/standing.ts';
 import { askedOf, why } from '../views/words.ts';
+import { nothingThere, type Help } from './help.ts';
 import { idIn } from './names.ts';
+import { say } from './say.ts';
 
 /** What is chosen from: each with the words for its line. */
 interface Candidate<T> {
@@ -19,6 +21,8 @@ interface Question {
   readonly placeholder: string;
   /** Said when there is nothing to choose from. */
   readonly none: string;
+  /** And what is offered then. */
+  readonly help: Help;
 }
 
 /** The grant that a command is about: named by its argument, the only one there is, or chosen. */
@@ -29,11 +33,12 @@ export async function chooseGrant(
   question: Question,
 ): Promise<Grant | undefined> {
   const id = idIn(argument, 'grantId');
-  if (id !== undefined) return orSay(services.store.world.grants.get(id), question);
+  if (id !== undefined) return orSay(services, services.store.world.grants.get(id), question);
   const now = services.clock.now();
   const { account } = services.store.world;
   const me = account.is === 'signed in' ? account.me.person.id : undefined;
   return choose(
+    services,
     among(standingOf(services.store.world, now)).map((grant) => ({
       item: grant,
       label: grant.holder.id === me ? grant.template.title : `${grant.holder.name}: ${grant.template.title}`,
@@ -62,8 +67,9 @@ export async function chooseRequest(
   question: Question,
 ): Promise<AccessRequest | undefined> {
   const id = idIn(argument, 'requestId');
-  if (id !== undefined) return orSay(services.store.world.requests.get(id), question);
+  if (id !== undefined) return orSay(services, services.store.world.requests.get(id), question);
   return choose(
+    services,
     among(standingOf(services.store.world, services.clock.now())).map((request) => ({
       item: request,
       label: `${request.requester.name}: ${request.template.title}`,
@@ -74,13 +80,20 @@ export async function chooseRequest(
   );
 }
 
-async function choose<T>(candidates: readonly Candidate<T>[], question: Question): Promise<T | undefined> {
-  if (candidates.length < 2) return orSay(candidates[0]?.item, question);
+async function choose<T>(
+  services: Services,
+  candidates: readonly Candidate<T>[],
+  question: Question,
+): Promise<T | undefined> {
+  if (candidates.length < 2) return orSay(services, candidates[0]?.item, question);
   const chosen = await vscode.window.showQuickPick([...candidates], { placeHolder: question.placeholder });
   return chosen?.item;
 }
 
-function orSay<T>(item: T | undefined, { none }: Question): T | undefined {
-  if (item === undefined) void vscode.window.showInformationMessage(none);
+function orSay<T>({ store }: Services, item: T | undefined, question: Question): T | undefined {
+  if (item === undefined) {
+    const { text, help } = nothingThere(store.world, question.none, question.help);
+    void say(text, help);
+  }
   return item;
 }

@@ -49,7 +49,8 @@ export async function copyConnectionDetails(
     ({ ready, running }) => [...running.map(({ grant }) => grant), ...ready],
     {
       placeholder: 'Connection details of which access?',
-      none: 'You have no access whose connection details could be copied. Request production access first.',
+      none: 'You have no access whose connection details could be copied.',
+      help: 'request',
     },
   );
   if (!grant) return;

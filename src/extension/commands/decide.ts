@@ -18,6 +18,7 @@ export async function decide(services: Services, argument: unknown): Promise<voi
   const request = await chooseRequest(services, argument, ({ waitingForMe }) => waitingForMe, {
     placeholder: 'Review which request?',
     none: 'No request waits for you.',
+    help: 'requests',
   });
   if (!request || saidSettled(services, request)) return;
   const word = await askOnce(`decide ${request.id}`, () => askWord(request));

@@ -11,7 +11,7 @@ export async function endSession(services: Services, argument: unknown): Promise
     services,
     argument,
     ({ ready, running }) => [...running.map((one) => one.grant), ...ready],
-    { placeholder: 'End which access?', none: 'You have no access that could be ended.' },
+    { placeholder: 'End which access?', none: 'You have no access that could be ended.', help: 'session' },
   );
   if (!grant) return;
   if (grant.state === 'active') {

@@ -1,7 +1,12 @@
 import * as vscode from 'vscode';
+import type { ProblemKind } from '../../contract/problems.ts';
 import { Cancelled, ProblemError, SignedOut, Unreachable } from '../client/call.ts';
 import type { Services } from '../services.ts';
 import type { World } from '../state/world.ts';
+import { helps } from './help.ts';
+
+/** What a look at the requests can explain. */
+const aboutRequests: readonly ProblemKind[] = ['too-late', 'changed-meanwhile', 'not-allowed', 'not-found'];
 
 /** Says once, in words, why something did not work; `retry` is offered where trying again can help. */
 export async function tell(
@@ -22,8 +27,11 @@ export async function tell(
     error instanceof ProblemError || error instanceof Unreachable
       ? vscode.window.showWarningMessage
       : vscode.window.showErrorMessage;
-  const chosen = await say(message, ...(canMend ? [again] : []));
-  if (retry && chosen === again) await retry();
+  const help =
+    helps[error instanceof ProblemError && aboutRequests.includes(error.kind) ? 'requests' : 'session'];
+  const chosen = await say(message, canMend ? again : help.label);
+  if (chosen === help.label) await vscode.commands.executeCommand(help.command);
+  else if (retry && chosen === again) await retry();
 }
 
 /** Runs a command to its end; a failure is told and offered to be tried again, by the person who began it. */

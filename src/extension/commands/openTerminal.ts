@@ -18,7 +18,8 @@ export async function openTerminal(
     ({ ready, running }) => [...ready, ...running.map(({ grant }) => grant)],
     {
       placeholder: 'Open a terminal for which access?',
-      none: 'You have no access that a terminal could be opened for. Request production access first.',
+      none: 'You have no access that a terminal could be opened for.',
+      help: 'request',
     },
   );
   if (grant) await openOn(services, terminals, grant);

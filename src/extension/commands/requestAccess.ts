@@ -1,13 +1,14 @@
-import * as vscode from 'vscode';
+import type * as vscode from 'vscode';
 import type { Services } from '../services.ts';
 import { Remembered } from '../state/remembered.ts';
 import type { Template } from '../state/world.ts';
-import { whyEmpty } from '../views/templateNodes.ts';
+import { nothingToRequest } from './help.ts';
 import { drive, type Outcome } from './request/drive.ts';
 import { send, tellFate } from './request/send.ts';
 import { Sender } from './request/sender.ts';
 import { askStep } from './request/steps.ts';
 import { Scout } from './request/trouble.ts';
+import { say } from './say.ts';
 
 /**
  * Leads from "I need production" to a request that was sent. Signs in on the way.
@@ -23,7 +24,7 @@ export async function requestAccess(
   if (!(await account.ensureSignedIn())) return undefined;
   if (!store.world.templates) await sync.refresh();
   if (store.world.templates?.templates.length === 0) {
-    void vscode.window.showInformationMessage(whyEmpty(store.world.templates) ?? '');
+    void say(nothingToRequest(store.world.templates), 'templates');
     return undefined;
   }
   const sender = new Sender({ api, log, tell: (message) => void tellFate(message) });
@@ -53,7 +54,7 @@ export async function requestAccess(
         now: (id) => (store.world.templates ? now(id) : 'unknown'),
         refresh: () => sync.refresh(),
         signIn: async () => (await account.ensureSignedIn()) !== undefined,
-        tell: (message) => void vscode.window.showWarningMessage(message),
+        tell: (message) => void say(message, 'templates', 'warning'),
         warn: (message, cause) => log.warn(message, cause),
       },
       given === undefined ? undefined : now(given),

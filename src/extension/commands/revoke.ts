@@ -12,6 +12,7 @@ export async function revoke(services: Services, argument: unknown): Promise<voi
   const grant = await chooseGrant(services, argument, ({ revocable }) => revocable, {
     placeholder: 'Revoke which access?',
     none: 'There is no open access that you may revoke.',
+    help: 'requests',
   });
   if (!grant) return;
   const answer = await askOnce(`revoke ${grant.id}`, () =>

@@ -9,6 +9,7 @@ export async function withdraw(services: Services, argument: unknown): Promise<v
   const request = await chooseRequest(services, argument, ({ pending }) => pending, {
     placeholder: 'Withdraw which request?',
     none: 'You have no request that waits.',
+    help: 'requests',
   });
   if (!request) return;
   await told(services, async () => {

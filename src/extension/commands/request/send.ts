@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { AccessRequest } from '../../state/world.ts';
 import { askedOf, task } from '../../views/words.ts';
 import { withProgress } from '../failure.ts';
-import { viewIds } from '../names.ts';
+import { say } from '../say.ts';
 import type { Complete } from './body.ts';
 import { mayHaveBeenSent, type Sender } from './sender.ts';
 
@@ -20,7 +20,5 @@ export async function tellFate(message: string): Promise<void> {
     void vscode.window.showInformationMessage(message);
     return;
   }
-  const look = 'Show requests';
-  if ((await vscode.window.showWarningMessage(message, look)) === look)
-    await vscode.commands.executeCommand(`${viewIds.requests}.focus`);
+  await say(message, 'requests', 'warning');
 }

@@ -1,0 +1,9 @@
+import * as vscode from 'vscode';
+import { helps, type Help } from './help.ts';
+
+/** A notification with a button that helps. */
+export async function say(text: string, help: Help, kind: 'info' | 'warning' = 'info'): Promise<void> {
+  const { label, command } = helps[help];
+  const show = kind === 'warning' ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
+  if ((await show(text, label)) === label) await vscode.commands.executeCommand(command);
+}
