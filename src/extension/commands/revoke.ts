@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { Services } from '../services.ts';
+import type { Grant } from '../state/world.ts';
 import { task } from '../views/words.ts';
 import { askOnce } from './askOnce.ts';
 import { chooseGrant, stillOpen } from './choose.ts';
@@ -21,7 +22,7 @@ export async function revoke(services: Services, argument: unknown): Promise<voi
       step: 1,
       totalSteps: 1,
       canGoBack: false,
-      prompt: `Why? ${grant.holder.name} will read this. Their terminals stop and their login is closed at once.`,
+      prompt: `Why? ${grant.holder.name} will read this. ${whatStops(grant)}`,
       placeholder: 'For example: wrong customer, call me',
       value: '',
       check: (text) => checkText(text, limits.comment),
@@ -36,4 +37,10 @@ export async function revoke(services: Services, argument: unknown): Promise<voi
   await told(services, () =>
     services.api.call('revokeGrant', { params: { id: grant.id }, body: { comment } }),
   );
+}
+
+function whatStops({ state }: Grant): string {
+  return state === 'approved'
+    ? 'They can no longer open it.'
+    : 'Their terminals stop and their login is closed at once.';
 }
