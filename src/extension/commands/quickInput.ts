@@ -7,7 +7,7 @@ export type Answer<T> =
 
 interface StepBase {
   readonly title: string;
-  /** From 1; shown as `2/3`. */
+  /** From 1; shown as `2/3` where there is more than one. */
   readonly step: number;
   readonly totalSteps: number;
   readonly canGoBack: boolean;
@@ -117,8 +117,10 @@ function run<T>(
   listen: (settle: (answer: Answer<T>) => void) => readonly Disposable[],
 ): Promise<Answer<T>> {
   input.title = title;
-  input.step = step;
-  input.totalSteps = totalSteps;
+  if (totalSteps > 1) {
+    input.step = step;
+    input.totalSteps = totalSteps;
+  }
   // A ticket's number is looked up in a browser: what was typed must not be gone on return.
   input.ignoreFocusOut = true;
   if (canGoBack) input.buttons = [vscode.QuickInputButtons.Back];
