@@ -29,6 +29,7 @@ import { audits } from './rules/policy.ts';
 import { openStore, type Store, type StoreServer } from './store/connect.ts';
 import { eventKey } from './store/installation.ts';
 import { countLeases } from './store/lease.ts';
+import { reservations } from './store/lease-reserve.ts';
 import { migrate } from './store/migrate.ts';
 import { channels } from './store/notify.ts';
 import { now } from './store/now.ts';
@@ -173,12 +174,14 @@ async function startTargets(
   { store, log, metrics, running }: { store: Store; log: Logger; metrics: Metrics; running: Running },
 ): Promise<{ targets: Context['targets']; unattended: UnattendedWatch }> {
   const targets = new Map<string, { target: PostgresTarget; worker: ReturnType<typeof startWorker> }>();
+  const { reserve } = running.add(reservations(store), (one) => one.stop());
+  const leases = leaseStore(store, { reserve });
   for (const one of config.targets.values()) {
     const target = running.add(new PostgresTarget({ config: one, installation, log }), (ended) =>
       ended.end(),
     );
     const worker = running.add(
-      startWorker({ target, store: leaseStore(store), log, onCut: (lateMs) => metrics.cut(lateMs / 1000) }),
+      startWorker({ target, store: leases, log, onCut: (lateMs) => metrics.cut(lateMs / 1000) }),
       (ended) => ended.stop(),
     );
     targets.set(one.id, { target, worker });

@@ -14,8 +14,11 @@ import { eventually } from './support/eventually.ts';
 import { newKey, newSecret, startWorld, type World } from './support/world.ts';
 
 type Issue = PostgresTarget['issue'];
-// eslint-disable-next-line @typescript-eslint/unbound-method -- called with its object below
-const original: Issue = PostgresTarget.prototype.issue;
+type Close = PostgresTarget['close'];
+/* eslint-disable @typescript-eslint/unbound-method -- called with their objects below */
+const originalIssue: Issue = PostgresTarget.prototype.issue;
+const originalClose: Close = PostgresTarget.prototype.close;
+/* eslint-enable */
 
 describe('Several brokers on one database', function () {
   this.timeout(90_000);
@@ -115,7 +118,7 @@ describe('Several brokers on one database', function () {
     const held = new Promise<void>((resolve) => (goOn = resolve));
     issue.mock.mockImplementationOnce(async function (this: PostgresTarget, ...given: Parameters<Issue>) {
       await held;
-      return original.apply(this, given);
+      return originalIssue.apply(this, given);
     });
     try {
       const grantId = await granted(one);
@@ -178,5 +181,43 @@ describe('Several brokers on one database', function () {
     assert.ok((await settled(back, grantId)).leases[0]?.receipt);
     assert.equal((await readiness(back)).warnings.join().includes('configured any more'), false);
     await back.close();
+  });
+
+  it('prove an end one at a time', async () => {
+    const { world, brokers } = the();
+    const [one, another] = [await brokers.start(), await brokers.start()];
+    const underWay = new Map<string, number>();
+    const atOnce: number[] = [];
+    const count = (leaseId: string, by: number) => {
+      underWay.set(leaseId, (underWay.get(leaseId) ?? 0) + by);
+      atOnce.push(underWay.get(leaseId) ?? 0);
+    };
+    const watched = mock.method(
+      PostgresTarget.prototype,
+      'close',
+      async function (this: PostgresTarget, ...given: Parameters<Close>) {
+        for (const { leaseId } of given[0]) count(leaseId, 1);
+        try {
+          return await originalClose.apply(this, given);
+        } finally {
+          for (const { leaseId } of given[0]) count(leaseId, -1);
+        }
+      },
+    );
+    try {
+      for (let round = 0; round < 4; round += 1) {
+        const grantId = await granted(one);
+        const { answer, password } = await lease(one, grantId);
+        const psql = await world.login(answer, password);
+        const over = new Promise((resolve) => psql.once('end', resolve));
+        await one.call('ana', 'POST', `/v1/grants/${grantId}/end`);
+        await over;
+        assert.ok((await settled(another, grantId)).leases[0]?.receipt);
+      }
+      assert.equal(Math.max(...atOnce), 1);
+    } finally {
+      watched.mock.restore();
+      await Promise.all([one.close(), another.close()]);
+    }
   });
 });

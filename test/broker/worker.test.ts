@@ -4,6 +4,7 @@ import type { Receipt } from '../../src/contract/receipts.ts';
 import type { LeaseStore } from '../../src/broker/leases/lease-store.ts';
 import type { OwedLease } from '../../src/broker/leases/settle.ts';
 import { startWorker, type Worker } from '../../src/broker/leases/worker.ts';
+import type { Reserved } from '../../src/broker/store/lease-reserve.ts';
 import type { ClosingLease } from '../../src/broker/targets/target.ts';
 import { eventually } from './support/eventually.ts';
 import { openShop, type Shop, type TestLease } from './support/shop.ts';
@@ -50,6 +51,9 @@ class MemoryStore implements LeaseStore {
   }
   withEvidence(of: readonly OwedLease[]): Promise<OwedLease[]> {
     return this.#answer(() => of.map((one) => this.#leases.get(one.leaseId) ?? one));
+  }
+  reserve(leaseIds: readonly string[]): Promise<Reserved> {
+    return Promise.resolve({ mine: new Set(leaseIds), release: () => Promise.resolve() });
   }
   confirm(leaseId: string, end: { receipt: Receipt } | { absent: string }): Promise<void> {
     return this.#answer(() => {

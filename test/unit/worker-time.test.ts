@@ -21,7 +21,13 @@ describe('when a worker looks', () => {
   /** Who cut what, how long after its due time. */
   let cuts: { worker: string; leaseId: string; lateMs: number }[];
 
+  /** Whether another broker has reserved every end. */
+  let heldElsewhere: boolean;
+  let proven: string[];
+
   beforeEach(() => {
+    heldElsewhere = false;
+    proven = [];
     leases = [];
     cuts = [];
     reading = answering = () => Promise.resolve();
@@ -54,7 +60,12 @@ describe('when a worker looks', () => {
       openRoles: () => Promise.resolve(new Set()),
       begin: () => Promise.resolve(),
       withEvidence: (of) => Promise.resolve([...of]),
-      confirm: () => Promise.resolve(),
+      reserve: (ids) =>
+        Promise.resolve({
+          mine: new Set(heldElsewhere ? [] : ids),
+          release: () => Promise.resolve(),
+        }),
+      confirm: (leaseId) => Promise.resolve(void proven.push(leaseId)),
     };
     const target: Partial<Target> = {
       id: 'shop',
@@ -150,6 +161,19 @@ describe('when a worker looks', () => {
     assert.deepEqual(cuts, []);
     await pass(2 * stepMs);
     assert.equal(cuts.length, 1);
+  });
+
+  it('what another broker proves is cut all the same, and proven here if that one does not get on', async () => {
+    leases.push(lease('only', 2_000));
+    heldElsewhere = true;
+    start('one');
+    await pass(2_000 + 2 * stepMs);
+    assert.equal(cuts.length, 1);
+    leases = leases.map((each) => ({ ...each, state: 'closing' as const }));
+    await pass(9_500);
+    assert.deepEqual(proven, []);
+    await pass(5_000);
+    assert.deepEqual(proven.slice(0, 1), ['only']);
   });
 
   it('a lease that ended while it was being issued is ended again as soon as the issue has come back', async () => {

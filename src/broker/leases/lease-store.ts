@@ -2,6 +2,7 @@ import type { CloseReason } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
 import { append } from '../audit/append.ts';
 import * as leases from '../store/lease.ts';
+import type { Reservations, Reserved } from '../store/lease-reserve.ts';
 import type { Store } from '../store/connect.ts';
 import type { Closed } from '../targets/target.ts';
 import type { OwedLease } from './settle.ts';
@@ -14,13 +15,19 @@ export interface LeaseStore {
   keepEvidence(evidence: ReadonlyMap<string, unknown>): Promise<void>;
   /** The same leases with the evidence that is stored by now. */
   withEvidence(of: readonly OwedLease[]): Promise<OwedLease[]>;
+  /** Those of these that no other broker is proving at this moment; never rejects. */
+  reserve(leaseIds: readonly string[]): Promise<Reserved>;
   confirm(leaseId: string, end: { receipt: Receipt } | { absent: string }): Promise<void>;
   noteObstacle(leaseId: string, obstacle: string): Promise<void>;
   noteRemoved(target: string, result: Closed): Promise<void>;
 }
 
-export function leaseStore({ db, transaction }: Store): LeaseStore {
+export function leaseStore(
+  { db, transaction }: Store,
+  { reserve }: Pick<Reservations, 'reserve'>,
+): LeaseStore {
   return {
+    reserve,
     owed: (target) => leases.owedLeases(db, target),
     openRoles: (roles) => leases.openRoles(db, roles),
     begin: (closing) => transaction((trx) => leases.beginClosing(trx, closing)),

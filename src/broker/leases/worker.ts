@@ -19,6 +19,9 @@ const recordWithinMs = 1_000;
 const closeTogether = 100;
 const onItsWay =
   'Nothing of it is there, but its login may still be on its way: it is looked for until that is certain.';
+/** How long another broker has for the proof of an end, and how often it is looked whether it is done. */
+const provenElsewhereWithinMs = 10_000;
+const lookElsewhereMs = 2_000;
 /** How long stopping waits for ends under way; what they have not done, the next start does. */
 const stopWithinMs = 5_000;
 
@@ -58,6 +61,8 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   /** Of those in hand: not ended yet, and not tried again before its time. */
   const resting = new Set<string>();
   const attempts = new Map<string, number>();
+  /** Since when another broker has been proving them, on this process's monotonic clock. */
+  const elsewhere = new Map<string, number>();
   /** Ended since the last look began: what it read may not know that yet. */
   const overSinceLook = new Set<string>();
   const running = new Set<Promise<void>>();
@@ -80,7 +85,9 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       const before = performance.now();
       overSinceLook.clear();
       const { now, leases } = await store.owed(target.id);
-      for (const id of cameBack) if (!leases.some(({ leaseId }) => leaseId === id)) cameBack.delete(id);
+      const open = new Set(leases.map(({ leaseId }) => leaseId));
+      for (const about of [cameBack, attempts, elsewhere])
+        for (const id of about.keys()) if (!open.has(id)) about.delete(id);
       clock.learn({ now, before, after: performance.now() });
       if (clock.vague) wakeSoon();
       known = leases.filter(({ leaseId }) => !overSinceLook.has(leaseId));
@@ -187,11 +194,17 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     }
     // Otherwise the next look from memory would end them once more.
     known = known.filter(({ leaseId }) => !done.has(leaseId));
-    tryAgain(ready.filter(({ leaseId }) => !done.has(leaseId)));
+    const left = ready.filter(({ leaseId }) => !done.has(leaseId));
+    tryAgain(left.filter(({ leaseId }) => !elsewhere.has(leaseId)));
+    // Each cut disturbs the other's proof a little.
+    tryAgain(
+      left.filter(({ leaseId }) => elsewhere.has(leaseId)),
+      lookElsewhereMs,
+    );
   }
 
   /** They stay in hand until then. */
-  function tryAgain(leases: readonly OwedLease[]): void {
+  function tryAgain(leases: readonly OwedLease[], atLeastMs = 0): void {
     if (leases.length === 0) return;
     let retryIn = longestRetryMs;
     for (const { leaseId } of leases) {
@@ -200,10 +213,13 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       retryIn = Math.min(retryIn, firstRetryMs * 2 ** Math.min(attempt, 6));
       resting.add(leaseId);
     }
-    const again = setTimeout(() => {
-      for (const { leaseId } of leases) letGo(leaseId);
-      wake();
-    }, retryIn);
+    const again = setTimeout(
+      () => {
+        for (const { leaseId } of leases) letGo(leaseId);
+        wake();
+      },
+      Math.max(retryIn, atLeastMs),
+    );
     again.unref();
   }
 
@@ -214,16 +230,25 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
 
   /** The ids of those whose end is settled and stored. */
   async function close(leases: readonly OwedLease[]): Promise<string[]> {
-    if (leases.length === 0) return [];
     const settled: string[] = [];
+    const { mine, release } = await store.reserve(leases.map(({ leaseId }) => leaseId));
+    const here = leases.filter(({ leaseId }) => {
+      if (mine.has(leaseId)) return elsewhere.delete(leaseId) || true;
+      const since = elsewhere.get(leaseId) ?? performance.now();
+      elsewhere.set(leaseId, since);
+      return performance.now() - since >= provenElsewhereWithinMs;
+    });
+    if (here.length === 0) return [];
     // Told before the target is looked at: what comes back during that look may have been missed by it.
-    const early = new Set(leases.filter(isEarly).map(({ leaseId }) => leaseId));
+    const early = new Set(here.filter(isEarly).map(({ leaseId }) => leaseId));
     try {
-      const current = await store.withEvidence(leases);
+      const current = await store.withEvidence(here);
       for (const result of await target.close(current, (evidence) => store.keepEvidence(evidence)))
         if (await conclude(result, early.has(result.leaseId))) settled.push(result.leaseId);
     } catch (error) {
       log.error({ err: error, target: target.id }, 'Closing failed; trying again.');
+    } finally {
+      await release();
     }
     return settled;
   }
