@@ -199,6 +199,11 @@ describe('what is typed', () => {
     });
     assert.match(checkTicket('2231', withTicket)!.text, /INC-/);
     assert.equal(checkTicket('INC-2231', withTicket), undefined);
+    const hint = 'The incident, for example INC-2231';
+    assert.equal(
+      checkTicket('2231', template({ ticket: { pattern: 'INC-\\d+', required: true, hint } }))!.text,
+      'Name the incident, for example INC-2231.',
+    );
   });
 
   it('finds a ticket only where there is exactly one', () => {

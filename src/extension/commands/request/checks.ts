@@ -44,7 +44,7 @@ export function checkTicket(text: string, template: Template): Remark | undefine
   const { ticket } = template;
   return {
     text: ticket?.hint
-      ? `That is not what is wanted here: ${lowerFirst(ticket.hint)}.`
+      ? `Name ${lowerFirst(ticket.hint)}.`
       : `A ticket here matches ${ticket?.pattern ?? ''}.`,
     kind: 'error',
   };
