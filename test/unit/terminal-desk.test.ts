@@ -246,6 +246,7 @@ describe('production terminals', function () {
     const prepared = await window.desk.wait(asked);
     const terminal = await window.terminal(prepared);
     await terminal.see(/Waiting for Ben Roth\. Go on working: this terminal opens by itself\./);
+    await terminal.see(/"Withdraw" in the sidebar takes the request back\./);
     await settled(() => window.keeper.awaits(asked.id));
     const grant = unopened({ requestId: asked.id, expiresAt: new Date(Date.now() + 600_000).toISOString() });
     broker.change(grant);

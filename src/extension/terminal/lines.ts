@@ -30,6 +30,7 @@ export function waitingHeading(request: AccessRequest): string[] {
     `Production: ${task(request.template)}`,
     `You asked for ${spokenDuration(request.duration)}: ${why(request)}`,
     `Waiting for ${askedOf(request)}. Go on working: this terminal opens by itself.`,
+    '"Withdraw" in the sidebar takes the request back.',
   ];
 }
 
