@@ -4,6 +4,7 @@ import { Cancelled, ProblemError, SignedOut, Unreachable } from '../client/call.
 import type { Services } from '../services.ts';
 import type { World } from '../state/world.ts';
 import { helps } from './help.ts';
+import { patiently } from './patience.ts';
 
 /** What a look at the requests can explain. */
 const aboutRequests: readonly ProblemKind[] = ['too-late', 'changed-meanwhile', 'not-allowed', 'not-found'];
@@ -51,6 +52,42 @@ export async function told(
 
 function personIn({ account }: World): string | undefined {
   return account.is === 'signed in' ? account.me.person.id : undefined;
+}
+
+/** From here on a person wonders whether anything happens. */
+const noticedMs = 500;
+const slowMs = 5000;
+
+/**
+ * The same for what is done in no time as a rule: nothing is shown until a person would notice that it takes time.
+ * @param slow said instead once it takes so long that something must be the matter
+ */
+export function withLateProgress<T>(
+  message: string,
+  slow: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const working = work(stop.signal);
+  let say = (_message: string): void => undefined;
+  const show = (): void => {
+    const options = { location: vscode.ProgressLocation.Notification, cancellable: true };
+    void vscode.window.withProgress(options, async (progress, token) => {
+      say = (words) => progress.report({ message: words });
+      say(message);
+      const listening = token.onCancellationRequested(() => stop.abort());
+      // Whoever called hears how it went.
+      await working.then(
+        () => undefined,
+        () => undefined,
+      );
+      listening.dispose();
+    });
+  };
+  return patiently(working, [
+    { afterMs: noticedMs, do: show },
+    { afterMs: slowMs, do: () => say(slow) },
+  ]);
 }
 
 /** Progress that can be cancelled, as a signal for `Api.call`. */

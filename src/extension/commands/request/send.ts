@@ -1,17 +1,24 @@
 import * as vscode from 'vscode';
 import type { AccessRequest } from '../../state/world.ts';
 import { askedOf, task } from '../../views/words.ts';
-import { withProgress } from '../failure.ts';
+import { withLateProgress } from '../failure.ts';
 import { say } from '../say.ts';
 import type { Complete } from './body.ts';
 import { mayHaveBeenSent, type Sender } from './sender.ts';
 
-/** Asks for the access, with progress that can be cancelled. @throws what `Api.call` throws */
+/**
+ * Asks for the access, with progress that can be cancelled where it takes time: as a rule what is seen next is that
+ * the request waits.
+ * @throws what `Api.call` throws
+ */
 export function send(sender: Sender, draft: Complete): Promise<AccessRequest> {
   const asked = draft.template.approval.needed
     ? `Asking ${askedOf({ askedOf: [], template: draft.template })}…`
     : `Asking to ${task(draft.template)}…`;
-  return withProgress(`${asked} Cancel withdraws the request.`, (signal) => sender.send(draft, signal));
+  const cancel = 'Cancel withdraws the request.';
+  return withLateProgress(`${asked} ${cancel}`, `The broker is slow to answer… ${cancel}`, (signal) =>
+    sender.send(draft, signal),
+  );
 }
 
 /** Tells what became of a request that the person turned away from while it was sent. */
