@@ -201,6 +201,20 @@ describe('a target’s worker', function () {
     assert.equal(await there(open), true);
   });
 
+  it('tries again soon to remove one that could not be removed', async () => {
+    const stranger = await shop.lease('read-orders');
+    let tries = 0;
+    start({
+      close: (closing, keep) => {
+        tries += 1;
+        if (tries === 1) return Promise.reject(new Error('The connection broke.'));
+        return shop.target.close(closing, keep);
+      },
+    });
+    await eventually(async () => !(await there(stranger)) || undefined);
+    assert.equal(tries, 2);
+  });
+
   it('removes at once a login that was made after another broker had closed its lease', async () => {
     const lease = shop.intend('read-orders');
     const stranger = await shop.lease('read-orders');

@@ -3,10 +3,11 @@ import type { Logger } from 'pino';
 import { DatabaseClock } from './database-clock.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { lookAtLeastEveryMs } from '../store/notify.ts';
-import { mayStillAppear, settle, type OwedLease, type Seen } from './settle.ts';
+import { Prover } from './prove.ts';
+import { settle, type OwedLease, type Seen } from './settle.ts';
 import { Sleep } from './sleep.ts';
 import { Turns } from './turns.ts';
-import type { Closed, Target } from '../targets/target.ts';
+import type { Target } from '../targets/target.ts';
 
 const issueWithinMs = 30_000;
 /** After an issue: whoever waits for the credential needs the machine first. */
@@ -17,10 +18,7 @@ const longestRetryMs = 5_000;
 const recordWithinMs = 1_000;
 /** How many are proven and cleaned together: a thousand at once would all wait for the last one's receipt. */
 const closeTogether = 100;
-const onItsWay =
-  'Nothing of it is there, but its login may still be on its way: it is looked for until that is certain.';
-/** How long another broker has for the proof of an end, and how often it is looked whether it is done. */
-const provenElsewhereWithinMs = 10_000;
+/** While another broker proves an end. */
 const lookElsewhereMs = 2_000;
 /** How long stopping waits for ends under way; what they have not done, the next start does. */
 const stopWithinMs = 5_000;
@@ -55,19 +53,16 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   let stopped = false;
   let lastObserved = -Infinity;
   const beingIssued = new Set<string>();
-  /** Issued here without success: their logins do not appear any more. */
-  const cameBack = new Set<string>();
   const inHand = new Set<string>();
   /** Of those in hand: not ended yet, and not tried again before its time. */
   const resting = new Set<string>();
   const attempts = new Map<string, number>();
-  /** Since when another broker has been proving them, on this process's monotonic clock. */
-  const elsewhere = new Map<string, number>();
   /** Ended since the last look began: what it read may not know that yet. */
   const overSinceLook = new Set<string>();
   const running = new Set<Promise<void>>();
 
   const databaseNow = () => clock.now();
+  const prover = new Prover({ target, store, log, databaseNow, issueWithinMs });
   const looks = new Turns(look);
   const wake = () => looks.ask();
   const sleep = new Sleep({ now: () => databaseNow().getTime(), onTime, onJump: wake });
@@ -86,8 +81,8 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       overSinceLook.clear();
       const { now, leases } = await store.owed(target.id);
       const open = new Set(leases.map(({ leaseId }) => leaseId));
-      for (const about of [cameBack, attempts, elsewhere])
-        for (const id of about.keys()) if (!open.has(id)) about.delete(id);
+      for (const id of attempts.keys()) if (!open.has(id)) attempts.delete(id);
+      prover.keepOnly(open);
       clock.learn({ now, before, after: performance.now() });
       if (clock.vague) wakeSoon();
       known = leases.filter(({ leaseId }) => !overSinceLook.has(leaseId));
@@ -186,7 +181,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     const done = new Set<string>();
     if (cutResult.status === 'fulfilled' && recordResult.status === 'fulfilled')
       for (let at = 0; at < ready.length; at += closeTogether)
-        for (const id of await close(ready.slice(at, at + closeTogether))) done.add(id);
+        for (const id of await prover.prove(ready.slice(at, at + closeTogether))) done.add(id);
     for (const id of done) {
       attempts.delete(id);
       inHand.delete(id);
@@ -195,10 +190,10 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     // Otherwise the next look from memory would end them once more.
     known = known.filter(({ leaseId }) => !done.has(leaseId));
     const left = ready.filter(({ leaseId }) => !done.has(leaseId));
-    tryAgain(left.filter(({ leaseId }) => !elsewhere.has(leaseId)));
+    tryAgain(left.filter(({ leaseId }) => !prover.isElsewhere(leaseId)));
     // Each cut disturbs the other's proof a little.
     tryAgain(
-      left.filter(({ leaseId }) => elsewhere.has(leaseId)),
+      left.filter(({ leaseId }) => prover.isElsewhere(leaseId)),
       lookElsewhereMs,
     );
   }
@@ -228,57 +223,6 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     return resting.delete(leaseId) && inHand.delete(leaseId);
   }
 
-  /** The ids of those whose end is settled and stored. */
-  async function close(leases: readonly OwedLease[]): Promise<string[]> {
-    const settled: string[] = [];
-    const { mine, release } = await store.reserve(leases.map(({ leaseId }) => leaseId));
-    const here = leases.filter(({ leaseId }) => {
-      if (mine.has(leaseId)) return elsewhere.delete(leaseId) || true;
-      const since = elsewhere.get(leaseId) ?? performance.now();
-      elsewhere.set(leaseId, since);
-      return performance.now() - since >= provenElsewhereWithinMs;
-    });
-    if (here.length === 0) return [];
-    // Told before the target is looked at: what comes back during that look may have been missed by it.
-    const early = new Set(here.filter(isEarly).map(({ leaseId }) => leaseId));
-    try {
-      const current = await store.withEvidence(here);
-      for (const result of await target.close(current, (evidence) => store.keepEvidence(evidence)))
-        if (await conclude(result, early.has(result.leaseId))) settled.push(result.leaseId);
-    } catch (error) {
-      log.error({ err: error, target: target.id }, 'Closing failed; trying again.');
-    } finally {
-      await release();
-    }
-    return settled;
-  }
-
-  const isEarly = (lease: OwedLease) =>
-    !cameBack.has(lease.leaseId) && mayStillAppear(lease, { now: databaseNow(), issueWithinMs });
-
-  async function conclude(found: Closed, early: boolean): Promise<boolean> {
-    const { leaseId } = found;
-    const result =
-      early && found.outcome === 'absent'
-        ? ({ leaseId, outcome: 'unconfirmed', obstacle: onItsWay } as const)
-        : found;
-    switch (result.outcome) {
-      case 'confirmed':
-        await store.confirm(result.leaseId, { receipt: result.receipt });
-        return true;
-      case 'absent':
-        await store.confirm(result.leaseId, { absent: result.detail });
-        return true;
-      case 'unconfirmed':
-        log.warn(
-          { lease: result.leaseId, target: target.id, obstacle: result.obstacle },
-          'The end is not confirmed yet.',
-        );
-        await store.noteObstacle(result.leaseId, result.obstacle);
-        return false;
-    }
-  }
-
   async function remove(unknown: readonly Seen[]): Promise<void> {
     for (const one of unknown)
       log.warn(
@@ -290,13 +234,18 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     try {
       await target.cut(unknowns, keep);
       for (const result of await target.close(unknowns, keep)) {
-        if (result.outcome === 'unconfirmed') lastObserved = -Infinity;
+        if (result.outcome === 'unconfirmed') removeAgain();
         if (result.outcome === 'confirmed') await store.noteRemoved(target.id, result);
       }
     } catch (error) {
-      lastObserved = -Infinity;
+      removeAgain();
       log.error({ err: error, target: target.id }, 'Removing an unknown login failed; trying again.');
     }
+  }
+
+  function removeAgain(): void {
+    lastObserved = -Infinity;
+    wakeSoon();
   }
 
   wake();
@@ -314,7 +263,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
         // Another broker may have closed the lease meanwhile: then the target alone still knows of the login.
         if (failed) {
           lastObserved = -Infinity;
-          cameBack.add(leaseId);
+          prover.cameBack(leaseId);
         }
         if (letGo(leaseId) || failed) wake();
         else wakeSoon();
