@@ -216,14 +216,9 @@ export const Settings = z
         activate_within: durationBetween('PT1M', 'PT24H')
           .default('PT15M')
           .meta({ description: 'How long an approved grant waits for its first terminal before it lapses.' }),
-        most_open: z
-          .int()
-          .min(1)
-          .max(1_000)
-          .default(10)
-          .meta({
-            description: 'How many grants a person may have at once, open or approved and not opened yet.',
-          }),
+        most_open: z.int().min(1).max(1_000).default(10).meta({
+          description: 'How many grants a person may have at once, open or approved and not opened yet.',
+        }),
       })
       .prefault({})
       .meta({ description: 'How long things wait, and how many there may be.' }),
