@@ -209,6 +209,11 @@ describe('the main job, as people see it', function () {
     await ana.terminalShows(/Ben Roth/, 30_000);
     await ana.terminalShows(/nothing left behind/, 30_000);
     await ana.screenshot('18-revoked');
+    await ben
+      .notification(/Revoked: Ana Lima, fix one order.s status on Shop\. Login closed.*nothing left behind/s)
+      .first()
+      .waitFor();
+    await ben.screenshot('18-ben-revoked');
     await ana.run('Terminal: Kill the Active Terminal Instance');
   });
 
@@ -223,6 +228,7 @@ describe('the main job, as people see it', function () {
       .notification(/Ben Roth denied: fix one order.*use the replica instead/s)
       .first()
       .waitFor();
+    await ben.notification('Denied. Ana Lima reads your words.').first().waitFor();
     await ana.screenshot('19-denied');
   });
 
