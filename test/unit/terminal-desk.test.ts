@@ -60,7 +60,8 @@ describe('production terminals', function () {
     await terminal.see(/psql is ready/);
     const files = readdirSync(prepared.path).map((name) => join(prepared.path, name));
     assert.ok(files.some((file) => file.endsWith('pgpass')));
-    terminal.type('sleep 600 &\n');
+    terminal.type('sleep 600 & echo run$((1 + 1))\n');
+    await terminal.see(/run2/);
     broker.lease(theLease().id, { state: 'closing', closeReason: 'ended' });
     broker.change({ ...grant, state: 'ended', endedAt: new Date().toISOString() });
     await terminal.see(/Ended at \d\d:\d\d, by you\. Stopped here: .*sleep/);

@@ -187,6 +187,8 @@ describe('what is owed to a credential’s folder', () => {
     ]);
     const final = session({ is: 'over', lines: [...more.say.lines], final: true });
     assert.deepEqual(deeds({ ...proven, session: final }), ['wipe'], 'nothing is written twice');
+    const other = session({ is: 'over', lines: ['Not opened: the disk is full.'], final: true });
+    assert.deepEqual(deeds({ ...proven, session: other }), ['wipe'], 'the last word stays the last');
   });
 
   it('says the launcher’s own words when the time is up, even before the broker speaks', () => {

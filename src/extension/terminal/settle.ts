@@ -132,11 +132,12 @@ function endOfLease({ record, known, grant, now, toLocal }: Facts): LastLines | 
   return known && grant && lease ? lastLines(grant, lease, now, toLocal) : undefined;
 }
 
+/** Nothing after the last word: a terminal that has not read it yet would miss why it was never opened. */
 function said({ session }: Facts, say: LastLines): Action[] {
   const state = session?.state;
-  const same =
-    state?.is === 'over' && state.final === say.final && state.lines.join('\n') === say.lines.join('\n');
-  return same ? [] : [{ do: 'say over', say }];
+  if (state?.is !== 'over') return [{ do: 'say over', say }];
+  const same = state.final === say.final && state.lines.join('\n') === say.lines.join('\n');
+  return state.final || same ? [] : [{ do: 'say over', say }];
 }
 
 /** What the broker must still be told. */

@@ -41,8 +41,12 @@ function settingValue(name: string, value: string): string {
   return names.map(literal).join(', ');
 }
 
+/** What has not begun by then never begins: after a while a login that has not appeared counts as one that will not. */
+const beginWithinMs = 20_000;
+
 /** Creates the login of a lease; done already is done. Throws `IssueFailed`. */
 export async function issue(issuer: Issuer, intent: Intent, keep: Keep): Promise<void> {
+  const giveUpAt = performance.now() + beginWithinMs;
   let statements: string[];
   try {
     const scope = storedScope(intent.scope);
@@ -55,7 +59,7 @@ export async function issue(issuer: Issuer, intent: Intent, keep: Keep): Promise
     });
   }
   for (let attempt = 1; ; attempt += 1) {
-    const result = await create(issuer, intent, statements);
+    const result = await create(issuer, intent, statements, giveUpAt);
     if (result === 'created') return;
     if (result.again && attempt === 1) continue;
     throw result.failure;
@@ -82,10 +86,12 @@ async function create(
   issuer: Issuer,
   intent: Intent,
   statements: readonly string[],
+  giveUpAt: number,
 ): Promise<'created' | Failed> {
   let sentBy: number | undefined;
   try {
     await issuer.connections.use(async (session) => {
+      if (performance.now() > giveUpAt) throw new Error('it took too long to get a connection');
       sentBy = session.pid;
       await session.batch(statements);
     });
