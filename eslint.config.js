@@ -38,6 +38,24 @@ const noReveal = {
   message: 'A secret is revealed only in the places that eslint.config.js names.',
 };
 
+/**
+ * Where a connection to PostgreSQL is made. What they hand out does everything under the name of a step
+ * (`src/broker/step.ts`), so that no commit and no word to a target is without one.
+ */
+const mayConnect = [
+  'src/broker/store/connect.ts',
+  'src/broker/store/session.ts',
+  'src/broker/store/migrate.ts',
+  'src/broker/store/embedded.ts',
+  'src/broker/targets/postgresql/connect.ts',
+];
+
+const noConnection = {
+  selector:
+    "NewExpression[callee.name='Kysely'], NewExpression[callee.property.name=/^(Client|Pool)$/], NewExpression[callee.name=/^(Client|Pool)$/]",
+  message: 'A connection is made only where steps get their names: eslint.config.js says where.',
+};
+
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**'] },
   ...tseslint.configs.strictTypeChecked,
@@ -58,11 +76,14 @@ export default tseslint.config(
         { considerDefaultExhaustiveForUnions: true },
       ],
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
-      'no-restricted-syntax': ['error', noReveal],
+      'no-restricted-syntax': ['error', noReveal, noConnection],
       eqeqeq: 'error',
     },
   },
-  { files: mayReveal, rules: { 'no-restricted-syntax': 'off' } },
+  { files: mayConnect, rules: { 'no-restricted-syntax': ['error', noReveal] } },
+  { files: mayReveal, rules: { 'no-restricted-syntax': ['error', noConnection] } },
+  { files: mayReveal.filter((file) => mayConnect.includes(file)), rules: { 'no-restricted-syntax': 'off' } },
+  { files: ['src/sandbox/**', 'test/**'], rules: { 'no-restricted-syntax': 'off' } },
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
   {
     files: ['test/**'],

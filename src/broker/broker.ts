@@ -199,7 +199,7 @@ async function startTargets(
 
 /** Whoever calls, as a person whom the store knows. */
 function callers(verifier: Verifier, { config, store }: Context) {
-  const recognise = recogniser(store.db);
+  const recognise = recogniser(store);
   return async (authorization: string | undefined): Promise<Caller> => {
     const token = await verifier.verify(authorization);
     const person = await recognise(token);

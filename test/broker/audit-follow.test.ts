@@ -54,7 +54,7 @@ describe('The audit log in the log stream', () => {
   });
 
   const happen = (count: number, reason = 'because') =>
-    store.transaction(async (trx) => {
+    store.transaction('request made', async (trx) => {
       for (let index = 0; index < count; index++) {
         const requestId = randomUUID();
         await append(trx, {

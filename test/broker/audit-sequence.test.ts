@@ -80,7 +80,7 @@ describe('The sequencer', () => {
     for (let change = 0; change < changes; change++) {
       const thing = things[Math.floor(Math.random() * things.length)]!;
       await on
-        .transaction(async (trx) => {
+        .transaction('request made', async (trx) => {
           await sql`select pg_advisory_xact_lock(hashtextextended(${thing}, 0))`.execute(trx);
           const { rows } = await sql<{ version: number }>`
             select coalesce(max(version), 0) as version from audit_event where resource_id = ${thing}`.execute(
@@ -117,7 +117,7 @@ describe('The sequencer', () => {
       let settled = '0';
       const once_ = async () => {
         try {
-          ({ settled } = await numberEvents(store.db, settled));
+          ({ settled } = await store.write('events numbered', (db) => numberEvents(db, settled)));
         } catch (error) {
           assert.equal((error as { code?: string }).code, '23505');
           clashes++;
@@ -127,7 +127,7 @@ describe('The sequencer', () => {
       await once_();
     };
     await Promise.all([writers, numberer(), numberer(), numberer()]);
-    await numberEvents(store.db, everything);
+    await store.write('events numbered', (db) => numberEvents(db, everything));
     assert.ok(clashes > 0, 'they met');
     await assertWhole(await all());
   });
@@ -139,13 +139,14 @@ describe('The sequencer', () => {
     const finished = new Promise<void>((resolve) => (finish = resolve));
     let recorded: () => void = () => undefined;
     const begun = new Promise<void>((resolve) => (recorded = resolve));
-    const long = store.transaction(async (trx) => {
+    const long = store.transaction('request made', async (trx) => {
       await record(trx, slow, 1);
       recorded();
       await finished;
     });
     await begun;
-    for (let index = 0; index < 5; index++) await store.transaction((trx) => record(trx, randomUUID(), 1));
+    for (let index = 0; index < 5; index++)
+      await store.transaction('request made', (trx) => record(trx, randomUUID(), 1));
     await numbered(5);
     finish();
     await long;
@@ -161,24 +162,26 @@ describe('The sequencer', () => {
       [2, '2026-03-01T01:00:00Z'],
       [3, '2026-03-01T01:30:00Z'],
     ] as const) {
-      await sql`insert into audit_event (id, at, action, resource, resource_id, version)
+      await store.write('request made', (db) =>
+        sql`insert into audit_event (id, at, action, resource, resource_id, version)
                 values (${randomUUID()}, ${at}, 'request created', 'request', ${thing}, ${version})`.execute(
-        store.db,
+          db,
+        ),
       );
     }
-    await numberEvents(store.db, everything);
+    await store.write('events numbered', (db) => numberEvents(db, everything));
     await assertWhole(await all());
   });
 
   it('goes on where another stopped, and is taken over when its connection is lost', async () => {
     await sequencer();
-    await store.transaction((trx) => record(trx, randomUUID(), 1));
+    await store.transaction('request made', (trx) => record(trx, randomUUID(), 1));
     await numbered(1);
     await sequencer(world.open());
     await world.postgres.run(
       `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'daypass sequencer'`,
     );
-    await store.transaction((trx) => record(trx, randomUUID(), 1));
+    await store.transaction('request made', (trx) => record(trx, randomUUID(), 1));
     await assertWhole(await numbered(2));
   });
 
@@ -210,7 +213,7 @@ describe('The sequencer', () => {
       await numbered((await all()).length + 1);
       child.kill('SIGKILL');
       await once(child, 'close');
-      await store.transaction((trx) => record(trx, randomUUID(), 1));
+      await store.transaction('request made', (trx) => record(trx, randomUUID(), 1));
     }
     await writers;
     await sequencer();
@@ -226,17 +229,19 @@ describe('The sequencer', () => {
       [1, '900000000'],
       [2, '900000007'],
     ] as const) {
-      await sql`insert into audit_event (id, action, resource, resource_id, version, transaction)
+      await store.write('request made', (db) =>
+        sql`insert into audit_event (id, action, resource, resource_id, version, transaction)
                 values (${randomUUID()}, 'request created', 'request', ${restored}, ${version}, ${transaction}::xid8)`.execute(
-        store.db,
+          db,
+        ),
       );
     }
     const first = await sequencer();
     await numbered(2);
-    await store.transaction((trx) => record(trx, randomUUID(), 1));
+    await store.transaction('request made', (trx) => record(trx, randomUUID(), 1));
     await assertWhole(await numbered(3));
     await first.stop();
-    await store.transaction((trx) => record(trx, randomUUID(), 1));
+    await store.transaction('request made', (trx) => record(trx, randomUUID(), 1));
     await sequencer();
     await assertWhole(await numbered(4));
   });
@@ -245,7 +250,7 @@ describe('The sequencer', () => {
     const frozen = await world.open().session('frozen');
     assert.equal(await frozen.tryLock('sequencer'), true);
     await sequencer();
-    await store.transaction((trx) => record(trx, randomUUID(), 1));
+    await store.transaction('request made', (trx) => record(trx, randomUUID(), 1));
     await assertWhole(await numbered(1));
   });
 });

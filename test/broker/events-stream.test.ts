@@ -102,10 +102,12 @@ describe('The event stream', () => {
         audits: name === 'carol',
         expiresAt: inAnHour(),
       });
-      await store.db
-        .insertInto('person')
-        .values({ id, issuer: 'test', subject: name, name, groups: [...groups] })
-        .execute();
+      await store.write('person known', (db) =>
+        db
+          .insertInto('person')
+          .values({ id, issuer: 'test', subject: name, name, groups: [...groups] })
+          .execute(),
+      );
     }
   });
   after(() => world.stop());
@@ -129,7 +131,7 @@ describe('The event stream', () => {
   const request = async (by: string, approvers: string[] = ['leads']): Promise<string> => {
     const id = randomUUID();
     const text = (value: unknown) => JSON.stringify(value);
-    await store.transaction((trx) =>
+    await store.transaction('request made', (trx) =>
       insertRequest(trx, {
         id,
         requester: caller(by).id,
@@ -151,7 +153,7 @@ describe('The event stream', () => {
     return id;
   };
   const changes = (requestId: string, versions: number[]) =>
-    store.transaction((trx) =>
+    store.transaction('request made', (trx) =>
       appendAll(
         trx,
         versions.map((version) => ({
@@ -210,7 +212,7 @@ describe('The event stream', () => {
     const requestId = await request('ana');
     await stream.next();
     const [lease, grantId] = [randomUUID(), randomUUID()];
-    await store.transaction((trx) =>
+    await store.transaction('request made', (trx) =>
       append(trx, {
         action: 'lease issued',
         actor: null,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { sql } from 'kysely';
 import { openStore } from '../../src/broker/store/connect.ts';
@@ -33,6 +34,29 @@ describe('The store as the broker uses it', () => {
     await assert.rejects(sql`select 9007199254740993::bigint`.execute(db), RangeError);
   });
 
+  it('writes under the name of a step and in no other way: the database refuses it', async () => {
+    const { db, write, transaction } = world.open();
+    const forget = sql`delete from idempotency_key`;
+    await assert.rejects(forget.execute(db), { code: '25006' });
+    const told: unknown[] = [];
+    const listen = (message: unknown) => void told.push(message);
+    subscribe('daypass:step', listen);
+    try {
+      await write('keys forgotten', (writer) => forget.execute(writer));
+      await transaction('request made', (trx) => forget.execute(trx));
+      await assert.rejects(write('person known', (writer) => sql`select nonsense`.execute(writer)));
+    } finally {
+      unsubscribe('daypass:step', listen);
+    }
+    assert.deepEqual(told, [
+      { name: 'keys forgotten', is: 'begun' },
+      { name: 'keys forgotten', is: 'done' },
+      { name: 'request made', is: 'begun' },
+      { name: 'request made', is: 'done' },
+      { name: 'person known', is: 'begun' },
+    ]);
+  });
+
   it('hears notifications, also those sent after its connections were cut, and says that it may have missed some', async () => {
     const store = world.open();
     const heard: string[] = [];
@@ -49,7 +73,7 @@ describe('The store as the broker uses it', () => {
   it('survives the loss of a connection in the middle of a transaction: that call fails, the next one works', async () => {
     const store = world.open();
     await assert.rejects(
-      store.transaction(async (trx) => {
+      store.transaction('request made', async (trx) => {
         await sql`select 1`.execute(trx);
         await world.postgres.run(`select pg_terminate_backend(pid) ${backends}`);
         await sql`select 1`.execute(trx);

@@ -26,7 +26,7 @@ describe('Who calls, as the store knows them', () => {
     laterMs = 0;
     const real = performance.now.bind(performance);
     mock.method(performance, 'now', () => real() + laterMs);
-    recognised = recogniser(store.db);
+    recognised = recogniser(store);
     ana = { issuer: 'https://id.example', subject: 'ana', name: 'Ana Lima', groups: ['engineering'] };
   });
   afterEach(async () => {
@@ -39,7 +39,7 @@ describe('Who calls, as the store knows them', () => {
   it('is the same person at every call, and another with another subject or issuer', async () => {
     const { id } = await recognised(ana);
     assert.equal((await recognised({ ...ana })).id, id);
-    assert.equal((await recogniser(store.db)(ana)).id, id, 'also for another broker');
+    assert.equal((await recogniser(store)(ana)).id, id, 'also for another broker');
     assert.notEqual((await recognised({ ...ana, subject: 'ben' })).id, id);
     assert.notEqual((await recognised({ ...ana, issuer: 'https://other.example' })).id, id);
   });
@@ -77,7 +77,7 @@ describe('Who calls, as the store knows them', () => {
   });
 
   it('is one person although the first calls come at the same time', async () => {
-    const seen = await Promise.all(Array.from({ length: 8 }, () => recognise(store.db, ana)));
+    const seen = await Promise.all(Array.from({ length: 8 }, () => recognise(store, ana)));
     assert.equal(new Set(seen.map(({ id }) => id)).size, 1);
   });
 });

@@ -60,7 +60,7 @@ async function sequence(session: Session, alarm: Alarm, over: AbortSignal, log: 
   const number = async (from: string) => {
     for (let more = true; more && !isOver();) {
       try {
-        ({ more, settled } = await numberEvents(session.db, from));
+        ({ more, settled } = await session.write('events numbered', (db) => numberEvents(db, from)));
       } catch (error) {
         // Somebody else gave these numbers in the same moment.
         if ((error as NodeJS.ErrnoException).code !== uniqueViolation) throw error;

@@ -37,7 +37,7 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
   handle(app, routes.grant, ({ caller, params }) => reread(caller, params.id));
 
   handle(app, routes.endGrant, async ({ caller, params }) => {
-    await store.transaction(async (trx) => {
+    await store.transaction('grant ended', async (trx) => {
       const { grant } = await visible(trx, context, caller, await lockGrant(trx, params.id));
       if (grant.holder !== caller.id)
         throw new Refusal('not-allowed', 'Only its holder ends it; revoke it instead.');
@@ -48,7 +48,7 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
   });
 
   handle(app, routes.revokeGrant, async ({ caller, params, body }) => {
-    await store.transaction(async (trx) => {
+    await store.transaction('grant revoked', async (trx) => {
       const { grant, request } = await visible(trx, context, caller, await lockGrant(trx, params.id));
       if (grant.holder === caller.id) throw new Refusal('not-allowed', 'It is your own: end it instead.');
       if (!caller.mayDecide) throw byCode();

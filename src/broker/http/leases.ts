@@ -27,7 +27,7 @@ export function leaseRoutes(app: FastifyInstance, context: Context): void {
   const { store } = context;
 
   handle(app, routes.createLease, async ({ caller, params, body, key }) => {
-    const intent = await store.transaction((trx) =>
+    const intent = await store.transaction('lease intended', (trx) =>
       recordIntent(trx, context, caller, { grantId: params.id, key, body }),
     );
     const lease = intent.repeated ? intent.lease : await issue(context, intent.lease, intent.request, body);
@@ -35,7 +35,7 @@ export function leaseRoutes(app: FastifyInstance, context: Context): void {
   });
 
   handle(app, routes.endLease, async ({ caller, params }) => {
-    const lease = await store.transaction(async (trx) => {
+    const lease = await store.transaction('lease ended', async (trx) => {
       const { grant } = await visible(trx, context, caller, await lockGrant(trx, params.id));
       if (grant.holder !== caller.id) throw new Refusal('not-allowed', 'Only its holder closes a terminal.');
       await closeLeases(trx, grant, 'terminal closed', caller.id, params.lease);
@@ -128,7 +128,7 @@ async function issue(
           verifier: body.verifier,
           expiresAt: lease.due_at,
         },
-        (evidence) => keepEvidence(store.db, evidence),
+        (evidence) => store.write('evidence kept', (db) => keepEvidence(db, evidence)),
       );
       metrics.issued((performance.now() - begun) / 1000);
     } catch (error) {
@@ -138,7 +138,7 @@ async function issue(
           ? error.message
           : `${lease.target} did not answer as expected. Try again.`;
       log.warn({ err: error, lease: lease.id, target: lease.target }, 'A credential could not be issued.');
-      await store.transaction(async (trx) => {
+      await store.transaction('lease not issued', async (trx) => {
         const grant = await lockGrant(trx, lease.grant_id);
         const failed = await settleIssue(trx, lease.id, { is: 'issue failed', nothingCreated, obstacle });
         // Whoever could not begin has used nothing of their time.
@@ -147,7 +147,9 @@ async function issue(
       });
       throw new Refusal('target-refused', `No terminal was opened: ${obstacle}`);
     }
-    const settled = await settleIssue(store.db, lease.id, { is: 'issue confirmed' });
+    const settled = await store.write('lease issued', (db) =>
+      settleIssue(db, lease.id, { is: 'issue confirmed' }),
+    );
     if (!settled)
       throw new Refusal('too-late', 'It ended while the terminal was being opened. Nothing is open.');
     return settled;

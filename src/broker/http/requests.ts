@@ -68,7 +68,7 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
       throw notForYou(context, template);
     }
     const call: Call = { personId: caller.id, route: 'requests', key, bodyHash: hashOf(body) };
-    const id = await store.transaction((trx) =>
+    const id = await store.transaction('request made', (trx) =>
       once(trx, call, () => createRequest(trx, context, caller, body)),
     );
     return reread(caller, id);
@@ -76,12 +76,14 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
 
   handle(app, routes.decide, async ({ caller, params, body, key }) => {
     const call: Call = { personId: caller.id, route: `decisions ${params.id}`, key, bodyHash: hashOf(body) };
-    await store.transaction((trx) => once(trx, call, () => decide(trx, context, caller, params.id, body)));
+    await store.transaction('request decided', (trx) =>
+      once(trx, call, () => decide(trx, context, caller, params.id, body)),
+    );
     return reread(caller, params.id);
   });
 
   handle(app, routes.withdrawRequest, async ({ caller, params }) => {
-    await store.transaction((trx) => withdraw(trx, context, caller, params.id));
+    await store.transaction('request withdrawn', (trx) => withdraw(trx, context, caller, params.id));
     return reread(caller, params.id);
   });
 }
@@ -210,7 +212,7 @@ class Refusals {
     const what = `${caller.id} ${template.id}`;
     if (this.#last.has(what)) return;
     this.#last.set(what, now);
-    await this.#store.transaction((trx) =>
+    await this.#store.transaction('request refused', (trx) =>
       append(trx, {
         action: 'request refused',
         actor: caller.id,

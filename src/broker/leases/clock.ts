@@ -29,7 +29,7 @@ export function startClock(store: Store, log: Logger): { wake(): void; stop(): P
       for (const id of requests.due) await expireRequest(store, id);
       const grants = await overdueGrants(store.db);
       for (const id of grants.due) await expireGrant(store, id);
-      await forgetOld(store.db);
+      await store.write('keys forgotten', forgetOld);
       const at = (await now(store.db)).getTime();
       for (const next of [requests.next, grants.next])
         if (next) waitMs = Math.min(waitMs, Math.max(next.getTime() - at, 0) + behindMs);
@@ -53,14 +53,14 @@ export function startClock(store: Store, log: Logger): { wake(): void; stop(): P
 }
 
 async function expireRequest(store: Store, id: string): Promise<void> {
-  await store.transaction(async (trx) => {
+  await store.transaction('request expired', async (trx) => {
     const request = await lockRequest(trx, id);
     if (request) await stepRequest(trx, request, 'time passed', null, { approvals: 0 });
   });
 }
 
 async function expireGrant(store: Store, id: string): Promise<void> {
-  await store.transaction(async (trx) => {
+  await store.transaction('grant expired', async (trx) => {
     const grant = await lockGrant(trx, id);
     if (!grant) return;
     const { step, grant: after } = await stepGrant(trx, grant, 'time passed', null);

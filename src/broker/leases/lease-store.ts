@@ -23,15 +23,15 @@ export interface LeaseStore {
 }
 
 export function leaseStore(
-  { db, transaction }: Store,
+  { db, write, transaction }: Store,
   { reserve }: Pick<Reservations, 'reserve'>,
 ): LeaseStore {
   return {
     reserve,
     owed: (target) => leases.owedLeases(db, target),
     openRoles: (roles) => leases.openRoles(db, roles),
-    begin: (closing) => transaction((trx) => leases.beginClosing(trx, closing)),
-    keepEvidence: (evidence) => leases.keepEvidence(db, evidence),
+    begin: (closing) => transaction('leases closing', (trx) => leases.beginClosing(trx, closing)),
+    keepEvidence: (evidence) => write('evidence kept', (writer) => leases.keepEvidence(writer, evidence)),
     withEvidence: async (of) => {
       const evidence = await leases.evidenceOf(
         db,
@@ -39,10 +39,10 @@ export function leaseStore(
       );
       return of.map((lease) => ({ ...lease, evidence: evidence.get(lease.leaseId) }));
     },
-    confirm: (leaseId, end) => transaction((trx) => leases.confirmClosed(trx, leaseId, end)),
-    noteObstacle: (leaseId, obstacle) => leases.noteObstacle(db, leaseId, obstacle),
+    confirm: (leaseId, end) => transaction('lease closed', (trx) => leases.confirmClosed(trx, leaseId, end)),
+    noteObstacle: (leaseId, obstacle) => leases.noteObstacle({ db, write }, leaseId, obstacle),
     noteRemoved: (target, result) =>
-      transaction((trx) =>
+      transaction('stranger noted', (trx) =>
         append(trx, {
           action: 'lease removed',
           actor: null,

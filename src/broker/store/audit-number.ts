@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { channels } from './notify.ts';
-import type { Db } from './schema.ts';
+import type { Db, Writer } from './schema.ts';
 
 export interface Numbered {
   /** How many events got a number. */
@@ -53,7 +53,7 @@ const unnumbered = (settled: string) => sql`
  * lock; so whoever sees it sees the earlier one too, and the order holds across batches as well.
  * @param settled what `beginning` or the last call gave, or `everything`
  */
-export async function numberEvents(db: Db, settled: string): Promise<Numbered> {
+export async function numberEvents(db: Writer, settled: string): Promise<Numbered> {
   const { rows } = await sql<{ count: number; settled: string }>`
     with fresh as (${unnumbered(settled)}), reached as (
       select *, max(at) over (partition by thing order by version nulls first, at, place) as reached from fresh

@@ -4,7 +4,8 @@ import type { Logger } from 'pino';
 import type { DatabaseConfig, Login, ServerTls } from '../config/config.ts';
 import { openListener, type Listen } from './listen.ts';
 import { openSession, type Session } from './session.ts';
-import type { Db, Schema, Trx } from './schema.ts';
+import { step, type StoreStep } from '../step.ts';
+import type { Db, Schema, Trx, Writer } from './schema.ts';
 
 /** A PostgreSQL server with our database in it, and the roles to use there. */
 export type StoreServer = Extract<DatabaseConfig, { kind: 'server' }>;
@@ -13,7 +14,9 @@ export type StoreServer = Extract<DatabaseConfig, { kind: 'server' }>;
 export interface Store {
   readonly db: Db;
   /** All of it happens, or nothing does. */
-  readonly transaction: <T>(work: (trx: Trx) => Promise<T>) => Promise<T>;
+  readonly transaction: <T>(name: StoreStep, work: (trx: Trx) => Promise<T>) => Promise<T>;
+  /** One statement, which commits by itself. */
+  readonly write: <T>(name: StoreStep, work: (db: Writer) => Promise<T>) => Promise<T>;
   /**
    * Calls back at every notification on the channel, with its payload; with an empty payload after the connection was
    * lost and found again, since something may have been missed. Resolves once it listens, with what ends it.
@@ -25,14 +28,14 @@ export interface Store {
 }
 
 export interface StoreOptions {
-  /** Connections at most, those of `listen` and `session` aside. */
+  /** Connections at most for reading, and as many for writing; those of `listen` and `session` aside. */
   readonly connections?: number;
 }
 
 /** No statement of ours takes longer; one that does is ended here and at the server. */
 const usualTimeoutMs = 15_000;
 
-const settings = (statementTimeoutMs: number) =>
+const settings = (statementTimeoutMs: number, more: Readonly<Record<string, string>>) =>
   Object.entries({
     search_path: 'daypass,pg_temp',
     timezone: 'UTC',
@@ -43,6 +46,7 @@ const settings = (statementTimeoutMs: number) =>
     tcp_keepalives_idle: 10,
     tcp_keepalives_interval: 5,
     tcp_keepalives_count: 3,
+    ...more,
   })
     .map(([name, value]) => `-c ${name}=${value}`)
     .join(' ');
@@ -76,6 +80,7 @@ export function connectionOf(
   login: Login,
   purpose: string,
   statementTimeoutMs = usualTimeoutMs,
+  more: Readonly<Record<string, string>> = {},
 ): pg.ClientConfig {
   return {
     host: server.host,
@@ -85,7 +90,7 @@ export function connectionOf(
     password: () => login.password.reveal(),
     ssl: encryption(server.tls),
     application_name: `daypass ${purpose}`,
-    options: settings(statementTimeoutMs),
+    options: settings(statementTimeoutMs, more),
     types,
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
@@ -99,16 +104,22 @@ export function connectionOf(
  */
 export function openStore(server: StoreServer, log: Logger, options: StoreOptions = {}): Store {
   const login = server.runtime ?? server.owner;
-  const pool = new pg.Pool({ ...connectionOf(server, login, 'broker'), max: options.connections ?? 12 });
-  pool.on('error', (error) => log.warn({ err: error }, 'A connection to the database was lost.'));
-  // A client that is checked out has no listener of the pool's; without one a lost connection would end the process.
-  pool.on('connect', (client) => client.on('error', () => undefined));
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const open = (purpose: string, more: Readonly<Record<string, string>>) => {
+    const connection = connectionOf(server, login, purpose, usualTimeoutMs, more);
+    const pool = new pg.Pool({ ...connection, max: options.connections ?? 8 });
+    pool.on('error', (error) => log.warn({ err: error }, 'A connection to the database was lost.'));
+    // A client that is checked out has no listener of the pool's; without one a lost connection would end the process.
+    pool.on('connect', (client) => client.on('error', () => undefined));
+    return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  };
+  const reader = open('broker reads', { default_transaction_read_only: 'on' });
+  const writer = open('broker', {});
   const listener = openListener(() => new pg.Client(connectionOf(server, login, 'listen')), log);
   const sessions = new Set<Session>();
   return {
-    db,
-    transaction: (work) => db.transaction().execute(work),
+    db: reader,
+    transaction: (name, work) => step(name, () => writer.transaction().execute(work)),
+    write: (name, work) => step(name, () => work(writer)),
     listen: listener.listen,
     async session(purpose, { statementTimeoutMs } = {}) {
       const session = await openSession(
@@ -121,7 +132,7 @@ export function openStore(server: StoreServer, log: Logger, options: StoreOption
     async close() {
       await listener.close();
       await Promise.all([...sessions].map((session) => session.close()));
-      await db.destroy();
+      await Promise.all([reader.destroy(), writer.destroy()]);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
-import type { Db, Trx } from './schema.ts';
+import type { Trx, Writer } from './schema.ts';
 
 export interface Call {
   readonly personId: string;
@@ -63,7 +63,7 @@ export async function remember(trx: Trx, call: Call, resourceId: string): Promis
 }
 
 /** Forgets keys that nobody can still be repeating a call with. */
-export async function forgetOld(db: Db): Promise<void> {
+export async function forgetOld(db: Writer): Promise<void> {
   await db
     .deleteFrom('idempotency_key')
     .where('at', '<', sql<Date>`now() - interval '2 days'`)

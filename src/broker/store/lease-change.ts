@@ -3,7 +3,7 @@ import { LeaseState } from '../../contract/leases.ts';
 import { recordingFrom, type AuditEvent } from '../audit/append.ts';
 import { moveLease, type LeaseEvent } from '../rules/lifecycle.ts';
 import type { GrantRow } from './grant.ts';
-import type { Db, Schema } from './schema.ts';
+import type { Schema, Writer } from './schema.ts';
 
 export type LeaseRow = Selectable<Schema['lease']>;
 
@@ -61,7 +61,7 @@ export interface LeaseChange {
  * Changes a lease and records it, with a new version of its grant, all in one statement; undefined where nothing
  * changed. The grant is locked before the lease, as everywhere.
  */
-export function changeLease(db: Db, id: string, change: LeaseChange): Promise<LeaseRow | undefined> {
+export function changeLease(db: Writer, id: string, change: LeaseChange): Promise<LeaseRow | undefined> {
   const { action, by, detail = {} } = change.event;
   const recorded = recordingFrom<OfLease>(['changed', 'touched'], {
     action,

@@ -7,7 +7,8 @@ import { touchGrant, type GrantRow, type LockedGrant } from './grant.ts';
 import { changeLease, courseOf, eventOf, type LeaseRow } from './lease-change.ts';
 import { channels, isNear, notify, notifying } from './notify.ts';
 import { now } from './now.ts';
-import type { Db, Trx } from './schema.ts';
+import type { Store } from './connect.ts';
+import type { Db, Trx, Writer } from './schema.ts';
 
 export type { LeaseRow };
 
@@ -75,7 +76,7 @@ export async function receiptsOf(db: Db, leaseIds: readonly string[]): Promise<M
  * cut again.
  */
 export async function settleIssue(
-  db: Db,
+  db: Writer,
   leaseId: string,
   outcome: { is: 'issue confirmed' } | { is: 'issue failed'; nothingCreated: boolean; obstacle: string },
 ): Promise<LeaseRow | undefined> {
@@ -222,7 +223,7 @@ export async function openRoles(db: Db, roles: readonly string[]): Promise<Set<s
 }
 
 /** What was observed at the target, kept so that a crash after the login is gone does not lose the proof. */
-export async function keepEvidence(db: Db, evidence: ReadonlyMap<string, unknown>): Promise<void> {
+export async function keepEvidence(db: Writer, evidence: ReadonlyMap<string, unknown>): Promise<void> {
   if (evidence.size === 0) return;
   const rows = JSON.stringify([...evidence].map(([id, what]) => ({ id, what })));
   await sql`
@@ -269,10 +270,16 @@ export async function confirmClosed(
 }
 
 /** The end is due and not proven. Said once for each different obstacle, so that a long outage is no flood. */
-export async function noteObstacle(db: Db, leaseId: string, obstacle: string): Promise<void> {
+export async function noteObstacle(
+  { db, write }: Pick<Store, 'db' | 'write'>,
+  leaseId: string,
+  obstacle: string,
+): Promise<void> {
   if ((await leaseById(db, leaseId))?.obstacle === obstacle) return;
   const event = { action: 'lease unconfirmed', by: 'nobody', detail: { obstacle } } as const;
-  await changeLease(db, leaseId, { from: ['closing'], set: { obstacle }, event });
+  await write('obstacle noted', (writer) =>
+    changeLease(writer, leaseId, { from: ['closing'], set: { obstacle }, event }),
+  );
 }
 
 /** How many leases are in each state. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { step } from '../step.ts';
 import { connectionOf, type StoreServer } from './connect.ts';
 import * as begin from './migrations/001-begin.ts';
 import { StoreUnusable } from './unusable.ts';
@@ -29,10 +30,11 @@ export async function migrate(server: StoreServer): Promise<Migrated> {
     await client.query(`set statement_timeout = 0; set lock_timeout = '60s'`);
     await checkVersion(client);
     await client.query(`select pg_advisory_lock(hashtextextended('daypass migrate', 0))`);
-    await beginSchema(client);
+    await step('schema begun', () => beginSchema(client));
     await applyMissing(client);
+    await step('installation named', () => nameInstallation(client));
     const runtime = server.runtime?.user;
-    if (runtime !== undefined) await givePrivileges(client, server, runtime);
+    if (runtime !== undefined) await step('privileges given', () => givePrivileges(client, server, runtime));
     const installation = await installationOf(client);
     return { installation, logProtected: runtime !== undefined && (await isProtected(client, runtime)) };
   } finally {
@@ -92,11 +94,16 @@ async function applyMissing(client: pg.Client): Promise<void> {
     );
   for (const [index, { sql }] of migrations.entries()) {
     if (index < last) continue;
-    await inTransaction(client, async () => {
-      await client.query(sql);
-      await client.query('insert into migration (number) values ($1)', [index + 1]);
-    });
+    await step('schema migrated', () =>
+      inTransaction(client, async () => {
+        await client.query(sql);
+        await client.query('insert into migration (number) values ($1)', [index + 1]);
+      }),
+    );
   }
+}
+
+async function nameInstallation(client: pg.Client): Promise<void> {
   await client.query('insert into installation (id) values ($1) on conflict do nothing', [
     randomBytes(4).toString('hex'),
   ]);

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Db } from './schema.ts';
+import type { Trx, Writer } from './schema.ts';
 
 /** What a transaction tells every broker when it commits. */
 export const channels = {
@@ -23,7 +23,7 @@ export function isNear(end: Date, now: Date): boolean {
 
 type Channel = (typeof channels)[keyof typeof channels];
 
-export async function notify(db: Db, channel: Channel, payload = ''): Promise<void> {
+export async function notify(db: Writer | Trx, channel: Channel, payload = ''): Promise<void> {
   await sql`select pg_notify(${channel}, ${payload})`.execute(db);
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { sql, type Selectable } from 'kysely';
+import type { Store } from './connect.ts';
 import type { Db, Schema } from './schema.ts';
 
 export type PersonRow = Selectable<Schema['person']>;
@@ -16,14 +17,14 @@ export interface KnownAs {
 const rememberedForMs = 60_000;
 
 /** `recognise`, without asking the database again about people who called just before with the same to say of them. */
-export function recogniser(db: Db): (who: KnownAs) => Promise<PersonRow> {
+export function recogniser(store: Pick<Store, 'db' | 'write'>): (who: KnownAs) => Promise<PersonRow> {
   const lately = new Map<string, { readonly person: PersonRow; readonly until: number }>();
   return async (who) => {
     const now = performance.now();
     const key = JSON.stringify([who.issuer, who.subject, who.name, who.groups]);
     const known = lately.get(key);
     if (known && now < known.until) return known.person;
-    const person = await recognise(db, who);
+    const person = await recognise(store, who);
     for (const [one, { until }] of lately) if (until <= now) lately.delete(one);
     lately.set(key, { person, until: now + rememberedForMs });
     return person;
@@ -31,7 +32,10 @@ export function recogniser(db: Db): (who: KnownAs) => Promise<PersonRow> {
 }
 
 /** The person whom a token names, made known at first sight. A person is (issuer, subject). */
-export async function recognise(db: Db, who: KnownAs): Promise<PersonRow> {
+export async function recognise(
+  { db, write }: Pick<Store, 'db' | 'write'>,
+  who: KnownAs,
+): Promise<PersonRow> {
   const known = await db
     .selectFrom('person')
     .selectAll()
@@ -40,22 +44,24 @@ export async function recognise(db: Db, who: KnownAs): Promise<PersonRow> {
     .executeTakeFirst();
   const lately = known && Date.now() - known.seen_at.getTime() < seenAnewAfterMs;
   if (lately && known.name === who.name && sameMembers(known.groups, who.groups)) return known;
-  return db
-    .insertInto('person')
-    .values({
-      id: randomUUID(),
-      issuer: who.issuer,
-      subject: who.subject,
-      name: who.name,
-      groups: [...who.groups],
-    })
-    .onConflict((conflict) =>
-      conflict
-        .columns(['issuer', 'subject'])
-        .doUpdateSet({ name: who.name, groups: [...who.groups], seen_at: sql<Date>`now()` }),
-    )
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  return write('person known', (writer) =>
+    writer
+      .insertInto('person')
+      .values({
+        id: randomUUID(),
+        issuer: who.issuer,
+        subject: who.subject,
+        name: who.name,
+        groups: [...who.groups],
+      })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['issuer', 'subject'])
+          .doUpdateSet({ name: who.name, groups: [...who.groups], seen_at: sql<Date>`now()` }),
+      )
+      .returningAll()
+      .executeTakeFirstOrThrow(),
+  );
 }
 
 export async function peopleById(db: Db, ids: readonly string[]): Promise<Map<string, PersonRow>> {

@@ -113,7 +113,11 @@ export interface Schema {
   audit_number: { number: number; event_id: string };
 }
 
-export type Db = Kysely<Schema>;
+/** For looking: the database refuses whatever else is tried on these connections. */
+export type Db = Pick<Kysely<Schema>, 'selectFrom' | 'selectNoFrom' | 'getExecutor'>;
+/** For one statement that commits by itself; only a named step is given one. */
+export type Writer = Kysely<Schema>;
+/** For what happens as a whole or not at all; only a named step is given one. */
 export type Trx = Transaction<Schema>;
 /** Where a statement that is part of another begins. */
 export type Within = QueryCreator<Schema>;

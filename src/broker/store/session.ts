@@ -1,10 +1,13 @@
 import { Kysely, PostgresDialect, sql, type PostgresPool } from 'kysely';
 import type pg from 'pg';
-import type { Schema } from './schema.ts';
+import { step, type StoreStep } from '../step.ts';
+import type { Db, Schema, Writer } from './schema.ts';
 
 /** One connection of one's own. Its locks live as long as it does. */
 export interface Session {
-  readonly db: Kysely<Schema>;
+  readonly db: Db;
+  /** One statement, which commits by itself. */
+  readonly write: <T>(name: StoreStep, work: (db: Writer) => Promise<T>) => Promise<T>;
   /** Aborted when the connection is gone, and with it every lock of this session. */
   readonly lost: AbortSignal;
   /** Takes the named lock (session advisory) if nobody holds it; true as well where this session holds it already. */
@@ -29,6 +32,7 @@ export async function openSession(client: pg.Client): Promise<Session> {
   const keyOf = (name: string) => sql`hashtextextended(${`daypass ${name}`}, 0)`;
   return {
     db,
+    write: (name, work) => step(name, () => work(db)),
     lost: lost.signal,
     async tryLock(name) {
       if (held.has(name)) return true;

@@ -41,7 +41,9 @@ export async function databaseFindings(
   templates: readonly ScopedTemplate[],
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const all = await session.query<Held>(held, [templates.map(({ id }) => templateRole(id))]);
+  const all = await session.query<Held>('target checked', held, [
+    templates.map(({ id }) => templateRole(id)),
+  ]);
   for (const template of templates) {
     const role = templateRole(template.id);
     const mine = all.filter((each) => each.role === role);
@@ -77,11 +79,13 @@ async function wantedKeys(
   const keys = new Map<string, string>();
   const absent: string[] = [];
   const [database] = await session.query<{ id: number; name: string }>(
+    'target checked',
     'select oid as id, datname as name from pg_database where datname = current_database()',
   );
   if (database) keys.set(`database:${database.id}:0:connect`, `connect on database ${database.name}`);
   for (const schema of schemasOf(scope)) {
     const [it] = await session.query<{ id: number }>(
+      'target checked',
       'select oid as id from pg_namespace where nspname = $1',
       [schema],
     );
@@ -111,6 +115,7 @@ async function entries(
   const kind = on.kind === 'function' || on.kind === 'all functions' ? 'function' : 'relation';
   if (columns.length === 0) return [[`${kind}:${id}:0:${action}`, `${action} on ${name}`]];
   const rows = await session.query<{ name: string; position: number }>(
+    'target checked',
     `select c as name, coalesce(attnum, -1)::int as position
        from unnest($2::text[]) c left join pg_attribute a on attrelid = $1 and attname = c and not attisdropped`,
     [id, columns],
@@ -132,22 +137,31 @@ async function resolve(session: Session, on: PrivilegeObject): Promise<Resolved[
     case 'schema':
       return [];
     case 'table':
-      return session.query<Resolved>(`${relation} and relname = $2 and ${tables}`, [on.schema, on.name]);
-    case 'sequence':
-      return session.query<Resolved>(`${relation} and relname = $2 and relkind = 'S'`, [on.schema, on.name]);
-    case 'all tables':
-      return session.query<Resolved>(`${relation} and ${tables}`, [on.schema]);
-    case 'all sequences':
-      return session.query<Resolved>(`${relation} and relkind = 'S'`, [on.schema]);
-    case 'all functions':
-      return session.query<Resolved>(`${routine} and prokind in ('f', 'a', 'w')`, [on.schema]);
-    case 'function': {
-      const types: string[] = [];
-      for (const type of typesOf(on.arguments)) types.push(await canonical(session, type));
-      const same = await session.query<Resolved & { types: string[] }>(`${routine} and proname = $2`, [
+      return session.query<Resolved>('target checked', `${relation} and relname = $2 and ${tables}`, [
         on.schema,
         on.name,
       ]);
+    case 'sequence':
+      return session.query<Resolved>('target checked', `${relation} and relname = $2 and relkind = 'S'`, [
+        on.schema,
+        on.name,
+      ]);
+    case 'all tables':
+      return session.query<Resolved>('target checked', `${relation} and ${tables}`, [on.schema]);
+    case 'all sequences':
+      return session.query<Resolved>('target checked', `${relation} and relkind = 'S'`, [on.schema]);
+    case 'all functions':
+      return session.query<Resolved>('target checked', `${routine} and prokind in ('f', 'a', 'w')`, [
+        on.schema,
+      ]);
+    case 'function': {
+      const types: string[] = [];
+      for (const type of typesOf(on.arguments)) types.push(await canonical(session, type));
+      const same = await session.query<Resolved & { types: string[] }>(
+        'target checked',
+        `${routine} and proname = $2`,
+        [on.schema, on.name],
+      );
       return same.filter((each) => each.types.join() === types.join());
     }
   }
@@ -172,6 +186,7 @@ function typesOf(list: string): string[] {
 async function canonical(session: Session, type: string): Promise<string> {
   try {
     const [row] = await session.query<{ name: string | null }>(
+      'target checked',
       'select format_type(to_regtype($1), null) as name',
       [type],
     );
@@ -193,6 +208,7 @@ async function beyondSchema(
   owner: { role: string; schema: string },
 ): Promise<Finding[]> {
   const rows = await session.query<{ schema: string; objects: number }>(
+    'target checked',
     `select nspname as schema, count(*)::int as objects from pg_class c join pg_namespace n on n.oid = relnamespace
       where relowner = (select oid from pg_roles where rolname = $1) and nspname <> $2 and nspname !~ '^pg_'
         and relkind in ('r', 'p', 'v', 'm', 'f', 'S') group by 1 order by 1`,

@@ -41,7 +41,7 @@ export async function serverFindings(
     server.push({ kind, message, ...(remedy === undefined ? {} : { remedy }) });
 
   const asked = Date.now();
-  const [fact] = await session.query<Facts>(facts, [brokerRoles]);
+  const [fact] = await session.query<Facts>('target checked', facts, [brokerRoles]);
   const answered = Date.now();
   if (!fact) throw new Error('the server does not know who asks');
   const user = target.login.user;
@@ -96,7 +96,7 @@ export async function serverFindings(
       `Connections to it are not fully verified (tls: ${target.tls.mode}): somebody in between could read or change them.`,
     );
 
-  for (const { standby } of await session.query<{ standby: string }>(standbys))
+  for (const { standby } of await session.query<{ standby: string }>('target checked', standbys))
     found(
       'excess',
       `${readable(standby)} replicates from here: a lease’s sessions there are not seen and not ended.`,
@@ -104,6 +104,7 @@ export async function serverFindings(
 
   const known = templates.map(({ id }) => templateRole(id));
   for (const { role } of await session.query<{ role: string }>(
+    'target checked',
     `select rolname as role from pg_roles where starts_with(rolname, 'daypass_tpl_') and rolname <> all ($1)`,
     [known],
   ))
@@ -113,6 +114,7 @@ export async function serverFindings(
       `drop owned by and drop role "${role}", if no other broker uses it`,
     );
   for (const { role } of await session.query<{ role: string }>(
+    'target checked',
     `select distinct r.rolname as role from pg_roles r join pg_shdepend s on s.refclassid = 'pg_authid'::regclass and s.refobjid = r.oid
       where r.rolname ~ '^daypass_[0-9a-f]{8}_kept$' and s.deptype = 'o'`,
   ))
@@ -123,6 +125,7 @@ export async function serverFindings(
     );
 
   const databases = await session.query<{ name: string; reachable: boolean }>(
+    'target checked',
     `select datname as name, has_database_privilege(oid, 'connect') as reachable
        from pg_database d
       where datallowconn and (has_database_privilege(oid, 'connect')

@@ -55,7 +55,7 @@ async function findingsOf(
   const found = (kind: Finding['kind'], message: string, what: string | null = remedy) =>
     findings.push({ kind, template: template.id, message, ...(what === null ? {} : { remedy: what }) });
 
-  const [it] = await session.query<Carrier>(carrier, [role, dangerous]);
+  const [it] = await session.query<Carrier>('target checked', carrier, [role, dangerous]);
   if (!it) {
     found('missing', `The role ${role} does not exist: nothing can be issued under this template.`);
     return findings;
@@ -104,6 +104,7 @@ async function ownerFindings(
   remedy: string,
 ): Promise<Finding[]> {
   const [it] = await session.query<{ login: boolean; super: boolean; settable: boolean }>(
+    'target checked',
     `select rolcanlogin as login, rolsuper as super, pg_has_role(current_user, oid, 'set') as settable from pg_roles where rolname = $1`,
     [owner],
   );
@@ -149,6 +150,7 @@ async function ownerFindings(
 async function settingFindings(session: Session, { id, scope }: ScopedTemplate): Promise<Finding[]> {
   const names = [...scope.settings.keys()];
   const rows = await session.query<{ name: string; context: string | null }>(
+    'target checked',
     'select n as name, context from unnest($1::text[]) n left join pg_settings s on s.name = n',
     [names],
   );

@@ -68,7 +68,7 @@ async function inventory(session: Session, endings: readonly Present[]): Promise
     open: boolean;
     lease: number;
     template: string | null;
-  }>(dependents, [[...byOid.keys()]]);
+  }>('leftovers located', dependents, [[...byOid.keys()]]);
   const places = new Map<string, Place>();
   for (const [database, found] of grouped(rows, (row) => row.database)) {
     const place: Place = { open: found.every((row) => row.open), leases: [], templates: new Map() };
@@ -89,7 +89,10 @@ const chunk = 200;
 async function dropLogins(site: Site, endings: readonly Present[]): Promise<void> {
   const drop = (some: readonly Present[]) =>
     site.connections.useTwice((session) =>
-      session.query(`drop role if exists ${some.map(({ lease }) => identifier(lease.role)).join(', ')}`),
+      session.query(
+        'logins dropped',
+        `drop role if exists ${some.map(({ lease }) => identifier(lease.role)).join(', ')}`,
+      ),
     );
   for (let at = 0; at < endings.length; at += chunk) {
     const some = endings.slice(at, at + chunk);

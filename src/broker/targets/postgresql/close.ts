@@ -54,6 +54,7 @@ async function issuesUnderWay(site: Site, missing: readonly Ending[]): Promise<R
   if (missing.length === 0) return new Set();
   const rows = await site.connections.useTwice((session) =>
     session.query<{ role: string }>(
+      'issues under way looked for',
       `select role from unnest($1::text[]) role
         where exists (select from pg_stat_activity
                        where usename = current_user and pid <> pg_backend_pid() and state = 'active' and strpos(query, role) > 0)`,

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { TargetConfig } from '../../config/config.ts';
+import { step, type TargetStep } from '../../step.ts';
 
 /** Where problems are told that concern nobody's request. Details never hold a secret. */
 export interface Log {
@@ -21,14 +22,17 @@ export const bounds = {
   pulse: 1_000,
 } as const;
 
-/** What can be asked of one session at the target. */
+/** What can be asked of one session at the target, each time under the name of a step. */
 export interface Session {
   query<Row extends object = Record<string, unknown>>(
+    name: TargetStep,
     sql: string,
     values?: readonly unknown[],
   ): Promise<Row[]>;
   /** Statements in one message and one implicit transaction: all of them take hold or none. */
-  batch(statements: readonly string[]): Promise<void>;
+  batch(name: TargetStep, statements: readonly string[]): Promise<void>;
+  /** One transaction; rolled back if the work fails. */
+  transaction<T>(name: TargetStep, work: () => Promise<T>): Promise<T>;
   /** The number of the server process. */
   readonly pid: number;
 }
@@ -82,11 +86,12 @@ function brokerConfig(config: TargetConfig, database: string): pg.ClientConfig {
 
 function sessionOf(client: pg.Client): Session {
   return {
-    query: async <Row extends object>(sql: string, values?: readonly unknown[]) =>
-      (await client.query<Row>(sql, values ? [...values] : undefined)).rows,
-    batch: async (statements) => {
-      if (statements.length) await client.query(statements.join(';\n'));
+    query: <Row extends object>(name: TargetStep, sql: string, values?: readonly unknown[]) =>
+      step(name, async () => (await client.query<Row>(sql, values ? [...values] : undefined)).rows),
+    batch: async (name, statements) => {
+      if (statements.length) await step(name, () => client.query(statements.join(';\n')));
     },
+    transaction: (name, work) => step(name, () => inTransaction(client, work)),
     pid: (client as unknown as { processID: number }).processID,
   };
 }
@@ -178,17 +183,19 @@ export class Connections {
   }
 
   /** Tries to log in, and logs out at once if that works. */
-  async tryLogin(user: string, password: string): Promise<LoginAttempt> {
-    const client = new pg.Client({ ...configOf(this.#config, this.#config.database), user, password });
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      return { in: true };
-    } catch (error) {
-      return { in: false, error };
-    } finally {
-      await ended(client);
-    }
+  tryLogin(name: TargetStep, user: string, password: string): Promise<LoginAttempt> {
+    return step(name, async () => {
+      const client = new pg.Client({ ...configOf(this.#config, this.#config.database), user, password });
+      client.on('error', () => undefined);
+      try {
+        await client.connect();
+        return { in: true };
+      } catch (error) {
+        return { in: false, error };
+      } finally {
+        await ended(client);
+      }
+    });
   }
 
   async end(): Promise<void> {
@@ -209,15 +216,14 @@ function isTimeout(error: unknown): boolean {
   return error instanceof Error && /timeout/i.test(error.message);
 }
 
-/** Runs work in one transaction of this session; rolled back if it fails. */
-export async function inTransaction<T>(session: Session, work: () => Promise<T>): Promise<T> {
-  await session.query('begin');
+async function inTransaction<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {
+  await client.query('begin');
   try {
     const result = await work();
-    await session.query('commit');
+    await client.query('commit');
     return result;
   } catch (error) {
-    if (refusedByServer(error)) await session.query('rollback').catch(() => undefined);
+    if (refusedByServer(error)) await client.query('rollback').catch(() => undefined);
     throw error;
   }
 }

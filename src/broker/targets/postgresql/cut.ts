@@ -32,6 +32,7 @@ export async function terminate(site: Site, endings: readonly Present[]): Promis
   if (endings.length === 0) return;
   const rows = await site.connections.useTwice((session) =>
     session.query<{ oid: number; connection: string }>(
+      'connections ended',
       // Materialised: in one WHERE the server could call the function before it compares, and end everybody.
       `with theirs as materialized (
          select usesysid as oid, pid, backend_start from pg_stat_activity where usesysid = any($1::oid[]))
@@ -60,7 +61,9 @@ export async function nologin(site: Site, endings: readonly Present[]): Promise<
     const statements = batch.map(
       ({ lease }) => `alter role ${identifier(lease.role)} nologin password ${verifier}`,
     );
-    await site.connections.useTwice((session) => session.batch([lockPatience, ...statements]));
+    await site.connections.useTwice((session) =>
+      session.batch('logins closed', [lockPatience, ...statements]),
+    );
     const at = new Date().toISOString();
     for (const ending of batch) ending.evidence = { ...ending.evidence, cut: { at } };
   };

@@ -1,3 +1,4 @@
+import type { TargetStep } from '../../step.ts';
 import type { Session } from './connect.ts';
 import type { PostgresScope } from './scope.ts';
 
@@ -48,8 +49,12 @@ line (line) as (
 select distinct line from line order by 1 limit ${mostLines + 1}`;
 
 /** How things are, a line each, in the database that this session is in; undefined where that is too much to compare. */
-export async function stateAtRisk(session: Session, roles: readonly string[]): Promise<string[] | undefined> {
-  const lines = (await session.query<{ line: string }>(sql, [roles])).map((row) => row.line);
+export async function stateAtRisk(
+  session: Session,
+  name: Extract<TargetStep, `state ${string}`>,
+  roles: readonly string[],
+): Promise<string[] | undefined> {
+  const lines = (await session.query<{ line: string }>(name, sql, [roles])).map((row) => row.line);
   return lines.length > mostLines ? undefined : lines;
 }
 

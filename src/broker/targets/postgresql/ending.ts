@@ -81,6 +81,7 @@ export function present(endings: readonly Ending[]): Present[] {
 export async function locate(site: Site, endings: readonly Ending[]): Promise<void> {
   const rows = await site.connections.useTwice((session) =>
     session.query<{ oid: number; rolname: string; rolcanlogin: boolean }>(
+      'logins located',
       'select oid, rolname, rolcanlogin from pg_roles where rolname = any($1)',
       [endings.map(({ lease }) => lease.role)],
     ),

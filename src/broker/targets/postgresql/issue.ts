@@ -75,7 +75,7 @@ async function keepStateBefore(
   const roles = rolesAtRisk(scope);
   if (roles.length === 0) return;
   const before = await connections.useIn(scope.database ?? database, (session) =>
-    stateAtRisk(session, roles),
+    stateAtRisk(session, 'state before read', roles),
   );
   await keep(new Map([[intent.leaseId, { ...noEvidence, before }]]));
 }
@@ -93,7 +93,7 @@ async function create(
     await issuer.connections.use(async (session) => {
       if (performance.now() > giveUpAt) throw new Error('it took too long to get a connection');
       sentBy = session.pid;
-      await session.batch(statements);
+      await session.batch('login created', statements);
     });
     return 'created';
   } catch (error) {
@@ -136,7 +136,11 @@ function refusal({ id }: Issuer, { templateId }: Intent, error: pg.DatabaseError
 
 async function stateOf(connections: Connections, role: string): Promise<'open' | 'closed' | 'absent'> {
   const [row] = await connections.useTwice((session) =>
-    session.query<{ rolcanlogin: boolean }>('select rolcanlogin from pg_roles where rolname = $1', [role]),
+    session.query<{ rolcanlogin: boolean }>(
+      'login looked up',
+      'select rolcanlogin from pg_roles where rolname = $1',
+      [role],
+    ),
   );
   return row ? (row.rolcanlogin ? 'open' : 'closed') : 'absent';
 }
@@ -150,6 +154,7 @@ async function outcomeOf(
   for (let look = 0; look < 40; look += 1) {
     const [still] = await connections.useTwice((session) =>
       session.query(
+        'issue broken off',
         `with it as materialized (select pid from pg_stat_activity
            where pid = $1 and pid <> pg_backend_pid() and usename = current_user and application_name = 'daypass')
          select pg_terminate_backend(pid) from it`,

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { inTransaction, refusedByServer, type Session } from './connect.ts';
+import { refusedByServer, type Session } from './connect.ts';
 import { keepEvidence, type Present, type Site } from './ending.ts';
 import { withLeftovers, type Leftover } from './evidence.ts';
 import { identifier, keptRole, readable, templateRole } from './names.ts';
@@ -19,10 +19,13 @@ export async function removeLeftovers(
   ending: Present,
 ): Promise<void> {
   // The broker may alter a login that it made, but owns nothing through it until it is made its member.
-  await session.query(`grant ${identifier(ending.lease.role)} to current_user with inherit true, set true`);
+  await session.query(
+    'leftovers inherited',
+    `grant ${identifier(ending.lease.role)} to current_user with inherit true, set true`,
+  );
   const found = await describe(session, ending.oid);
   const remove = () =>
-    inTransaction(session, async () => {
+    session.transaction('leftovers removed', async () => {
       const heir = await disown(site, session, ending, found);
       const leftovers = found.map((each): Leftover => ({ database, ...fate(each, heir) }));
       ending.evidence = withLeftovers(ending.evidence, leftovers);
@@ -54,6 +57,7 @@ function fate({ what, owned, movable }: Found, heir: string | undefined): Omit<L
 
 async function describe(session: Session, oid: number): Promise<Found[]> {
   const rows = await session.query<{ what: string; owned: boolean; movable: boolean; total: number }>(
+    'leftovers described',
     `select pg_describe_object(s.classid, s.objid, s.objsubid) || case when p.prosecdef then ', which runs with its owner''s rights' else '' end as what,
             s.deptype = 'o' as owned, s.classid <> 'pg_default_acl'::regclass as movable, count(*) over ()::int as total
        from pg_shdepend s left join pg_proc p on s.classid = 'pg_proc'::regclass and p.oid = s.objid
@@ -78,18 +82,18 @@ async function disown(
   const drop = `drop owned by ${role} restrict`;
   const ownsSomething = found.some(({ owned, movable }) => owned && movable);
   if (mayDrop(ending) || !ownsSomething) {
-    await session.query('savepoint before_drop');
+    await session.query('leftovers dropped', 'savepoint before_drop');
     try {
-      await session.query(drop);
+      await session.query('leftovers dropped', drop);
       return undefined;
     } catch (error) {
       if (!refusedByServer(error) || error.code !== othersDependOnIt) throw error;
-      await session.query('rollback to before_drop');
+      await session.query('leftovers dropped', 'rollback to before_drop');
     }
   }
   const heir = ending.scope?.owner?.role ?? keptRole(site.installation);
   await (ending.scope?.owner ? giveToOwner(session, ending, heir) : setAside(session, ending, heir));
-  await session.query(drop);
+  await session.query('leftovers dropped', drop);
   return heir;
 }
 
@@ -98,28 +102,47 @@ async function giveToOwner(session: Session, ending: Present, owner: string): Pr
   const template =
     ending.lease.templateId === undefined ? undefined : identifier(templateRole(ending.lease.templateId));
   if (template !== undefined)
-    await session.query(`grant ${template} to current_user with inherit true, set false`);
-  await session.query(`reassign owned by ${identifier(ending.lease.role)} to ${identifier(owner)}`);
+    await session.query(
+      'leftovers given away',
+      `grant ${template} to current_user with inherit true, set false`,
+    );
+  await session.query(
+    'leftovers given away',
+    `reassign owned by ${identifier(ending.lease.role)} to ${identifier(owner)}`,
+  );
   if (template !== undefined)
-    await session.query(`revoke ${template} from current_user granted by current_user`);
+    await session.query(
+      'leftovers given away',
+      `revoke ${template} from current_user granted by current_user`,
+    );
 }
 
 // The new owner of a function must be allowed to create in its schema; the lease was, through its roles or as everybody.
 async function setAside(session: Session, ending: Present, kept: string): Promise<void> {
   const heir = identifier(kept);
-  const [there] = await session.query('select from pg_roles where rolname = $1', [kept]);
-  if (!there) await session.query(`create role ${heir} nologin`);
-  await session.query(`grant ${heir} to current_user with inherit true, set true`);
+  const [there] = await session.query('heir looked up', 'select from pg_roles where rolname = $1', [kept]);
+  if (!there) await session.query('heir made', `create role ${heir} nologin`);
+  await session.query('leftovers given away', `grant ${heir} to current_user with inherit true, set true`);
   const behind = await session.query<{ role: string }>(
+    'heir looked up',
     `select r.rolname as role from pg_auth_members m join pg_roles r on r.oid = m.roleid where m.member = $1`,
     [ending.oid],
   );
   for (const { role } of behind)
-    await session.query(`grant ${identifier(role)} to ${heir} with inherit true, set false`);
-  await session.query(`reassign owned by ${identifier(ending.lease.role)} to ${heir}`);
+    await session.query(
+      'leftovers given away',
+      `grant ${identifier(role)} to ${heir} with inherit true, set false`,
+    );
+  await session.query(
+    'leftovers given away',
+    `reassign owned by ${identifier(ending.lease.role)} to ${heir}`,
+  );
   for (const { role } of behind)
-    await session.query(`revoke ${identifier(role)} from ${heir} granted by current_user`);
-  await session.query(`revoke ${heir} from current_user granted by current_user`);
+    await session.query(
+      'leftovers given away',
+      `revoke ${identifier(role)} from ${heir} granted by current_user`,
+    );
+  await session.query('leftovers given away', `revoke ${heir} from current_user granted by current_user`);
 }
 
 const dropsPlainly = [
@@ -143,6 +166,7 @@ async function dropOneByOne(session: Session, oid: number): Promise<void> {
   for (let dropped = 1; dropped;) {
     dropped = 0;
     const objects = await session.query<{ type: string; identity: string; objid: number }>(
+      'leftovers listed',
       `select i.type, i.identity, s.objid from pg_shdepend s, pg_identify_object(s.classid, s.objid, s.objsubid) i
         where s.refclassid = 'pg_authid'::regclass and s.refobjid = $1 and s.deptype = 'o'
           and s.dbid = (select oid from pg_database where datname = current_database())`,
@@ -153,8 +177,8 @@ async function dropOneByOne(session: Session, oid: number): Promise<void> {
       const isLargeObject = type === 'large object';
       if (!isLargeObject && !dropsPlainly.includes(type)) continue;
       try {
-        if (isLargeObject) await session.query('select lo_unlink($1)', [objid]);
-        else await session.query(`drop ${type} ${identity} restrict`);
+        if (isLargeObject) await session.query('leftover dropped', 'select lo_unlink($1)', [objid]);
+        else await session.query('leftover dropped', `drop ${type} ${identity} restrict`);
         dropped += 1;
       } catch (error) {
         if (!refusedByServer(error)) throw error;

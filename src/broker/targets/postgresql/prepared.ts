@@ -11,6 +11,7 @@ export async function rollBackPrepared(site: Site, endings: readonly Present[]):
   const byOid = new Map(endings.map((ending) => [ending.oid, ending]));
   const prepared = await site.connections.useTwice((session) =>
     session.query<{ oid: number; gid: string; database: string }>(
+      'prepared transactions found',
       `select p.ownerid as oid, p.gid, d.datname as database
          from pg_prepared_xact() p join pg_database d on d.oid = p.dbid
         where p.ownerid = any($1::oid[])`,
@@ -24,10 +25,13 @@ export async function rollBackPrepared(site: Site, endings: readonly Present[]):
           const ending = byOid.get(oid);
           if (!ending) continue;
           const role = identifier(ending.lease.role);
-          await session.query(`grant ${role} to current_user with inherit true, set true`);
-          await session.query(`set role ${role}`);
-          await session.query(`rollback prepared ${literal(gid)}`);
-          await session.query('reset role');
+          await session.query(
+            'prepared transactions inherited',
+            `grant ${role} to current_user with inherit true, set true`,
+          );
+          await session.query('prepared transaction taken on', `set role ${role}`);
+          await session.query('prepared transaction rolled back', `rollback prepared ${literal(gid)}`);
+          await session.query('prepared transaction let go', 'reset role');
           const what = `prepared transaction ${readable(gid)}`;
           ending.evidence = withLeftovers(ending.evidence, [{ database, what, done: 'rolled back' }]);
         }

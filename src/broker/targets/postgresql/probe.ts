@@ -21,7 +21,7 @@ export async function probe(site: Site, endings: readonly Present[]): Promise<vo
     ({ lease }) =>
       `alter role ${identifier(lease.role)} password ${literal(verifier)} valid until 'infinity'`,
   );
-  await site.connections.useTwice((session) => session.batch(statements));
+  await site.connections.useTwice((session) => session.batch('probe prepared', statements));
 
   const until = performance.now() + patienceMs;
   const waiting = [...endings];
@@ -31,7 +31,7 @@ export async function probe(site: Site, endings: readonly Present[]): Promise<vo
         ending.obstacle = 'There was no time left for a test of the login.';
         continue;
       }
-      const attempt = await site.connections.tryLogin(ending.lease.role, password);
+      const attempt = await site.connections.tryLogin('login probed', ending.lease.role, password);
       const closed = proof(attempt);
       if (typeof closed === 'string') ending.obstacle = closed;
       else ending.evidence = { ...ending.evidence, probe: { at: new Date().toISOString(), ...closed } };

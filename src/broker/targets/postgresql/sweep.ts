@@ -11,6 +11,7 @@ const patienceMs = 3_000;
 export async function look(site: Site, oids: readonly number[]): Promise<Map<number, number>> {
   const rows = await site.connections.useTwice((session) =>
     session.query<{ oid: number; live: number }>(
+      'connections counted',
       'select usesysid as oid, count(*)::int as live from pg_stat_activity where usesysid = any($1::oid[]) group by 1',
       [oids],
     ),

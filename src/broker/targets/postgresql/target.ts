@@ -90,9 +90,11 @@ export class PostgresTarget implements Target {
 
   async observe(): Promise<LeaseAtTarget[]> {
     const rows = await this.#onlookers.useTwice((session) =>
-      session.query<{ role: string }>('select rolname as role from pg_roles where starts_with(rolname, $1)', [
-        leasePrefix(this.#installation),
-      ]),
+      session.query<{ role: string }>(
+        'logins observed',
+        'select rolname as role from pg_roles where starts_with(rolname, $1)',
+        [leasePrefix(this.#installation)],
+      ),
     );
     return rows.flatMap(({ role }) => {
       const leaseId = leaseOfRole(this.#installation, role);
@@ -104,6 +106,7 @@ export class PostgresTarget implements Target {
     const byRole = new Map(leases.map(({ role, leaseId }) => [role, leaseId]));
     const rows = await this.#onlookers.useTwice((session) =>
       session.query<{ role: string; address: string | null; program: string | null; since: Date | null }>(
+        'connections listed',
         `select usename as role, host(client_addr) as address, application_name as program, backend_start as since
            from pg_stat_activity
           where usename = any($1) and backend_type = 'client backend'

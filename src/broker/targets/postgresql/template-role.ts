@@ -18,6 +18,7 @@ const forEverybody: Readonly<Record<string, string>> = { f: 'execute', T: 'usage
  */
 export async function resetDefaultPrivileges(session: Session, role: string): Promise<void> {
   const entries = await session.query<{ kind: string; schema: string | null; grantee: string | null }>(
+    'default privileges read',
     `select d.defaclobjtype as kind, n.nspname as schema, g.rolname as grantee
        from pg_default_acl d
        join pg_roles r on r.oid = d.defaclrole and r.rolname = $1
@@ -44,5 +45,5 @@ export async function resetDefaultPrivileges(session: Session, role: string): Pr
     if (usual !== undefined) statements.add(`${alter} grant ${usual} on ${kinds[kind] ?? kind} to public`);
   }
   statements.add(`revoke ${name} from current_user granted by current_user`);
-  await session.batch([...statements]);
+  await session.batch('default privileges set back', [...statements]);
 }

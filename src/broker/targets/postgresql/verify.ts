@@ -25,10 +25,11 @@ export async function verify(site: Site, endings: readonly Ending[]): Promise<vo
   const roles = endings.map(({ lease }) => lease.role);
   const { found, servers } = await site.connections.useTwice(async (session) => ({
     found: await session.query<{ trace: 'login' | 'owner' | 'prepared'; role: string | null; oid: number }>(
+      'traces looked for',
       traces,
       [roles, oids],
     ),
-    servers: await session.query<{ standby: string }>(standbys),
+    servers: await session.query<{ standby: string }>('standbys looked for', standbys),
   }));
   const live = await look(site, oids);
   const replicas = servers.map(
@@ -73,7 +74,7 @@ async function compare(site: Site, endings: readonly Ending[]): Promise<void> {
 const mostChanges = 100;
 
 async function changesOf(session: Session, { scope, evidence }: Ending): Promise<string[]> {
-  const after = scope && (await stateAtRisk(session, rolesAtRisk(scope)));
+  const after = scope && (await stateAtRisk(session, 'state after read', rolesAtRisk(scope)));
   if (!after || !evidence.before)
     return ['What changed meanwhile could not be compared: it is not known how it was before.'];
   const changed = differences(evidence.before, after).map((line) => `Since it began, ${readable(line)}.`);

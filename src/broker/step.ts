@@ -1,0 +1,97 @@
+import { channel } from 'node:diagnostics_channel';
+
+/** What commits in the broker's own database. */
+const inTheStore = [
+  'schema begun',
+  'schema migrated',
+  'installation named',
+  'privileges given',
+  'person known',
+  'request made',
+  'request refused',
+  'request decided',
+  'request withdrawn',
+  'request expired',
+  'grant ended',
+  'grant revoked',
+  'grant expired',
+  'lease intended',
+  'lease issued',
+  'lease not issued',
+  'lease ended',
+  'leases closing',
+  'evidence kept',
+  'lease closed',
+  'obstacle noted',
+  'stranger noted',
+  'events numbered',
+  'keys forgotten',
+] as const;
+
+/** What is said to a target; whether it changes something there or only looks. */
+const atATarget = [
+  'state before read',
+  'login created',
+  'login looked up',
+  'issue broken off',
+  'logins located',
+  'connections ended',
+  'logins closed',
+  'connections counted',
+  'probe prepared',
+  'login probed',
+  'prepared transactions found',
+  'prepared transactions inherited',
+  'prepared transaction taken on',
+  'prepared transaction rolled back',
+  'prepared transaction let go',
+  'leftovers located',
+  'leftovers inherited',
+  'leftovers described',
+  'leftovers dropped',
+  'heir looked up',
+  'heir made',
+  'leftovers given away',
+  'leftovers removed',
+  'leftovers listed',
+  'leftover dropped',
+  'default privileges read',
+  'default privileges set back',
+  'logins dropped',
+  'issues under way looked for',
+  'traces looked for',
+  'standbys looked for',
+  'state after read',
+  'logins observed',
+  'connections listed',
+  'target checked',
+] as const;
+
+export type StoreStep = (typeof inTheStore)[number];
+export type TargetStep = (typeof atATarget)[number];
+export type StepName = StoreStep | TargetStep;
+
+export const stepNames: readonly StepName[] = [...inTheStore, ...atATarget];
+
+/** What subscribers of the channel `daypass:step` are told, in the moment that it happens. */
+export interface StepMessage {
+  readonly name: StepName;
+  readonly is: 'begun' | 'done';
+}
+
+const steps = channel('daypass:step');
+
+/**
+ * Does what commits or touches a target, under its name. A broker may die after any step, or in the middle of one: what
+ * it leaves is found and settled by whoever looks next. Each name is a point at which that is tried.
+ */
+export async function step<T>(name: StepName, work: () => Promise<T>): Promise<T> {
+  tell({ name, is: 'begun' });
+  const result = await work();
+  tell({ name, is: 'done' });
+  return result;
+}
+
+function tell(message: StepMessage): void {
+  if (steps.hasSubscribers) steps.publish(message);
+}
