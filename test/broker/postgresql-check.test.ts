@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Secret } from '../../src/contract/secret.ts';
 import { checkTarget, type Finding } from '../../src/broker/targets/postgresql/check.ts';
 import { setupSql } from '../../src/broker/targets/postgresql/setup.ts';
-import { openShop, readScope, type Shop } from './support/shop.ts';
+import { carrierOf, openShop, readScope, type Shop } from './support/shop.ts';
 
 describe('daypass check --targets at PostgreSQL', function () {
   this.timeout(30_000);
@@ -57,8 +57,8 @@ describe('daypass check --targets at PostgreSQL', function () {
   });
 
   it('says what template roles have that no template says, in whichever database, and what they lack', async () => {
-    const reads = '"daypass_tpl_read-orders"';
-    await shop.server.run(`create role dba superuser nologin; grant dba to "daypass_tpl_monitor"`);
+    const reads = `"${carrierOf('read-orders')}"`;
+    await shop.server.run(`create role dba superuser nologin; grant dba to "${carrierOf('monitor')}"`);
     await shop.server.run(
       `create table public.ledger (x int); grant select on public.ledger to ${reads};
        alter default privileges for role ${reads} grant select on tables to public`,
@@ -66,11 +66,11 @@ describe('daypass check --targets at PostgreSQL', function () {
     );
     await shop.server.run(
       `grant delete on sales.orders to ${reads} with grant option;
-       grant update (status) on sales.orders to "daypass_tpl_fix-order-status" with grant option;
+       grant update (status) on sales.orders to "${carrierOf('fix-order-status')}" with grant option;
        revoke select (name) on crm.customers from ${reads};
-       revoke execute on function sales.refund(int) from daypass_tpl_refund;
+       revoke execute on function sales.refund(int) from ${carrierOf('refund')};
        drop sequence sales.refunds;
-       alter role "daypass_tpl_monitor" login;
+       alter role "${carrierOf('monitor')}" login;
        alter role shop_owner login;
        create role daypass_tpl_forgotten`,
       'shop',
@@ -113,7 +113,7 @@ describe('daypass check --targets at PostgreSQL', function () {
     includes(
       told(before, 'missing'),
       /another is not a member of pg_signal_backend/,
-      /^new-one: The role daypass_tpl_new-one does not exist/,
+      /^new-one: The role daypass_tpl_new-one_\w{10} does not exist/,
     );
     includes(told(before, 'excess'), /another may create databases/);
     await shop.server.run(setupSql(target, templates), 'shop');
@@ -172,7 +172,7 @@ describe('daypass check --targets at PostgreSQL', function () {
   it('says which databases the broker could not clean', async () => {
     await shop.server.run('create database closed');
     await shop.server.run(
-      'revoke connect on database closed from public; grant connect on database closed to "daypass_tpl_read-orders"',
+      `revoke connect on database closed from public; grant connect on database closed to "${carrierOf('read-orders')}"`,
     );
     includes(told(await now(), 'excess'), /may not connect to the database closed/);
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type pg from 'pg';
-import { answer, openShop, type Shop, type TestLease } from './support/shop.ts';
+import { carrierOf, answer, openShop, type Shop, type TestLease } from './support/shop.ts';
 
 /** Reconnects as fast as it can, as `lanes` clients at once, until told to stop; counts what still got in. */
 function reconnecting(shop: Shop, lease: TestLease, lanes: number, password = lease.password) {
@@ -154,7 +154,7 @@ describe('A holder of a lease who wants to stay', function () {
     const lease = await shop.lease('read-orders');
     const witness = await shop.lease('read-orders');
     const client = await shop.login(lease, { database: 'warehouse' });
-    const carrier = '"daypass_tpl_read-orders"';
+    const carrier = `"${carrierOf('read-orders')}"`;
     assert.deepEqual(await answer(client, `drop owned by ${carrier}`), []);
     assert.deepEqual(await answer(client, `reassign owned by ${carrier} to "${lease.role}"`), []);
     for (const change of [
@@ -166,7 +166,7 @@ describe('A holder of a lease who wants to stay', function () {
       await client.query(`alter default privileges for role ${carrier} ${change}`);
     const receipt = await shop.receipt(lease);
     assert.deepEqual(receipt.cleaned, [
-      { database: 'warehouse', what: 'default privileges of daypass_tpl_read-orders: set back' },
+      { database: 'warehouse', what: `default privileges of ${carrierOf('read-orders')}: set back` },
     ]);
     assert.deepEqual(await shop.server.run('select * from pg_default_acl', 'warehouse'), []);
     const other = await shop.login(witness);

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { setupSql } from '../../src/broker/targets/postgresql/setup.ts';
 import { IssueFailed } from '../../src/broker/targets/target.ts';
 import { freePort } from './support/postgres.ts';
-import { answer, openShop, type Shop } from './support/shop.ts';
+import { carrierOf, readScope, scopes, answer, openShop, type Shop } from './support/shop.ts';
 
 const refused = '42501';
 const sqlstate = (code: string) => (error: unknown) =>
@@ -36,7 +36,7 @@ describe('A lease at PostgreSQL', function () {
       'create schema mine',
       'create database mine',
       'create role mine',
-      'set role "daypass_tpl_fix-order-status"',
+      `set role "${carrierOf('fix-order-status')}"`,
       'set role shop_owner',
       'set role daypass_broker',
       'set session authorization shop_app',
@@ -175,7 +175,7 @@ describe('A lease at PostgreSQL', function () {
       nothing(/could not be prepared/),
     );
     await assert.rejects(
-      issue({ scope: { privileges: ['select on a.b'], settings: { no_such_setting: '1' } } }),
+      issue({ scope: { ...scopes['read-orders'], settings: { no_such_setting: '1' } } }),
       nothing(/no_such_setting/),
     );
     await assert.rejects(issue({ scope: {} }), nothing(/could not be prepared/));
@@ -191,7 +191,7 @@ describe('A lease at PostgreSQL', function () {
 
   it('gets exactly what the template says when the setup is run again', async () => {
     await shop.server.run(
-      'grant delete on sales.orders to "daypass_tpl_read-orders"; grant pg_read_all_data to "daypass_tpl_read-orders"',
+      `grant delete on sales.orders to "${carrierOf('read-orders')}"; grant pg_read_all_data to "${carrierOf('read-orders')}"`,
       'shop',
     );
     const client = await shop.login(await shop.lease('read-orders'));
@@ -201,5 +201,20 @@ describe('A lease at PostgreSQL', function () {
     assert.equal(await answer(client, 'select * from sales.payments limit 0'), refused);
     assert.equal(await answer(client, 'delete from sales.orders'), refused);
     assert.deepEqual(await answer(client, 'select count(*)::int as n from sales.orders'), [{ n: 100 }]);
+  });
+
+  it('keeps what was approved, whatever its template says since', async () => {
+    const before = shop.intend('read-orders');
+    const scope = { privileges: ['select on sales.payments'] };
+    await shop.server.run(setupSql(shop.config, [{ id: 'read-orders', scope: readScope(scope) }]), 'shop');
+    const edited = { ...shop.intend('read-orders'), scope };
+    await shop.target.issue(before.intent, shop.keep);
+    await shop.target.issue({ ...edited.intent, scope }, shop.keep);
+    const [old, fresh] = [await shop.login(before), await shop.login(edited)];
+    const may = async (client: pg.Client, table: string) =>
+      (await answer(client, `select from sales.${table} limit 0`)) !== refused;
+    assert.deepEqual([await may(old, 'orders'), await may(old, 'payments')], [true, false]);
+    assert.deepEqual([await may(fresh, 'orders'), await may(fresh, 'payments')], [false, true]);
+    await shop.finish([before, edited]);
   });
 });

@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import pg from 'pg';
 import { checkTarget } from '../../src/broker/targets/postgresql/check.ts';
 import { IssueFailed } from '../../src/broker/targets/target.ts';
-import { openShop, type Shop } from './support/shop.ts';
+import { carrierOf, openShop, type Shop } from './support/shop.ts';
 
 type Meddling = 'nothing' | 'loses the question' | 'loses the answer';
 
@@ -102,7 +102,7 @@ describe('PostgreSQL in trouble', function () {
   it('what was left in a database that the broker may not enter holds the receipt back, and says so', async () => {
     await shop.server.run('create database closed');
     await shop.server.run(
-      'revoke connect on database closed from public; grant connect on database closed to "daypass_tpl_read-orders"',
+      `revoke connect on database closed from public; grant connect on database closed to "${carrierOf('read-orders')}"`,
     );
     const [lease, other] = [await shop.lease('read-orders'), await shop.lease('read-orders')];
     const client = await shop.login(lease, { database: 'closed' });

@@ -142,7 +142,7 @@ targets:
   it('prints what prepares a target, without its secrets', async () => {
     const { code, out, err } = await daypass(['target', 'setup', 'shop', '--config', file]);
     assert.equal(code, 0, err);
-    assert.match(out, /grant select on table "sales"."orders" to "daypass_tpl_shop-read-orders";/);
+    assert.match(out, /grant select on table "sales"."orders" to "daypass_tpl_shop-read-orders_\w{10}";/);
     const unknown = await daypass(['target', 'setup', 'shp', '--config', file]);
     assert.equal(unknown.code, 1);
     assert.equal(unknown.err, 'There is no target "shp". Did you mean "shop"?\n');

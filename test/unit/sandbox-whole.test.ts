@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { parse } from 'yaml';
+import { storedScope } from '../../src/broker/targets/postgresql/scope.ts';
 import { templateRole } from '../../src/broker/targets/postgresql/names.ts';
 import { startSandbox, type Addresses, type Sandbox } from '../../src/sandbox/sandbox.ts';
 
@@ -81,13 +82,16 @@ describe('a sandbox without VS Code', function () {
     const files = await readdir(folder);
     assert.ok(files.length >= 5);
     for (const file of files) {
-      const { template, documentation } = parse(await readFile(join(folder, file), 'utf8')) as {
+      const { template, documentation, scope } = parse(await readFile(join(folder, file), 'utf8')) as {
         template: string;
         documentation: string;
+        scope: unknown;
       };
       const login = `trial_${file.replace(/\W.*/, '')}_${files.indexOf(file)}`;
       await superuser.query(`create role ${login} login password 'trial'`);
-      await superuser.query(`grant "${templateRole(template)}" to ${login} with inherit true, set false`);
+      await superuser.query(
+        `grant "${templateRole({ id: template, scope: storedScope(scope) })}" to ${login} with inherit true, set false`,
+      );
       const url = new URL(sandbox.superuser?.reveal() ?? '');
       url.username = login;
       url.password = 'trial';

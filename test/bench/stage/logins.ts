@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { newPassword, verifierOf } from '../../../src/extension/terminal/scram.ts';
 import { bareRole, template } from './stage.ts';
+import { storedScope } from '../../../src/broker/targets/postgresql/scope.ts';
 import { templateRole } from '../../../src/broker/targets/postgresql/names.ts';
 
 /** A password as the extension makes it, and what the broker is told of it. */
@@ -28,7 +29,9 @@ export async function makeBareLogins(
 ): Promise<{ roles: string[]; password: string }> {
   const { password, verifier } = await newSecret();
   const roles = Array.from({ length: count }, bareRole);
-  const member = shop.escapeIdentifier(templateRole(template));
+  const member = shop.escapeIdentifier(
+    templateRole({ id: template, scope: storedScope({ privileges: ['select on sales.orders'] }) }),
+  );
   const statements = roles.map(
     (role) =>
       `create role ${role} login password '${verifier}'; grant ${member} to ${role} with inherit true, set false`,

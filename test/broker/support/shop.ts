@@ -2,6 +2,7 @@ import { createHash, createHmac, pbkdf2Sync, randomBytes, randomUUID } from 'nod
 import pg from 'pg';
 import type { TargetConfig } from '../../../src/broker/config/config.ts';
 import type { Steps } from '../../../src/broker/targets/postgresql/ending.ts';
+import { templateRole } from '../../../src/broker/targets/postgresql/names.ts';
 import { parseScope, type PostgresScope } from '../../../src/broker/targets/postgresql/scope.ts';
 import { setupSql } from '../../../src/broker/targets/postgresql/setup.ts';
 import { PostgresTarget } from '../../../src/broker/targets/postgresql/target.ts';
@@ -50,6 +51,9 @@ export const readScope = (scope: unknown): PostgresScope => {
   if ('issues' in read) throw new Error(JSON.stringify(read.issues));
   return read.scope;
 };
+
+/** The role that carries a template's privileges. */
+export const carrierOf = (id: TemplateName): string => templateRole({ id, scope: readScope(scopes[id]) });
 
 /** What an extension makes: a password that stays with it, and its verifier. */
 export function secretHalf(): { password: string; verifier: string } {

@@ -4,7 +4,8 @@ import { refusedByServer, type Session } from './connect.ts';
 import { readable, templateRole } from './names.ts';
 import type { Privilege, PrivilegeObject } from './privileges.ts';
 import { everybodyMay } from './public.ts';
-import { schemasOf, type ScopedTemplate } from './setup.ts';
+import type { ScopedTemplate } from './scope.ts';
+import { schemasOf } from './setup.ts';
 
 /** One privilege as the catalogues have it: which object (class, number, column) and a name to tell people. */
 interface Held {
@@ -41,11 +42,9 @@ export async function databaseFindings(
   templates: readonly ScopedTemplate[],
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
-  const all = await session.query<Held>('target checked', held, [
-    templates.map(({ id }) => templateRole(id)),
-  ]);
+  const all = await session.query<Held>('target checked', held, [templates.map(templateRole)]);
   for (const template of templates) {
-    const role = templateRole(template.id);
+    const role = templateRole(template);
     const mine = all.filter((each) => each.role === role);
     const here = (template.scope.database ?? target.database) === database;
     const wanted = here

@@ -3,7 +3,8 @@ import type { Finding } from './check.ts';
 import type { Session } from './connect.ts';
 import { readable, templateRole } from './names.ts';
 import { standbys } from './verify.ts';
-import { brokerRoles, type ScopedTemplate } from './setup.ts';
+import type { ScopedTemplate } from './scope.ts';
+import { brokerRoles } from './setup.ts';
 
 const facts = `
 select current_setting('server_version_num')::int as version,
@@ -102,7 +103,7 @@ export async function serverFindings(
       `${readable(standby)} replicates from here: a lease’s sessions there are not seen and not ended.`,
     );
 
-  const known = templates.map(({ id }) => templateRole(id));
+  const known = templates.map(templateRole);
   for (const { role } of await session.query<{ role: string }>(
     'target checked',
     `select rolname as role from pg_roles where starts_with(rolname, 'daypass_tpl_') and rolname <> all ($1)`,
@@ -110,8 +111,8 @@ export async function serverFindings(
   ))
     found(
       'excess',
-      `The role ${role} belongs to no template of this broker.`,
-      `drop owned by and drop role "${role}", if no other broker uses it`,
+      `The role ${role} belongs to no template of this broker as it is now.`,
+      `drop owned by and drop role "${role}", if no other broker uses it and nothing that was approved before is still open`,
     );
   for (const { role } of await session.query<{ role: string }>(
     'target checked',

@@ -2,7 +2,7 @@ import type { TargetConfig } from '../../config/config.ts';
 import type { Finding } from './check.ts';
 import type { Session } from './connect.ts';
 import { readable, templateRole } from './names.ts';
-import type { ScopedTemplate } from './setup.ts';
+import type { ScopedTemplate } from './scope.ts';
 
 /** Memberships through which a lease could outlive its deadline or hold it off. */
 const dangerous = [
@@ -51,7 +51,7 @@ async function findingsOf(
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   const remedy = `daypass target setup ${target.id}`;
-  const role = templateRole(template.id);
+  const role = templateRole(template);
   const found = (kind: Finding['kind'], message: string, what: string | null = remedy) =>
     findings.push({ kind, template: template.id, message, ...(what === null ? {} : { remedy: what }) });
 

@@ -3,7 +3,7 @@ import { databaseFindings } from './check-database.ts';
 import { serverFindings } from './check-server.ts';
 import { templateFindings } from './check-template.ts';
 import { Connections, spoken } from './connect.ts';
-import type { ScopedTemplate } from './setup.ts';
+import type { ScopedTemplate } from './scope.ts';
 
 /** Something at a target that is not as it should be. */
 export interface Finding {

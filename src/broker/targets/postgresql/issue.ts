@@ -25,7 +25,7 @@ export function issueStatements(intent: Intent, scope: PostgresScope): string[] 
   const role = identifier(intent.role);
   return [
     `create role ${role} login inherit connection limit ${scope.connections} password ${literal(verifier)} valid until ${literal(intent.expiresAt.toISOString())}`,
-    `grant ${identifier(templateRole(intent.templateId))} to ${role} with inherit true, set false`,
+    `grant ${identifier(templateRole({ id: intent.templateId, scope }))} to ${role} with inherit true, set false`,
     ...[...scope.settings].map(
       ([name, value]) => `alter role ${role} set ${settingName(name)} to ${settingValue(name, value)}`,
     ),
@@ -130,7 +130,7 @@ async function create(
 function refusal({ id }: Issuer, { templateId }: Intent, error: pg.DatabaseError): string {
   const unprepared = error.code === unknownRole || error.code === notAllowed;
   return unprepared
-    ? `${id} is not prepared for the template ${templateId} (${error.message}). Whoever operates the broker runs "daypass target setup ${id}" there.`
+    ? `${id} is not prepared for the template ${templateId} as it was approved (${error.message}). Whoever operates the broker runs "daypass target setup ${id}" there.`
     : `${id} refused: ${spoken(error)}. Try again; if it stays so, ask whoever operates the broker.`;
 }
 

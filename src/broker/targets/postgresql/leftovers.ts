@@ -100,7 +100,9 @@ async function disown(
 // Both must be inherited for REASSIGN OWNED: the lease's role and, through the template's role, the owner's.
 async function giveToOwner(session: Session, ending: Present, owner: string): Promise<void> {
   const template =
-    ending.lease.templateId === undefined ? undefined : identifier(templateRole(ending.lease.templateId));
+    ending.lease.templateId === undefined || !ending.scope
+      ? undefined
+      : identifier(templateRole({ id: ending.lease.templateId, scope: ending.scope }));
   if (template !== undefined)
     await session.query(
       'leftovers given away',

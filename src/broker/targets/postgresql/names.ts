@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { spelledOut } from '../../../contract/plain-text.ts';
+import type { ScopedTemplate } from './scope.ts';
 
 /** PostgreSQL cuts longer names off without an error, so that two could become one (NAMEDATALEN). */
 const longestNameBytes = 63;
@@ -49,14 +50,21 @@ export function leasePrefix(installation: string): string {
   return `daypass_${installation}_`;
 }
 
+/** Begins the name of every role that carries a template's privileges. */
+export const templatePrefix = 'daypass_tpl_';
+
+/** So much of the scope's digest that the longest name just fits. */
+const digestDigits = 10;
+
 /**
- * The NOLOGIN role that carries a template's privileges. It is named after the template alone: a server is prepared
- * once, and brokers that share it share what a template means there.
+ * The NOLOGIN role that carries a template's privileges: `daypass_tpl_<template>_<digest of the scope>`. It is named
+ * after what it allows, so that an edited template never changes what was approved before; brokers that share a server
+ * share what a template means there.
  */
-export function templateRole(templateId: string): string {
-  if (!/^[a-z][a-z0-9-]{0,39}$/.test(templateId))
-    throw new Error(`No role can be named after template ${JSON.stringify(templateId)}.`);
-  return `daypass_tpl_${templateId}`;
+export function templateRole({ id, scope }: ScopedTemplate): string {
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(id))
+    throw new Error(`No role can be named after template ${JSON.stringify(id)}.`);
+  return `${templatePrefix}${id}_${scope.digest.slice(0, digestDigits)}`;
 }
 
 /** Owns what a lease left behind and could not be dropped because others depend on it. It cannot log in and may do nothing. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { digestOf } from '../../templates/digest.ts';
 import { parsePrivilegeLine, PrivilegeError, type Privilege } from './privileges.ts';
 
 const Name = z
@@ -57,6 +58,14 @@ export interface PostgresScope {
   /** By name, as text. */
   readonly settings: ReadonlyMap<string, string>;
   readonly connections: number;
+  /** SHA-256 over what it allows, in hexadecimal; settings and connections are none of it. */
+  readonly digest: string;
+}
+
+/** As much of a template as a server is concerned with. */
+export interface ScopedTemplate {
+  readonly id: string;
+  readonly scope: PostgresScope;
 }
 
 /** What is wrong at which place of a scope: `['privileges', 2]` is its third line. */
@@ -144,6 +153,13 @@ export function parseScope(
         Object.entries(raw.settings ?? {}).map(([name, value]) => [name, settingText(value)]),
       ),
       connections: raw.connections ?? 10,
+      digest: digestOf({
+        database: raw.database,
+        privileges: raw.privileges,
+        roles: raw.roles,
+        owner: raw.owner,
+        schema: raw.schema,
+      }),
     },
   };
 }

@@ -1,13 +1,7 @@
 import type { TargetConfig } from '../../config/config.ts';
 import { identifier, literal, qualified, templateRole } from './names.ts';
 import type { Privilege, PrivilegeObject } from './privileges.ts';
-import type { PostgresScope } from './scope.ts';
-
-/** As much of a template as a server is prepared for and checked against. */
-export interface ScopedTemplate {
-  readonly id: string;
-  readonly scope: PostgresScope;
-}
+import type { PostgresScope, ScopedTemplate } from './scope.ts';
 
 /** As much of a target as its preparation is about; no password. */
 export type SetupTarget = Pick<TargetConfig, 'id' | 'database'> & {
@@ -77,8 +71,9 @@ ${databases.map((each) => `grant connect on database ${identifier(each)} to ${na
 -- Its password is set by you, and stands nowhere here:   \\password ${comment(name)}`;
 }
 
-function carrier(user: string, { id, scope }: ScopedTemplate): string {
-  const role = templateRole(id);
+function carrier(user: string, template: ScopedTemplate): string {
+  const { id, scope } = template;
+  const role = templateRole(template);
   const name = identifier(role);
   const behind = [...scope.roles, ...(scope.owner ? [scope.owner.role] : [])];
   return [
@@ -107,8 +102,9 @@ function owner(user: string, role: string): string {
   ].join('\n');
 }
 
-function privileges(database: string, { id, scope }: ScopedTemplate): string {
-  const role = templateRole(id);
+function privileges(database: string, template: ScopedTemplate): string {
+  const { id, scope } = template;
+  const role = templateRole(template);
   const name = identifier(role);
   const owns = `select from pg_shdepend where refclassid = 'pg_authid'::regclass and refobjid = ${literal(name)}::regrole and deptype = 'o' and classid <> 'pg_default_acl'::regclass`;
   return [
