@@ -12,6 +12,7 @@ import type { Caller } from './http/caller.ts';
 import { eventRoute } from './http/events.ts';
 import { grantRoutes } from './http/grants.ts';
 import { healthRoutes } from './http/health.ts';
+import { Lanes } from './http/lanes.ts';
 import { leaseRoutes } from './http/leases.ts';
 import { meRoute } from './http/me.ts';
 import { metadataRoute } from './http/metadata.ts';
@@ -80,7 +81,9 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   const { installation, logProtected } = await migrate(server);
   const store = running.add(openStore(server, log), (one) => one.close());
 
+  const lanes = new Lanes();
   const hub = createHub({
+    inTurn: (personId, work) => lanes.in(personId, 'read', work),
     ids: eventIds(await eventKey(store.db)),
     audience: audienceOf(store.db, config.audit.by),
     read: (after, limit) => eventsAfter(store.db, after, limit),
@@ -119,6 +122,10 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
       verify: callers(verifier, context),
       log,
       tls: config.tls,
+      lanes,
+      limits: config.limits,
+      trustedProxies: config.trustedProxies,
+      notLetIn: (reason) => metrics.notLetIn(reason),
       answered: (call) => metrics.answered(call),
     }),
     (one) => one.close(),

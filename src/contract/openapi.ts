@@ -102,9 +102,11 @@ function commonProblems({
   open,
   idempotent,
   body,
-}: Pick<Route, 'open' | 'idempotent' | 'body'>): ProblemKind[] {
+  ends,
+}: Pick<Route, 'open' | 'idempotent' | 'body' | 'ends'>): ProblemKind[] {
   return [
     ...(open ? [] : (['not-signed-in', 'not-ready'] as const)),
+    ...(open || ends ? [] : (['too-many-calls'] as const)),
     ...(idempotent || body ? (['invalid-request', 'too-large'] as const) : []),
     'unexpected',
   ];

@@ -15,6 +15,8 @@ export interface Route {
   readonly summary: string;
   readonly open?: true;
   readonly idempotent?: true;
+  /** Takes access away: never refused for being one of many. */
+  readonly ends?: true;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
@@ -108,6 +110,7 @@ export const routes = {
     method: 'POST',
     path: '/v1/requests/{id}/withdraw',
     summary: 'Take a pending request back',
+    ends: true,
     params: byId,
     status: 200,
     response: AccessRequest,
@@ -164,6 +167,7 @@ export const routes = {
     method: 'POST',
     path: '/v1/grants/{id}/end',
     summary: 'The holder is done',
+    ends: true,
     params: byId,
     status: 200,
     response: Grant,
@@ -173,6 +177,7 @@ export const routes = {
     method: 'POST',
     path: '/v1/grants/{id}/revoke',
     summary: 'Somebody whom the template names ends it',
+    ends: true,
     params: byId,
     body: Revocation,
     status: 200,
@@ -203,6 +208,7 @@ export const routes = {
     method: 'DELETE',
     path: '/v1/grants/{id}/leases/{lease}',
     summary: 'A terminal was closed',
+    ends: true,
     params: byLease,
     status: 200,
     response: Lease,

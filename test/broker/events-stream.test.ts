@@ -49,6 +49,7 @@ async function startEventBroker(store: Store, people: ReadonlyMap<string, Caller
     read: (after, limit) => eventsAfter(store.db, after, limit),
     log: quiet,
     aliveEveryMs: 200,
+    settledMs: 2_000,
   });
   const sequencer = await startSequencer(store, quiet);
   const follower = await followSequence(store, quiet, hub);
@@ -371,15 +372,26 @@ describe('The event stream', () => {
     assert.deepEqual((await ana.nextOf('changed')).event, changed(next));
   });
 
-  it('lets nobody open streams without end', async () => {
-    const all = await Promise.all(Array.from({ length: 50 }, () => open('dan')));
+  it('lets nobody open streams without end: the newest is refused until the oldest has stood for a while', async () => {
+    const all: OpenStream[] = [];
+    for (let index = 0; index < 50; index++) all.push(await open('dan'));
+    assert.ok(all.every(({ status }) => status === 200));
     const refused = await fetch(`${broker.url}/v1/events`, { headers: { authorization: 'Bearer dan' } });
     assert.equal(refused.status, 429);
+    assert.match(refused.headers.get('retry-after') ?? '', /^[12]$/);
     assert.equal(
       ((await refused.json()) as { type: string }).type,
       'https://daypass.dev/problems/too-many-calls',
     );
-    assert.ok(all.every(({ status }) => status === 200));
+    assert.equal((await open('ana')).status, 200, 'nobody else is refused');
+    const newest = await eventually(async () => {
+      const one = await open('dan');
+      return one.status === 200 ? one : undefined;
+    });
+    await all[0]!.ended;
+    assert.equal(broker.hub.count(caller('dan').id), 50);
+    const own = await request('dan', []);
+    for (const one of [all[1]!, newest]) assert.deepEqual((await one.next()).event, changed(own));
   });
 
   it('asks once for each person, however many windows they have', async () => {

@@ -297,6 +297,7 @@ describe('The broker’s own calls', () => {
     healthRoutes(app, {
       warnings: () => ['The log is not protected.'],
       waitingFor: () => Promise.resolve(missing),
+      looksEveryMs: 0,
     });
     openApiRoute(app, { version: '1.2.3', publicUrl: 'https://daypass.example' });
     try {

@@ -86,6 +86,39 @@ describe('Calling the broker', () => {
     );
   });
 
+  it('waits as long as a busy broker asks, and not for ever', async () => {
+    const hurried = new ApiClient({
+      caller: () => caller,
+      tokens: { access: () => Promise.resolve(new Secret('token')) },
+      clock: new Clock(),
+      heard: () => undefined,
+      hurryBy: 0.05,
+    });
+    let busyFor = 2;
+    const at: number[] = [];
+    let asked = '2';
+    broker.intercept = (_request, response) => {
+      at.push(performance.now());
+      if (busyFor-- <= 0) return false;
+      response.setHeader('retry-after', asked);
+      problem(response, 'too-many-calls', 'Try again in 2 s.');
+      return true;
+    };
+    assert.equal((await hurried.call('me')).person.name, 'Ana Lima');
+    assert.equal(at.length, 3);
+    for (const [index, time] of at.entries())
+      if (index > 0) assert.ok(time - at[index - 1]! >= 95, 'a twentieth of 2 s at least');
+    const isTooMany = (error: ProblemError) => error.kind === 'too-many-calls';
+    busyFor = 1_000;
+    at.length = 0;
+    await assert.rejects(hurried.call('me'), isTooMany);
+    assert.equal(at.length, 4, 'then they are told');
+    at.length = 0;
+    asked = '60';
+    await assert.rejects(hurried.call('me'), isTooMany);
+    assert.equal(at.length, 1, 'nobody waits a minute unasked');
+  });
+
   it('does not repeat what has no key', async () => {
     broker.intercept = (_request, response) => {
       response.destroy();

@@ -94,6 +94,10 @@ export interface Config {
   /** Absolute path of the file. */
   readonly file: string;
   readonly listen: Address;
+  /** Addresses and networks of the proxies whose word about where a call comes from is taken. */
+  readonly trustedProxies: readonly string[];
+  /** Calls a minute that one broker takes: of one person; from one address where no sign-in counts. */
+  readonly limits: { readonly person: number; readonly address: number };
   /** Absent: plain HTTP, on loopback only. */
   readonly tls?: CertificateFiles;
   /** Served with `tls` too if there is any. */

@@ -39,6 +39,8 @@ export async function resolveSettings(
   return {
     file,
     listen: addressOf(settings.listen),
+    trustedProxies: settings.trusted_proxies,
+    limits: settings.limits,
     ...(tls ? { tls } : {}),
     ...(settings.metrics === undefined ? {} : { metrics: addressOf(settings.metrics) }),
     publicUrl,

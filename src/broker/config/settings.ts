@@ -8,6 +8,7 @@ import {
   File,
   GroupName,
   Host,
+  isNetwork,
   Port,
   PostgresName,
   SecretSource,
@@ -166,6 +167,35 @@ export const Settings = z
       })
       .optional()
       .meta({ description: 'Certificate of the broker; needed unless it listens on this machine only.' }),
+    trusted_proxies: z
+      .array(
+        z
+          .string()
+          .refine(
+            isNetwork,
+            'should be an IP address or a network, like 10.0.3.7 or 10.0.0.0/8, and not every address.',
+          ),
+      )
+      .default([])
+      .meta({
+        description:
+          'Proxies in front of the broker, whose X-Forwarded-For is believed. Absent: nobody’s is, and every call counts ' +
+          'as one of the address that it comes from.',
+        examples: [['10.0.3.7']],
+      }),
+    limits: z
+      .strictObject({
+        person: z.int().min(60).max(10_000_000).default(1_200).meta({
+          description: 'Calls a minute of one person, all their windows together.',
+        }),
+        address: z.int().min(60).max(10_000_000).default(600).meta({
+          description: 'Calls a minute from one address whose sign-in does not count.',
+        }),
+      })
+      .prefault({})
+      .meta({
+        description: 'How much one broker takes. Ending, revoking and withdrawing are never refused for it.',
+      }),
     metrics: Address.optional().meta({
       description: 'Where /metrics is served.',
       examples: ['127.0.0.1:9464'],

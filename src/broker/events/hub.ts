@@ -23,7 +23,11 @@ export interface HubParts {
   /** Numbered events after a position, in order, at most `limit`. */
   readonly read: (after: number, limit: number) => Promise<NumberedEvent[]>;
   readonly log: Logger;
+  /** Work for one person when it is their turn, so that nobody's streams take the database from others. */
+  readonly inTurn?: <T>(personId: string, work: () => Promise<T>) => Promise<T>;
   readonly aliveEveryMs?: number;
+  /** How old a stream of a person who has the most must be to be ended for a new one. */
+  readonly settledMs?: number;
 }
 
 export interface Hub {
@@ -35,6 +39,12 @@ export interface Hub {
   templatesChanged(): void;
   /** Joins a stream; the result leaves it. */
   join(client: Client): () => void;
+  /**
+   * Whether a person may open one more. Who has the most that there may be has the oldest ended for it: the newest is
+   * the window that they look at, the oldest perhaps one whose machine is gone. Not where the oldest is new as well:
+   * windows that end each other's streams would never come to rest. Then, in how many seconds one may be ended.
+   */
+  makeRoom(personId: string): undefined | number;
   /** How many streams are open, of one person or of all. */
   count(personId?: string): number;
   /** Ends every stream. */
@@ -43,6 +53,8 @@ export interface Hub {
 
 /** A client that was away for more than this reads everything again. */
 const longestReplay = 5_000;
+const mostEach = 50;
+const settledMs = 60_000;
 /** `setTimeout` cannot wait longer. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -52,6 +64,8 @@ interface Stream {
   readonly knows: string;
   /** Where this stream began; it is told of what comes after. */
   readonly begun: number;
+  /** Milliseconds on the clock of `performance`. */
+  readonly since: number;
   /** What comes while it is told of what it missed; undefined when it has caught up. */
   waiting: string[] | undefined;
   timer: NodeJS.Timeout | undefined;
@@ -63,11 +77,14 @@ interface Stream {
  */
 export function createHub(parts: HubParts): Hub {
   const { ids, audience, log } = parts;
+  const inTurn = parts.inTurn ?? ((_personId, work) => work());
   const streams = new Set<Stream>();
   /** Everything up to `taken` was given to the streams that were open then; up to `told` it is written. */
   let taken = 0;
   let told = 0;
 
+  /** The oldest first. */
+  const of = (personId: string) => [...streams].filter(({ client }) => client.who.id === personId);
   const leave = (stream: Stream) => {
     streams.delete(stream);
     clearTimeout(stream.timer);
@@ -91,7 +108,8 @@ export function createHub(parts: HubParts): Hub {
   }, parts.aliveEveryMs ?? 15_000).unref();
 
   const replay = async (stream: Stream, after: number) => {
-    for (const { event, change } of await missed(stream.client.who, after, stream.begun))
+    const { who } = stream.client;
+    for (const { event, change } of await inTurn(who.id, () => missed(who, after, stream.begun)))
       write(stream, frame(change, ids.encode(event.number)));
     const waiting = stream.waiting ?? [];
     stream.waiting = undefined;
@@ -151,6 +169,7 @@ export function createHub(parts: HubParts): Hub {
         client,
         knows,
         begun: taken,
+        since: performance.now(),
         waiting: known ? [] : undefined,
         timer: undefined,
       };
@@ -168,10 +187,17 @@ export function createHub(parts: HubParts): Hub {
       }
       return () => leave(stream);
     },
-    count(personId) {
-      if (personId === undefined) return streams.size;
-      return [...streams].filter(({ client }) => client.who.id === personId).length;
+    makeRoom(personId) {
+      const theirs = of(personId);
+      const [oldest] = theirs;
+      if (!oldest || theirs.length < mostEach) return undefined;
+      const leftMs = oldest.since + (parts.settledMs ?? settledMs) - performance.now();
+      if (leftMs > 0) return Math.ceil(leftMs / 1000);
+      leave(oldest);
+      oldest.client.end();
+      return undefined;
     },
+    count: (personId) => (personId === undefined ? streams.size : of(personId).length),
     close() {
       clearInterval(beat);
       for (const stream of [...streams]) {

@@ -6,7 +6,6 @@ import { commonHeaders } from './server.ts';
 
 /** What a client may leave unread before it is dropped. */
 const mostUnread = 256 * 1024;
-const mostStreams = 50;
 
 /** `GET /v1/events`: what the caller may know of, as it happens (server-sent events). Open streams end with the server. */
 export function eventRoute(app: FastifyInstance, hub: Hub): void {
@@ -21,8 +20,11 @@ export function eventRoute(app: FastifyInstance, hub: Hub): void {
     handler: (request, reply) => {
       const { caller } = request;
       if (!caller) throw new Error('A stream without a caller.');
-      if (hub.count(caller.id) >= mostStreams)
-        throw new Refusal('too-many-calls', `You have ${mostStreams} windows connected. Close some of them.`);
+      const seconds = hub.makeRoom(caller.id);
+      if (seconds !== undefined)
+        throw new Refusal('too-many-calls', 'You have too many windows connected. Close some of them.', {
+          retryAfterSeconds: seconds,
+        });
       reply.hijack();
       const response = reply.raw;
       response.writeHead(200, {

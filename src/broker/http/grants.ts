@@ -64,29 +64,35 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
     return reread(caller, params.id);
   });
 
-  handle(app, routes.connections, async ({ caller, params }) => {
-    const { grant } = await visible(store.db, context, caller, await grantById(store.db, params.id));
-    const at = context.targets.get(grant.target);
-    const leases = (await leasesOf(store.db, [grant.id])).filter(
-      (one) => one.state === 'issued' || one.state === 'closing',
-    );
-    if (!at) throw new Refusal('target-refused', `The target "${grant.target}" is not configured any more.`);
-    try {
-      const connections = await at.target.connections(
-        leases.map((one) => ({ leaseId: one.id, role: one.role })),
+  handle(
+    app,
+    routes.connections,
+    async ({ caller, params }) => {
+      const { grant } = await visible(store.db, context, caller, await grantById(store.db, params.id));
+      const at = context.targets.get(grant.target);
+      const leases = (await leasesOf(store.db, [grant.id])).filter(
+        (one) => one.state === 'issued' || one.state === 'closing',
       );
-      return {
-        connections: connections.map((one) => ({ ...one, since: one.since.toISOString() })),
-        asOf: new Date().toISOString(),
-      };
-    } catch (error) {
-      context.log.warn({ err: error, target: grant.target }, 'The live connections could not be read.');
-      throw new Refusal(
-        'target-refused',
-        `${grant.target} cannot be reached at the moment, so its connections are not known.`,
-      );
-    }
-  });
+      if (!at)
+        throw new Refusal('target-refused', `The target "${grant.target}" is not configured any more.`);
+      try {
+        const connections = await at.target.connections(
+          leases.map((one) => ({ leaseId: one.id, role: one.role })),
+        );
+        return {
+          connections: connections.map((one) => ({ ...one, since: one.since.toISOString() })),
+          asOf: new Date().toISOString(),
+        };
+      } catch (error) {
+        context.log.warn({ err: error, target: grant.target }, 'The live connections could not be read.');
+        throw new Refusal(
+          'target-refused',
+          `${grant.target} cannot be reached at the moment, so its connections are not known.`,
+        );
+      }
+    },
+    'look at a target',
+  );
 }
 
 /** The grant with its request, if the caller has a part in it. */

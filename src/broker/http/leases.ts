@@ -26,13 +26,21 @@ import { handle } from './server.ts';
 export function leaseRoutes(app: FastifyInstance, context: Context): void {
   const { store } = context;
 
-  handle(app, routes.createLease, async ({ caller, params, body, key }) => {
-    const intent = await store.transaction('lease intended', (trx) =>
-      recordIntent(trx, context, caller, { grantId: params.id, key, body }),
-    );
-    const lease = intent.repeated ? intent.lease : await issue(context, intent.lease, intent.request, body);
-    return issued(context, lease, intent.request);
-  });
+  // In turn only until the intent stands: a target that does not answer must not hold up its holder's other calls.
+  handle(
+    app,
+    routes.createLease,
+    async ({ caller, params, body, key, inTurn }) => {
+      const intent = await inTurn('change', () =>
+        store.transaction('lease intended', (trx) =>
+          recordIntent(trx, context, caller, { grantId: params.id, key, body }),
+        ),
+      );
+      const lease = intent.repeated ? intent.lease : await issue(context, intent.lease, intent.request, body);
+      return issued(context, lease, intent.request);
+    },
+    'none',
+  );
 
   handle(app, routes.endLease, async ({ caller, params }) => {
     const lease = await store.transaction('lease ended', async (trx) => {

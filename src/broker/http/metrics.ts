@@ -10,6 +10,8 @@ import { createListener } from './listener.ts';
 export interface Metrics {
   /** A call was answered; the route is its path in the contract. */
   answered(call: { route: string; method: string; status: number; seconds: number }): void;
+  /** A call was not let in; the reason is one of few, in our words. */
+  notLetIn(reason: string): void;
   /** From a lease's due time to the target's word that it is cut. */
   cut(seconds: number): void;
   issued(seconds: number): void;
@@ -41,6 +43,12 @@ export function createMetrics(sources: Sources): Metrics {
     help: 'Time from a call to its answer. Event streams are not in it.',
     labelNames: ['route', 'method'] as const,
     buckets: quick,
+    registers,
+  });
+  const notLetIn = new Counter({
+    name: 'daypass_refused_total',
+    help: 'Calls that were not let in, by reason: sign-ins that do not count, and too many calls.',
+    labelNames: ['reason'] as const,
     registers,
   });
   const cut = new Histogram({
@@ -78,6 +86,7 @@ export function createMetrics(sources: Sources): Metrics {
       calls.inc({ route, method, status });
       if (route !== streamRoute) duration.observe({ route, method }, seconds);
     },
+    notLetIn: (reason) => notLetIn.inc({ reason }),
     cut: (seconds) => cut.observe(seconds),
     issued: (seconds) => issue.observe(seconds),
     text: () => register.metrics(),

@@ -6,17 +6,28 @@ import { isAway } from '../store/unusable.ts';
 
 type FieldErrors = NonNullable<Problem['errors']>;
 
+interface RefusalMore {
+  readonly errors?: FieldErrors;
+  readonly retryAfterSeconds?: number | undefined;
+  readonly personId?: string | undefined;
+}
+
 /** A call that is answered with a problem. Whoever throws it has changed nothing. */
 export class Refusal extends Error {
   readonly kind: ProblemKind;
   readonly errors: FieldErrors | undefined;
+  readonly retryAfterSeconds: number | undefined;
+  /** Whose call it was, where that is known although they were not let in. */
+  readonly personId: string | undefined;
 
   /** @param detail for people: what happened, what it means, what to do next */
-  constructor(kind: ProblemKind, detail: string, options?: ErrorOptions & { errors?: FieldErrors }) {
+  constructor(kind: ProblemKind, detail: string, options: ErrorOptions & RefusalMore = {}) {
     super(detail, options);
     this.name = 'Refusal';
     this.kind = kind;
-    this.errors = options?.errors;
+    this.errors = options.errors;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+    this.personId = options.personId;
   }
 }
 
@@ -37,14 +48,16 @@ export function answerTo(error: unknown, instance: string): Answer {
     return answer('not-ready', error.words, instance, { headers: soon });
   const refusal = error instanceof Refusal ? error : refusalOf(error);
   if (refusal) {
-    const headers = refusal.kind === 'not-ready' || refusal.kind === 'too-many-calls' ? soon : {};
+    const passes = refusal.kind === 'not-ready' || refusal.kind === 'too-many-calls';
+    const headers = passes ? retryAfter(refusal.retryAfterSeconds ?? 2) : {};
     return answer(refusal.kind, refusal.message, instance, { headers, errors: refusal.errors });
   }
   if (isAway(error)) return answer('not-ready', databaseAway, instance, { headers: soon, unforeseen: true });
   return answer('unexpected', unexpected, instance, { unforeseen: true });
 }
 
-const soon = { 'retry-after': '2' };
+const retryAfter = (seconds: number) => ({ 'retry-after': String(seconds) });
+const soon = retryAfter(2);
 const databaseAway =
   'The broker cannot reach its database at the moment, so nothing can be asked or decided. Running sessions still end on time. Try again soon.';
 const unexpected =

@@ -13,16 +13,26 @@ import { timeHeader } from '../../contract/discovery.ts';
 import { IdempotencyKey, type Route } from '../../contract/routes.ts';
 import type { CertificateFiles } from '../config/config.ts';
 import type { Caller } from './caller.ts';
+import { NotSignedIn } from '../identity/caller.ts';
+import { Admission, type CallLimits } from './admission.ts';
+import { Lanes, type Lane } from './lanes.ts';
+import { boundConnections } from './connections.ts';
 import { createListener } from './listener.ts';
 import { answerTo, nothingThere, Refusal } from './problem.ts';
+import { RefusedCalls } from './refused.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller | null;
   }
+  interface FastifyInstance {
+    lanes: Lanes;
+  }
   interface FastifyContextConfig {
     /** Answers without asking who calls. Everything else asks, also what is registered without a word about it. */
     open?: boolean;
+    /** Takes access away: never refused for being one of many. */
+    ends?: boolean;
   }
 }
 
@@ -31,18 +41,33 @@ export interface ServerParts {
   readonly verify: (authorization: string | undefined) => Promise<Caller>;
   readonly log: Logger;
   readonly tls?: CertificateFiles | undefined;
+  /** Unlimited unless said. */
+  readonly limits?: CallLimits;
+  /** Where everybody's calls wait for their turn; its own unless given. */
+  readonly lanes?: Lanes;
+  /** Addresses and networks whose word about where a call comes from is taken (`X-Forwarded-For`); nobody's unless said. */
+  readonly trustedProxies?: readonly string[];
+  /** Told of every call that was not let in, and why. */
+  readonly notLetIn?: (reason: string) => void;
   /** Told of every call that was answered; the route is its path in the contract. */
   readonly answered?: (call: { route: string; method: string; status: number; seconds: number }) => void;
 }
 
 const bodyLimit = 64 * 1024;
+const unlimited: CallLimits = { person: 1e9, address: 1e9 };
 /** Calls that are being worked on have this long when the server closes; connections that idle are closed at once. */
 const closeWithinMs = 3_000;
 
 /** An empty server with the manners that every call shares; `handle` gives it calls. It listens when it is told to. */
 export function buildServer(parts: ServerParts): FastifyInstance {
+  const { trustedProxies = [] } = parts;
   const app = Fastify({
-    serverFactory: (listener) => createListener(listener, parts.tls, parts.log),
+    serverFactory: (listener) => {
+      const server = createListener(listener, parts.tls, parts.log);
+      boundConnections(server, trustedProxies);
+      return server;
+    },
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     loggerInstance: parts.log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
@@ -57,10 +82,38 @@ export function buildServer(parts: ServerParts): FastifyInstance {
   app.removeContentTypeParser('text/plain');
   takeEmptyBodies(app);
 
+  const admission = new Admission({ verify: parts.verify, limits: parts.limits ?? unlimited });
+  const refused = new RefusedCalls(parts.log);
+  const tellOfProxy = once(() =>
+    parts.log.warn(
+      'Calls come with X-Forwarded-For from an address that is not among trusted_proxies, so all that come through it count as one address.',
+    ),
+  );
+  app.decorate('lanes', parts.lanes ?? new Lanes());
   app.decorateRequest('caller', null);
   app.addHook('onRequest', async (request) => {
-    if (request.is404 || request.routeOptions.config.open) return;
-    request.caller = await parts.verify(request.headers.authorization);
+    const { open, ends = false } = request.routeOptions.config;
+    if (request.is404 || open) return;
+    const { authorization } = request.headers;
+    if (request.headers['x-forwarded-for'] !== undefined && request.ip === request.socket.remoteAddress)
+      tellOfProxy();
+    try {
+      request.caller = await admission.admit({ authorization, address: request.ip, ends });
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason !== undefined) {
+        const { ip: address, id } = request;
+        const person = error instanceof Refusal ? error.personId : undefined;
+        const route = request.routeOptions.url ?? 'none';
+        refused.note({ reason, address, route, person, instance: `urn:uuid:${id}` });
+        parts.notLetIn?.(reason);
+      }
+      throw error;
+    }
+  });
+  app.addHook('onClose', (_app, done) => {
+    refused.close();
+    done();
   });
   app.addHook('onSend', async (_request, reply) => {
     void reply.headers(commonHeaders(parts.tls !== undefined));
@@ -75,7 +128,9 @@ export function buildServer(parts: ServerParts): FastifyInstance {
       seconds: reply.elapsedTime / 1000,
     };
     parts.answered?.(call);
-    request.log.info({ ...call, person: request.caller?.id }, 'answered');
+    // What nobody can be held to is counted; a line each would let anybody fill the log.
+    const level = request.caller ? 'info' : 'debug';
+    request.log[level]({ ...call, person: request.caller?.id }, 'answered');
     return Promise.resolve();
   });
   app.addHook('preClose', (done) => {
@@ -85,6 +140,24 @@ export function buildServer(parts: ServerParts): FastifyInstance {
   app.setErrorHandler(sendProblem);
   app.setNotFoundHandler((request, reply) => sendProblem(nothingThere(), request, reply));
   return app;
+}
+
+/** Why somebody was not let in, where that is about them. */
+function reasonOf(error: unknown): string | undefined {
+  if (error instanceof NotSignedIn) return error.message;
+  if (!(error instanceof Refusal)) return undefined;
+  return error.personId === undefined
+    ? 'Too many false sign-ins from one address.'
+    : 'Too many calls of one person.';
+}
+
+function once(work: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    work();
+  };
 }
 
 type Out<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
@@ -101,6 +174,8 @@ export interface Given<R extends Route> {
   /** The `Idempotency-Key`. */
   readonly key: R extends { idempotent: true } ? string : undefined;
   readonly request: FastifyRequest;
+  /** Does a part of the work when it is the caller's turn; for a route that is in no lane as a whole. */
+  readonly inTurn: <T>(lane: Lane, work: () => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -111,11 +186,12 @@ export function handle<const R extends Route>(
   app: FastifyInstance,
   route: R,
   work: (given: Given<R>) => Promise<z.input<R['response']>>,
+  lane: Lane | 'none' = laneOf(route),
 ): void {
   app.route({
     method: route.method,
     url: route.path.replace(/\{(\w+)\}/g, ':$1'),
-    config: { open: route.open ?? false },
+    config: { open: route.open ?? false, ends: route.ends ?? false },
     schema: {
       ...(route.params ? { params: route.params } : {}),
       ...(route.query ? { querystring: route.query } : {}),
@@ -123,17 +199,27 @@ export function handle<const R extends Route>(
       response: { [route.status]: route.response },
     },
     handler: async (request, reply) => {
+      const { caller } = request;
+      const inTurn: Given<R>['inTurn'] = (which, some) =>
+        caller ? app.lanes.in(caller.id, which, some) : some();
       const given = {
-        caller: request.caller ?? undefined,
+        caller: caller ?? undefined,
         params: request.params,
         query: request.query,
         body: request.body,
         key: route.idempotent ? idempotencyKeyOf(request) : undefined,
         request,
+        inTurn,
       } as Given<R>;
-      return reply.code(route.status).send(await work(given));
+      const answer = lane === 'none' ? work(given) : inTurn(lane, () => work(given));
+      return reply.code(route.status).send(await answer);
     },
   });
+}
+
+function laneOf({ method, ends, open }: Route): Lane | 'none' {
+  if (open) return 'none';
+  return ends ? 'end' : method === 'GET' ? 'read' : 'change';
 }
 
 function idempotencyKeyOf(request: FastifyRequest): string {

@@ -19,15 +19,22 @@ const rememberedForMs = 60_000;
 /** `recognise`, without asking the database again about people who called just before with the same to say of them. */
 export function recogniser(store: Pick<Store, 'db' | 'write'>): (who: KnownAs) => Promise<PersonRow> {
   const lately = new Map<string, { readonly person: PersonRow; readonly until: number }>();
-  return async (who) => {
-    const now = performance.now();
-    const key = JSON.stringify([who.issuer, who.subject, who.name, who.groups]);
-    const known = lately.get(key);
-    if (known && now < known.until) return known.person;
+  /** However many calls of somebody come at once, the database is asked once. */
+  const asking = new Map<string, Promise<PersonRow>>();
+  const ask = async (key: string, who: KnownAs, now: number) => {
     const person = await recognise(store, who);
     for (const [one, { until }] of lately) if (until <= now) lately.delete(one);
     lately.set(key, { person, until: now + rememberedForMs });
     return person;
+  };
+  return (who) => {
+    const now = performance.now();
+    const key = JSON.stringify([who.issuer, who.subject, who.name, who.groups]);
+    const known = lately.get(key);
+    if (known && now < known.until) return Promise.resolve(known.person);
+    const answer = asking.get(key) ?? ask(key, who, now).finally(() => asking.delete(key));
+    asking.set(key, answer);
+    return answer;
   };
 }
 

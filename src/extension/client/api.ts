@@ -25,7 +25,14 @@ export interface ApiParts {
   readonly heard: <N extends RouteName>(name: N, output: Output<N>) => void;
   /** Pauses between attempts; tests hand in shorter ones. */
   readonly pausesMs?: readonly number[];
+  /** Shortens what a busy broker asks to wait, in tests. */
+  readonly hurryBy?: number;
 }
+
+/** Nobody waits longer than this, unasked, for a broker that is busy; then they are told. */
+const longestWaitSeconds = 5;
+/** So often at most is a call sent again that was one too many. */
+const longestPauses = 3;
 
 /** The same in every route, as far as making the call is concerned. */
 interface Loose {
@@ -71,6 +78,12 @@ export class ApiClient implements Api {
       const pause = repeatable ? pauses[attempt] : undefined;
       try {
         const answer = await this.#authorised(route, caller, input);
+        const later = answer.status === 429 ? secondsUntil(answer) : undefined;
+        // The broker did not look at it, so that even what has no key may be sent again.
+        if (later !== undefined && later <= longestWaitSeconds && attempt < longestPauses) {
+          await wait(apart(later * 1000 * (this.#parts.hurryBy ?? 1)), input.signal);
+          continue;
+        }
         const busy = answer.status === 409 && (await kindIn(answer)) === 'in-progress';
         if (!busy || pause === undefined) return answer;
         mayHaveArrived = true;
@@ -119,6 +132,17 @@ export class ApiClient implements Api {
       this.#parts.clock,
     );
   }
+}
+
+/** What a busy broker asks to wait (RFC 9110 section 10.2.3), in seconds. */
+function secondsUntil(answer: Answer): number | undefined {
+  const seconds = Number(answer.header('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
+}
+
+/** A little longer than asked, and never as long as another window. */
+function apart(ms: number): number {
+  return ms * (1 + Math.random() / 2);
 }
 
 /** An earlier attempt may have arrived, although the last one did not. */

@@ -52,13 +52,23 @@ interface Silence {
   readonly nothingSent?: boolean;
 }
 
+interface Patience {
+  readonly retryAfterSeconds?: number;
+}
+
 export class Unreachable extends Error {
   override readonly name = 'Unreachable';
   readonly nothingSent: boolean;
+  /** How long the broker asked to stay away. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(message: string, { nothingSent = false, ...options }: Silence & ErrorOptions = {}) {
+  constructor(
+    message: string,
+    { nothingSent = false, retryAfterSeconds, ...options }: Silence & Patience & ErrorOptions = {},
+  ) {
     super(message, options);
     this.nothingSent = nothingSent;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 

@@ -72,7 +72,7 @@ export class Events implements Disposable {
         }
         if (this.#stopped()) return;
         this.#parts.onDisconnected(error instanceof Error ? error.message : String(error));
-        await this.#pause();
+        await this.#pause(error instanceof Unreachable ? error.retryAfterSeconds : undefined);
       }
     }
   }
@@ -104,11 +104,13 @@ export class Events implements Disposable {
     });
   }
 
-  async #pause(): Promise<void> {
+  /** @param askedSeconds for how long the broker asked to be left alone; believed up to two minutes */
+  async #pause(askedSeconds = 0): Promise<void> {
     const { firstMs, longestMs } = this.#parts.pauses ?? { firstMs: 500, longestMs: 30_000 };
     const bound = Math.min(longestMs, firstMs * 2 ** this.#failures++);
+    const askedMs = Math.min(askedSeconds, 120) * 1000;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, bound / 2 + (Math.random() * bound) / 2);
+      const timer = setTimeout(resolve, askedMs + bound / 2 + (Math.random() * bound) / 2);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

@@ -75,7 +75,10 @@ export async function followOnce(opening: Opening): Promise<Ending> {
     if (status !== 200) {
       data.destroy();
       if (status === 401) return 'refused token';
-      throw new Unreachable(`${hostOf(broker)} cannot work at the moment (${status}).`);
+      const asked = Number(headers['retry-after'] ?? Number.NaN);
+      throw new Unreachable(`${hostOf(broker)} cannot work at the moment (${status}).`, {
+        ...(asked >= 0 ? { retryAfterSeconds: asked } : {}),
+      });
     }
     seen.open = true;
     opening.onOpen();

@@ -109,6 +109,8 @@ export interface WorldOptions {
   readonly templates?: Readonly<Record<string, string>>;
   /** Grants of one person at once; otherwise the broker's own default. */
   readonly mostOpen?: number;
+  /** Calls a minute; more than any test makes unless said, since one person stands for many. */
+  readonly limits?: { readonly person: number; readonly address: number };
 }
 
 /** A broker with everything real around it: provider, state, and a production database with a few orders. */
@@ -167,6 +169,7 @@ audit: { by: [auditors] }
 database: { embedded: ./state }
 templates: ./templates
 requests: { most_open: ${options.mostOpen ?? 10} }
+limits: ${JSON.stringify(options.limits ?? { person: 10_000_000, address: 10_000_000 })}
 targets:
   shop:
     title: shop

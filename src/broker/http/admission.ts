@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import { NotSignedIn } from '../identity/caller.ts';
+import { Buckets } from './buckets.ts';
+import type { Caller } from './caller.ts';
+import { Refusal } from './problem.ts';
+
+export interface CallLimits {
+  /** Calls a minute of one person. */
+  readonly person: number;
+  /** Calls a minute from one address that no person can be held to. */
+  readonly address: number;
+}
+
+/** One call, as far as whether it is let in depends on it. */
+export interface Knock {
+  readonly authorization: string | undefined;
+  /** IP address that it comes from. */
+  readonly address: string;
+  /** It takes access away: however many came before, it is looked at. */
+  readonly ends: boolean;
+}
+
+export interface AdmissionParts {
+  readonly verify: (authorization: string | undefined) => Promise<Caller>;
+  readonly limits: CallLimits;
+  /** Milliseconds on a clock that is never set. */
+  readonly elapsed?: () => number;
+}
+
+const mostRemembered = 50_000;
+
+/**
+ * Who is let in. A person pays for their calls, wherever they come from; an address pays only for calls whose sign-in
+ * does not count, so that a thousand people behind one address are a thousand people. Whose sign-in counted before is
+ * known without verifying it, which is what a flood is refused by; it is verified all the same before it is let in. A
+ * flood of false sign-ins from an address keeps new sign-ins from there waiting, and nobody who is at work.
+ */
+export class Admission {
+  readonly #verify: AdmissionParts['verify'];
+  readonly #people: Buckets;
+  readonly #addresses: Buckets;
+  /** By the hash of what they signed in with. */
+  readonly #remembered = new Map<string, string>();
+
+  constructor({ verify, limits, elapsed }: AdmissionParts) {
+    this.#verify = verify;
+    this.#people = new Buckets(limits.person, elapsed);
+    this.#addresses = new Buckets(limits.address, elapsed);
+  }
+
+  /** @throws NotSignedIn, ProviderUnavailable, Refusal `too-many-calls` */
+  async admit({ authorization, address, ends }: Knock): Promise<Caller> {
+    const hash = createHash('sha256')
+      .update(authorization ?? '')
+      .digest('base64');
+    const known = this.#remembered.get(hash);
+    if (known !== undefined) {
+      const seconds = this.#people.take(known);
+      if (seconds !== undefined && !ends) throw tooMany(yours, seconds, known);
+      return this.#verified(hash, authorization);
+    }
+    const payer = network(address);
+    const seconds = this.#addresses.take(payer);
+    if (seconds !== undefined && !ends) throw tooMany(fromHere, seconds);
+    const caller = await this.#verified(hash, authorization).catch((error: unknown) => {
+      // Where nobody can be recognised, the caller is not to blame.
+      if (!(error instanceof NotSignedIn) && seconds === undefined) this.#addresses.giveBack(payer);
+      throw error;
+    });
+    if (seconds === undefined) this.#addresses.giveBack(payer);
+    const wait = this.#people.take(caller.id);
+    if (wait !== undefined && !ends) throw tooMany(yours, wait, caller.id);
+    return caller;
+  }
+
+  async #verified(hash: string, authorization: string | undefined): Promise<Caller> {
+    try {
+      const caller = await this.#verify(authorization);
+      this.#remembered.delete(hash);
+      this.#remembered.set(hash, caller.id);
+      for (const oldest of this.#remembered.keys()) {
+        if (this.#remembered.size <= mostRemembered) break;
+        this.#remembered.delete(oldest);
+      }
+      return caller;
+    } catch (error) {
+      if (error instanceof NotSignedIn) this.#remembered.delete(hash);
+      throw error;
+    }
+  }
+}
+
+/** One household, one host: of an IPv6 address only the network counts, since each host there has any number of them. */
+export function network(address: string): string {
+  if (!isIPv6(address)) return address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  const [head = '', tail] = address.replace(/%.*$/, '').split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : 8 - before.length - after.length;
+  const groups = [...before, ...Array.from({ length: Math.max(0, zeros) }, () => '0'), ...after];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
+}
+
+const yours = 'More calls came from you in this minute than the broker takes from one person.';
+const fromHere = 'More calls whose sign-in does not count came from your address than the broker looks at.';
+
+function tooMany(what: string, seconds: number, personId?: string): Refusal {
+  const words = `${what} What ends access still works. Try again in ${seconds} s.`;
+  return new Refusal('too-many-calls', words, { retryAfterSeconds: seconds, personId });
+}

@@ -1,0 +1,429 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { Writable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import * as z from 'zod';
+import { Admission, network } from '../../src/broker/http/admission.ts';
+import { Buckets } from '../../src/broker/http/buckets.ts';
+import type { Caller } from '../../src/broker/http/caller.ts';
+import { boundConnections } from '../../src/broker/http/connections.ts';
+import { healthRoutes } from '../../src/broker/http/health.ts';
+import { Lanes } from '../../src/broker/http/lanes.ts';
+import { Refusal } from '../../src/broker/http/problem.ts';
+import { RefusedCalls } from '../../src/broker/http/refused.ts';
+import { buildServer, handle, type ServerParts } from '../../src/broker/http/server.ts';
+import { NotSignedIn, ProviderUnavailable } from '../../src/broker/identity/caller.ts';
+import { openLog } from '../../src/broker/log.ts';
+import { quiet } from './support/store.ts';
+
+const person = (name: string): Caller => ({
+  id: name,
+  name,
+  groups: [],
+  mayDecide: true,
+  audits: false,
+  expiresAt: new Date(Date.now() + 3600_000),
+});
+
+/** `Bearer ana` is Ana; `Bearer away`: the provider is away; everything else does not count. */
+const verify: ServerParts['verify'] = (authorization) => {
+  const name = /^Bearer (ana|ben|ana-anew)$/.exec(authorization ?? '')?.[1];
+  if (name) return Promise.resolve(person(name.replace('-anew', '')));
+  if (authorization === 'Bearer away') return Promise.reject(new ProviderUnavailable('away'));
+  return Promise.reject(new NotSignedIn('The token is not a JWT.', 'Sign in again.', 'Bearer'));
+};
+
+/** How many there are of each. */
+function countsOf(all: readonly (string | number)[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const one of all) counts[one] = (counts[one] ?? 0) + 1;
+  return counts;
+}
+
+function logged(): { log: ReturnType<typeof openLog>; lines: () => Record<string, unknown>[] } {
+  const chunks: string[] = [];
+  const to = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(chunk.toString());
+      done();
+    },
+  });
+  return {
+    log: openLog({ to }),
+    lines: () =>
+      chunks
+        .join('')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
+  };
+}
+
+describe('How many calls are let in', () => {
+  it('is so many at once, then as many as come back with time', () => {
+    let now = 0;
+    const buckets = new Buckets(60, () => now);
+    const taken = () =>
+      Array.from({ length: 100 }, () => buckets.take('ana')).filter((one) => one === undefined);
+    assert.equal(taken().length, 60);
+    assert.equal(buckets.take('ana'), 1);
+    assert.equal(buckets.take('ben'), undefined);
+    now += 10_000;
+    assert.equal(taken().length, 10);
+    now += 3600_000;
+    assert.equal(taken().length, 60, 'no more after a long pause');
+  });
+
+  let now: number;
+  let verified: number;
+  let admission: Admission;
+  beforeEach(() => {
+    now = verified = 0;
+    admission = new Admission({
+      verify: (authorization) => {
+        verified++;
+        return verify(authorization);
+      },
+      limits: { person: 60, address: 60 },
+      elapsed: () => now,
+    });
+  });
+  const knock = (authorization: string, { ends = false, address = '192.0.2.7' } = {}) =>
+    admission.admit({ authorization, address, ends });
+  const outcome = async (...call: Parameters<typeof knock>): Promise<string> => {
+    try {
+      return (await knock(...call)).name;
+    } catch (error) {
+      if (error instanceof Refusal) return `${error.kind}, ${error.retryAfterSeconds ?? '?'} s`;
+      return error instanceof Error ? error.name : '';
+    }
+  };
+  const flood = async (...call: Parameters<typeof knock>) => {
+    return countsOf(await Promise.all(Array.from({ length: 1_000 }, () => outcome(...call))));
+  };
+
+  it('counts a person wherever they call from, refuses a flood unverified, and delays nobody else', async () => {
+    await knock('Bearer ana');
+    const counts = await flood('Bearer ana', { address: '192.0.2.8' });
+    assert.deepEqual(counts, { ana: 59, 'too-many-calls, 1 s': 941 });
+    assert.equal(verified, 60, 'a refused call costs no signature');
+    assert.equal(await outcome('Bearer ana-anew'), 'too-many-calls, 1 s', 'nor does a new sign-in help');
+    assert.equal(await outcome('Bearer ben'), 'ben');
+    assert.equal(await outcome('Bearer ana', { ends: true }), 'ana', 'what ends access is always let in');
+    now += 2_000;
+    assert.equal(await outcome('Bearer ana'), 'ana');
+  });
+
+  it('counts an address for false sign-ins only, and those who are at work behind it go on', async () => {
+    await knock('Bearer ana');
+    const counts = await flood('Bearer forged');
+    assert.deepEqual(counts, { NotSignedIn: 60, 'too-many-calls, 1 s': 940 });
+    assert.equal(verified, 61);
+    assert.equal(await outcome('Bearer ana'), 'ana', 'her sign-in counted before');
+    assert.equal(await outcome('Bearer ben'), 'too-many-calls, 1 s', 'a new one waits');
+    assert.equal(await outcome('Bearer ben', { ends: true }), 'ben', 'unless it ends access');
+    assert.equal(
+      await outcome('Bearer forged', { ends: true }),
+      'NotSignedIn',
+      'and it must count there too',
+    );
+    assert.equal(await outcome('Bearer forged', { address: '198.51.100.1' }), 'NotSignedIn');
+  });
+
+  it('charges no address for a thousand people behind it, nor for a provider that is away', async () => {
+    for (let index = 0; index < 1_000; index++)
+      assert.equal(await outcome('Bearer away'), 'ProviderUnavailable');
+    assert.equal(await outcome('Bearer ben'), 'ben');
+  });
+
+  it('takes all addresses of one IPv6 network for one', () => {
+    for (const [written, counted] of [
+      ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+      ['2001:db8:1:2::9', '2001:db8:1:2::/64'],
+      ['2001:db8::1', '2001:db8:0:0::/64'],
+      ['::1', '0:0:0:0::/64'],
+      ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+      ['::ffff:192.0.2.7', '192.0.2.7'],
+      ['192.0.2.7', '192.0.2.7'],
+    ] as const)
+      assert.equal(network(written), counted);
+  });
+});
+
+describe('What a person asks for at once', () => {
+  it('is worked on in turn, and neither another’s nor what ends access waits for it', async () => {
+    const lanes = new Lanes();
+    let working = 0;
+    let most = 0;
+    const releases: (() => void)[] = [];
+    const work = async () => {
+      most = Math.max(most, ++working);
+      await new Promise<void>((resolve) => releases.push(resolve));
+      working--;
+    };
+    const all = Array.from({ length: 300 }, () =>
+      lanes.in('ana', 'read', work).then(
+        () => 'done',
+        (error: unknown) => (error instanceof Refusal ? error.kind : 'failed'),
+      ),
+    );
+    assert.equal(await lanes.in('ben', 'read', () => Promise.resolve('Ben’s')), 'Ben’s');
+    assert.equal(await lanes.in('ana', 'end', () => Promise.resolve('ended')), 'ended');
+    assert.equal(await lanes.in('ana', 'change', () => Promise.resolve('changed')), 'changed');
+    let over = false;
+    const outcomes = Promise.all(all).finally(() => (over = true));
+    while (!over) {
+      releases.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(countsOf(await outcomes), { done: 203, 'too-many-calls': 97 });
+    assert.equal(most, 3);
+  });
+
+  it('goes on after work that failed', async () => {
+    const lanes = new Lanes();
+    for (let index = 0; index < 10; index++)
+      await assert.rejects(
+        lanes.in('ana', 'read', () => Promise.reject(new Error('away'))),
+        /away/,
+      );
+    assert.equal(await lanes.in('ana', 'read', () => Promise.resolve(1)), 1);
+  });
+});
+
+describe('A broker under a flood', () => {
+  const routes = {
+    ask: { method: 'GET', path: '/v1/ask', summary: '', status: 200, response: z.object({}), problems: [] },
+    end: {
+      method: 'POST',
+      path: '/v1/end',
+      summary: '',
+      ends: true,
+      status: 200,
+      response: z.object({}),
+      problems: [],
+    },
+  } as const;
+  let app: FastifyInstance;
+  let lines: () => Record<string, unknown>[];
+  let url: string;
+  let reasons: string[];
+  const start = async (more: Partial<ServerParts> = {}) => {
+    const { log, lines: read } = logged();
+    lines = read;
+    reasons = [];
+    app = buildServer({
+      verify,
+      log,
+      limits: { person: 60, address: 60 },
+      notLetIn: (reason) => reasons.push(reason),
+      ...more,
+    });
+    handle(app, routes.ask, () => Promise.resolve({}));
+    handle(app, routes.end, () => Promise.resolve({}));
+    await app.listen({ host: '127.0.0.1', port: 0 });
+    url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+  };
+  afterEach(() => app.close());
+  const get = (token: string, headers: Record<string, string> = {}) =>
+    fetch(`${url}/v1/ask`, { headers: { authorization: `Bearer ${token}`, ...headers } });
+  const statuses = async (count: number, call: () => Promise<Response>) => {
+    return countsOf(await Promise.all(Array.from({ length: count }, async () => (await call()).status)));
+  };
+
+  it('says when to come back, and ends access all the same', async () => {
+    await start();
+    const counted = await statuses(200, () => get('ana'));
+    // While the calls come, some of what they may come back with has come back.
+    assert.ok(
+      counted['200']! >= 60 && counted['200']! < 100 && counted['429']! > 100,
+      JSON.stringify(counted),
+    );
+    const refused = await get('ana');
+    assert.equal(refused.status, 429);
+    assert.equal(refused.headers.get('retry-after'), '1');
+    const problem = (await refused.json()) as { type: string; detail: string };
+    assert.equal(problem.type, 'https://daypass.dev/problems/too-many-calls');
+    assert.match(problem.detail, /What ends access still works. Try again in 1 s/);
+    const ended = await fetch(`${url}/v1/end`, { method: 'POST', headers: { authorization: 'Bearer ana' } });
+    assert.equal(ended.status, 200);
+    assert.equal((await get('ben')).status, 200);
+  });
+
+  it('is written down in a few lines that tell how large it was, with nothing that the caller wrote', async () => {
+    await start();
+    const counted = await statuses(500, () => get('forged-"\\n-evil'));
+    assert.ok(counted['401']! >= 60 && counted['429']! > 300, JSON.stringify(counted));
+    await app.close();
+    const about = lines().filter(({ reason }) => reason !== undefined);
+    assert.ok(about.length <= 12, `${about.length} lines`);
+    const whole = about.filter(({ calls }) => calls !== undefined);
+    assert.deepEqual(
+      whole.map(({ reason, calls, addresses }) => [reason, calls, addresses]),
+      [
+        ['The token is not a JWT.', counted['401'], 1],
+        ['Too many false sign-ins from one address.', counted['429'], 1],
+      ],
+    );
+    assert.equal(reasons.length, 500, 'each is counted');
+    const [first] = about;
+    assert.deepEqual([first?.['address'], first?.['route']], ['127.0.0.1', '/v1/ask']);
+    assert.match(String(first?.['instance']), /^urn:uuid:/);
+    assert.ok(!JSON.stringify(lines()).includes('evil'));
+    const ofCalls = lines().filter(({ route, reason }) => route !== undefined || reason !== undefined);
+    assert.equal(ofCalls.length, about.length, 'nothing else is written for a call that was not let in');
+  });
+
+  it('believes nobody about where a call comes from but the proxies that are trusted', async () => {
+    await start();
+    const from = (address: string) => () => get('forged', { 'x-forwarded-for': address });
+    await statuses(150, from('203.0.113.1'));
+    assert.equal((await from('203.0.113.2')()).status, 429, 'one address');
+    const told = lines().filter(({ msg }) => String(msg).includes('X-Forwarded-For'));
+    assert.equal(told.length, 1);
+    await app.close();
+
+    await start({ trustedProxies: ['127.0.0.0/8'] });
+    await statuses(150, from('203.0.113.1'));
+    assert.equal((await from('203.0.113.1')()).status, 429);
+    assert.equal((await from('203.0.113.2')()).status, 401);
+    assert.equal((await from('203.0.113.2, 203.0.113.1')()).status, 429, 'what the proxy added counts');
+    assert.ok(lines().some(({ address }) => address === '203.0.113.1'));
+  });
+
+  it('asks its database no more often for everybody who asks whether it is ready', async () => {
+    await start();
+    let looks = 0;
+    const other = buildServer({ verify, log: quiet });
+    healthRoutes(other, {
+      warnings: () => [],
+      waitingFor: () => {
+        looks++;
+        return Promise.resolve([]);
+      },
+    });
+    const all = await Promise.all(Array.from({ length: 500 }, () => other.inject('/readyz')));
+    await other.close();
+    assert.ok(all.every(({ statusCode }) => statusCode === 200));
+    assert.ok(looks <= 4, `${looks} looks`);
+  });
+});
+
+describe('What was not let in', () => {
+  it('is summed up once in a while, and begins anew', () => {
+    const { log, lines } = logged();
+    const refused = new RefusedCalls(log, 3600_000);
+    const note = (count: number, reason: string) => {
+      for (let index = 0; index < count; index++)
+        refused.note({ reason, address: `192.0.2.${index % 200}`, instance: randomUUID(), route: '/v1/me' });
+    };
+    note(1_000_000, 'One reason.');
+    note(3, 'Another.');
+    assert.equal(lines().length, 8);
+    refused.sum();
+    assert.deepEqual(
+      lines()
+        .slice(8)
+        .map(({ reason, calls, addresses }) => [reason, calls, addresses]),
+      [['One reason.', 1_000_000, 200]],
+    );
+    note(1, 'One reason.');
+    refused.close();
+    assert.equal(lines().length, 10);
+  });
+});
+
+describe('Connections', () => {
+  it('of one address are bounded, but for a proxy that is trusted', async () => {
+    const server = createServer((_request, response) => response.end('here'));
+    boundConnections(server, [], { inAll: 100, fromOneAddress: 10 });
+    const trusting = createServer((_request, response) => response.end('here'));
+    boundConnections(trusting, ['127.0.0.1'], { inAll: 12, fromOneAddress: 10 });
+    const sockets: Socket[] = [];
+    const opened = async (at: typeof server) => {
+      const socket = connect((at.address() as AddressInfo).port, '127.0.0.1');
+      sockets.push(socket);
+      let text = '';
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      socket.on('error', () => undefined);
+      await once(socket, 'connect');
+      socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+      const answer = new Promise((resolve) => socket.once('data', resolve));
+      await Promise.race([answer, closed]);
+      return text.startsWith('HTTP/1.1 200');
+    };
+    try {
+      for (const one of [server, trusting]) {
+        one.listen(0, '127.0.0.1');
+        await once(one, 'listening');
+      }
+      for (let index = 0; index < 10; index++) assert.ok(await opened(server));
+      assert.equal(await opened(server), false);
+      const [first] = sockets;
+      const gone = new Promise((resolve) => server.once('free', resolve));
+      first?.once('close', () => setImmediate(() => server.emit('free')));
+      first?.end();
+      await gone;
+      assert.equal(await opened(server), true, 'one that was closed makes room');
+      for (let index = 0; index < 12; index++) assert.ok(await opened(trusting));
+      assert.equal(await opened(trusting), false, 'in all');
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      for (const one of [server, trusting]) one.close();
+    }
+  });
+
+  it('that are slow, in their headers, their body or in reading, are not kept for ever', async () => {
+    const app = buildServer({ verify, log: quiet });
+    app.post('/body', { config: { open: true } }, () => 'read');
+    app.get('/much', { config: { open: true } }, () => 'x'.repeat(64 * 1024 * 1024));
+    const { server } = app;
+    assert.ok(server.headersTimeout <= 10_000 && server.requestTimeout <= 20_000 && server.timeout <= 60_000);
+    assert.ok(server.headersTimeout > 0 && server.requestTimeout > 0 && server.timeout > 0);
+    // Looked at by Node every two seconds.
+    server.headersTimeout = 200;
+    server.requestTimeout = 400;
+    server.timeout = 1_000;
+    await app.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = server.address() as AddressInfo;
+    const trickle = (sent: string, more: string) =>
+      new Promise<string>((resolve) => {
+        const socket = connect(port, '127.0.0.1');
+        let answer = '';
+        socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+        socket.on('error', () => undefined);
+        socket.write(sent);
+        const timer = setInterval(() => socket.write(more), 50);
+        socket.once('close', () => {
+          clearInterval(timer);
+          resolve(answer);
+        });
+      });
+    try {
+      const dropped = new Promise((resolve) =>
+        server.once('connection', (socket: Socket) => socket.once('close', resolve)),
+      );
+      const deaf = connect(port, '127.0.0.1');
+      deaf.on('error', () => undefined);
+      deaf.pause();
+      deaf.write('GET /much HTTP/1.1\r\nhost: x\r\n\r\n');
+      await once(server, 'request');
+      const answers = await Promise.all([
+        trickle('GET /much HTTP/1.1\r\n', 'x: y\r\n'),
+        trickle(
+          'POST /body HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50000\r\n\r\n',
+          ' ',
+        ),
+      ]);
+      for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 4\d\d [^]*came too slowly/);
+      await dropped;
+      deaf.destroy();
+    } finally {
+      await app.close();
+    }
+  });
+});
