@@ -24,9 +24,14 @@ export function check<S extends z.ZodType>(file: YamlFile, schema: S): Checked<z
   if (file.problems.length > 0) return { value: undefined, problems: file.problems };
   const result = schema.safeParse(file.value);
   if (result.success) return { value: result.data, problems: [] };
-  const problems = result.error.issues.flatMap((issue) => inWords(file, issue, describe(schema)));
-  return { value: undefined, problems: inReadingOrder(problems).filter(isFirstAtItsPlace) };
+  const problems = result.error.issues
+    .slice(0, mostTold)
+    .flatMap((issue) => inWords(file, issue, describe(schema)));
+  return { value: undefined, problems: firstAtEachPlace(inReadingOrder(problems)) };
 }
+
+/** Nobody reads more, and a file of nothing but mistakes must not keep a broker busy. */
+const mostTold = 100;
 
 const described = new WeakMap<z.ZodType, Described>();
 
@@ -51,12 +56,14 @@ function inWords(file: YamlFile, issue: z.core.$ZodIssue, schema: Described): Pr
       const known = [place, ...(place?.anyOf ?? [])].flatMap((option) =>
         Object.keys(option?.properties ?? {}),
       );
-      return issue.keys.map((key) =>
-        file.atKey(
-          [...path, key],
-          `there is no such key. ${suggestion(key, known.filter(isFree(written)))}`.trim(),
-        ),
-      );
+      return issue.keys
+        .slice(0, mostTold)
+        .map((key) =>
+          file.atKey(
+            [...path, key],
+            `there is no such key. ${suggestion(key, known.filter(isFree(written)))}`.trim(),
+          ),
+        );
     }
     case 'invalid_key':
       return [file.atKey(path, issue.issues[0]?.message ?? 'this key is not possible here.')];
@@ -100,9 +107,12 @@ function inWords(file: YamlFile, issue: z.core.$ZodIssue, schema: Described): Pr
 }
 
 /** What several rules say about one value, the first of them says enough. */
-function isFirstAtItsPlace(problem: Problem, at: number, all: readonly Problem[]): boolean {
-  const place = (one: Problem) => JSON.stringify([one.line, one.column, one.path]);
-  return all.findIndex((other) => place(other) === place(problem)) === at;
+function firstAtEachPlace(problems: readonly Problem[]): Problem[] {
+  const seen = new Set<string>();
+  return problems.filter(({ line, column, path }) => {
+    const place = JSON.stringify([line, column, path]);
+    return !seen.has(place) && seen.add(place);
+  });
 }
 
 const isAboutKeys = (issue: z.core.$ZodIssue) => issue.code === 'unrecognized_keys';

@@ -1,4 +1,5 @@
 import { relative, sep } from 'node:path';
+import { spelledOut } from '../../contract/plain-text.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -31,7 +32,8 @@ export function spokenProblem(problem: Problem, directory: string = process.cwd(
   const name = near === '' || near === '..' || near.startsWith(`..${sep}`) ? file : near;
   const place = line > 0 ? `${name}:${line}:${column}` : name;
   const key = spokenPath(path);
-  return `${place}  ${key === '' ? '' : `${key}: `}${words}`;
+  // It is read in terminals, which would obey what a file's keys, texts and names hold.
+  return spelledOut(`${place}  ${key === '' ? '' : `${key}: `}${words}`);
 }
 
 /** In the order in which a person reads files. */

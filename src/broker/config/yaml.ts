@@ -10,6 +10,7 @@ import {
   type ErrorCode,
   type Node,
   type YAMLError,
+  type YAMLMap,
 } from 'yaml';
 import type { Path, Problem } from './problem.ts';
 
@@ -50,7 +51,7 @@ const syntaxWords: Partial<Record<ErrorCode, string>> = {
 const otherSyntax = 'this is not valid YAML. Look at quotes, colons and indentation around here.';
 
 /** Reads one YAML 1.2 document without aliases, anchors, tags and directives. Never throws. */
-export function readYaml(file: string, text: string): YamlFile {
+export function readYaml(file: string, text: string, longest = longestFile): YamlFile {
   const lines = new LineCounter();
   const problem = (offset: number | undefined, path: Path, words: string): Problem => {
     const { line, col } = offset === undefined ? { line: 0, col: 0 } : lines.linePos(offset);
@@ -61,8 +62,8 @@ export function readYaml(file: string, text: string): YamlFile {
     return { file, value: undefined, problems, at, atKey: at };
   };
 
-  if (text.length > longestFile)
-    return broken([problem(undefined, [], `the file is larger than ${longestFile / 1024} KB.`)]);
+  if (text.length > longest)
+    return broken([problem(undefined, [], `the file is larger than ${longest / 1024} KB.`)]);
   const tooDeep = deepestLine(text);
   if (tooDeep > 0) return broken([{ ...problem(undefined, [], nesting), line: tooDeep, column: 1 }]);
   let document: Document.Parsed | undefined;
@@ -72,6 +73,8 @@ export function readYaml(file: string, text: string): YamlFile {
       lineCounter: lines,
       prettyErrors: false,
       stringKeys: true,
+      // Found below: the library compares each key with each.
+      uniqueKeys: false,
       resolveKnownTags: false,
       logLevel: 'silent',
     });
@@ -152,6 +155,7 @@ function unwanted(document: Document.Parsed): [offset: number, words: string][] 
   visit(document, {
     Node: (_key, node) => {
       const offset = node.range?.[0] ?? 0;
+      if (isMap<Node>(node)) found.push(...twice(node));
       if (isAlias(node)) found.push([offset, syntaxWords.BAD_ALIAS ?? '']);
       else if (node.anchor !== undefined)
         found.push([offset, 'anchors (&name) are not read here. Write the value out where it is needed.']);
@@ -159,6 +163,16 @@ function unwanted(document: Document.Parsed): [offset: number, words: string][] 
     },
   });
   return found;
+}
+
+function twice({ items }: YAMLMap<Node>): [offset: number, words: string][] {
+  const known = new Set<unknown>();
+  return items.flatMap(({ key }) => {
+    const name = isScalar(key) ? key.value : key;
+    if (known.has(name)) return [[key.range?.[0] ?? 0, syntaxWords.DUPLICATE_KEY ?? '']];
+    known.add(name);
+    return [];
+  });
 }
 
 const isTagged = (node: object): node is { tag: string } => 'tag' in node && typeof node.tag === 'string';

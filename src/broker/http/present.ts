@@ -38,7 +38,7 @@ export async function presentRequests(
   ]);
   const inGroups = new Map<string, Promise<PersonRow[]>>();
   const deciders = async ({ approve_by, requester }: RequestRow) => {
-    const groups = [...approve_by].sort().join(' ');
+    const groups = JSON.stringify([...approve_by].sort());
     const found = inGroups.get(groups) ?? peopleIn(db, approve_by);
     inGroups.set(groups, found);
     return (await found).filter((one) => one.id !== requester);

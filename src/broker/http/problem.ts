@@ -1,5 +1,6 @@
 import type { FastifyError } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { spelledOut } from '../../contract/plain-text.ts';
 import { problems, problemType, type Problem, type ProblemKind } from '../../contract/problems.ts';
 import { NotSignedIn, ProviderUnavailable } from '../identity/caller.ts';
 import { isAway } from '../store/unusable.ts';
@@ -90,8 +91,8 @@ function refusalOf(error: unknown): Refusal | undefined {
     // An id that cannot be one names nothing.
     if (error.validationContext === 'params') return nothingThere();
     const errors = error.validation.map(({ instancePath, message }) => ({
-      path: instancePath.slice(1).replaceAll('/', '.'),
-      message: message ?? 'This is not as it should be.',
+      path: said(instancePath.slice(1).replaceAll('/', '.')),
+      message: said(message ?? 'This is not as it should be.'),
     }));
     return invalid(
       errors.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join(' '),
@@ -115,6 +116,12 @@ function refusalOf(error: unknown): Refusal | undefined {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return invalid('The call is not well-formed HTTP with a JSON body.');
   return undefined;
+}
+
+/** What a schema says can quote what came: keys that nobody knows. */
+function said(words: string): string {
+  const shown = Array.from(spelledOut(words.slice(0, 1000)));
+  return shown.length > 200 ? `${shown.slice(0, 199).join('')}…` : shown.join('');
 }
 
 function invalid(detail: string, errors?: FieldErrors): Refusal {

@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { failureOf } from '../config/files.ts';
 import type { References } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
-import { longestFile } from '../config/yaml.ts';
-import { parseTemplates, type ParsedTemplates, type TemplateText } from './parse.ts';
+import { longestTemplate, parseTemplates, type ParsedTemplates, type TemplateText } from './parse.ts';
 
 const deepest = 8;
 const mostFiles = 2000;
@@ -57,8 +56,8 @@ export async function readTemplates(listing: Listing, references: References): P
     try {
       const { size } = await stat(file);
       // A character takes up to four bytes; the text itself is measured again when it is parsed.
-      if (size > longestFile * 4)
-        unread.push(whole(file, `the file is larger than ${longestFile / 1024} KB.`));
+      if (size > longestTemplate * 4)
+        unread.push(whole(file, `the file is larger than ${longestTemplate / 1024} KB.`));
       else texts.push({ file, text: await readFile(file, 'utf8') });
     } catch (error) {
       unread.push(whole(file, `the file ${failureOf(error)}`));

@@ -25,6 +25,9 @@ export interface ParsedTemplates {
   readonly warnings: readonly Problem[];
 }
 
+/** Longest template, in characters. A running broker reads them again whenever one changes, and must not stop for it. */
+export const longestTemplate = 32 * 1024;
+
 const Names = z.array(z.unknown()).catch([]);
 const By = z.object({ by: Names }).catch({ by: [] });
 
@@ -53,7 +56,7 @@ export function parseTemplates(files: readonly TemplateText[], references: Refer
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
   for (const { file, text } of files) {
-    const document = readYaml(file, text);
+    const document = readYaml(file, text, longestTemplate);
     const report = new Report(document);
     const template = parseOne(document, references, report);
     problems.push(...report.wrong);

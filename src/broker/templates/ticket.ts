@@ -1,3 +1,5 @@
+import { misleads } from '../../contract/plain-text.ts';
+
 /** Longest ticket, as in the contract. */
 const longestTicket = 64;
 /** In how many ways a pattern may be tried on one ticket; `[A-Z]+-\d+` has about 4,000. */
@@ -13,6 +15,7 @@ export function ticketExpression(pattern: string): RegExp {
  * only those are taken whose number of ways through the longest ticket stays small: `(a+)+` could stop the broker.
  */
 export function patternProblem(pattern: string): string | undefined {
+  if (misleads(pattern)) return 'holds control or invisible characters, or half ones.';
   if (pattern.length > 200) return 'is longer than 200 characters.';
   try {
     const reader = new PatternReader(pattern);

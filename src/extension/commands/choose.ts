@@ -4,7 +4,7 @@ import type { Services } from '../services.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
 import { shortTime } from '../views/countdown.ts';
 import { standingOf, type Standing } from '../views/standing.ts';
-import { askedOf, why } from '../views/words.ts';
+import { askedOf, inert, why } from '../views/words.ts';
 import { nothingThere, type Help } from './help.ts';
 import { idIn } from './names.ts';
 import { say } from './say.ts';
@@ -86,8 +86,16 @@ async function choose<T>(
   question: Question,
 ): Promise<T | undefined> {
   if (candidates.length < 2) return orSay(services, candidates[0]?.item, question);
-  const chosen = await vscode.window.showQuickPick([...candidates], { placeHolder: question.placeholder });
+  const chosen = await vscode.window.showQuickPick(candidates.map(written), {
+    placeHolder: question.placeholder,
+  });
   return chosen?.item;
+}
+
+/** The words of each candidate, in which `$(name)` would be an icon. */
+function written<T>(candidate: Candidate<T>): Candidate<T> {
+  const { label, description, detail } = candidate;
+  return { ...candidate, label: inert(label), description: inert(description), detail: inert(detail) };
 }
 
 function orSay<T>({ store }: Services, item: T | undefined, question: Question): T | undefined {

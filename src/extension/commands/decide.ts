@@ -3,7 +3,7 @@ import { newKey, ProblemError } from '../client/call.ts';
 import type { Services } from '../services.ts';
 import type { AccessRequest } from '../state/world.ts';
 import { reviewInWords } from '../views/review.ts';
-import { task } from '../views/words.ts';
+import { inert, task } from '../views/words.ts';
 import { askOnce } from './askOnce.ts';
 import { chooseRequest } from './choose.ts';
 import { told } from './failure.ts';
@@ -38,9 +38,11 @@ export async function decide(services: Services, argument: unknown): Promise<voi
             : { verdict: 'deny', digest: request.digest, comment },
       });
       void vscode.window.showInformationMessage(
-        state === 'denied'
-          ? `Denied. ${request.requester.name} reads your words.`
-          : `Approved. ${request.requester.name} has been told.`,
+        inert(
+          state === 'denied'
+            ? `Denied. ${request.requester.name} reads your words.`
+            : `Approved. ${request.requester.name} has been told.`,
+        ),
       );
     } catch (error) {
       if (error instanceof ProblemError && (error.kind === 'too-late' || error.kind === 'changed-meanwhile'))
@@ -70,7 +72,7 @@ async function commentFor({ requester, template }: AccessRequest): Promise<strin
     step: 1,
     totalSteps: 1,
     canGoBack: false,
-    prompt: `What should ${requester.name} know? They will read this.`,
+    prompt: inert(`What should ${requester.name} know? They will read this.`),
     placeholder: 'For example: use the replica instead',
     value: '',
     check: (text) => checkText(text, limits.comment),
@@ -83,7 +85,7 @@ function saidSettled({ store }: Services, request: AccessRequest): boolean {
   if (request.state === 'pending') return false;
   const { account } = store.world;
   const me = account.is === 'signed in' ? account.me.person.id : undefined;
-  void vscode.window.showInformationMessage(settled(request, me));
+  void vscode.window.showInformationMessage(inert(settled(request, me)));
   return true;
 }
 

@@ -5,6 +5,7 @@ import type { Services } from '../services.ts';
 import type { World } from '../state/world.ts';
 import { helps } from './help.ts';
 import { patiently } from './patience.ts';
+import { inert } from '../views/words.ts';
 
 /** What a look at the requests can explain. */
 const aboutRequests: readonly ProblemKind[] = ['too-late', 'changed-meanwhile', 'not-allowed', 'not-found'];
@@ -30,7 +31,7 @@ export async function tell(
       : vscode.window.showErrorMessage;
   const help =
     helps[error instanceof ProblemError && aboutRequests.includes(error.kind) ? 'requests' : 'session'];
-  const chosen = await say(message, canMend ? again : help.label);
+  const chosen = await say(inert(message), canMend ? again : help.label);
   if (chosen === help.label) await vscode.commands.executeCommand(help.command);
   else if (retry && chosen === again) await retry();
 }

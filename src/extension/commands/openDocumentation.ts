@@ -2,13 +2,14 @@ import * as vscode from 'vscode';
 import type { Services } from '../services.ts';
 import type { Template } from '../state/world.ts';
 import { idIn } from './names.ts';
+import { inert } from '../views/words.ts';
 
 /** Opens what the organisation wrote about a task. */
 export async function openDocumentation({ store }: Services, argument: unknown): Promise<void> {
   const template = named(store.world, argument) ?? (await choose(store.world.templates?.templates ?? []));
   if (!template) return;
   if (template.documentation === undefined)
-    void vscode.window.showInformationMessage(`“${template.title}” has no documentation.`);
+    void vscode.window.showInformationMessage(inert(`“${template.title}” has no documentation.`));
   else await vscode.env.openExternal(vscode.Uri.parse(template.documentation, true));
 }
 

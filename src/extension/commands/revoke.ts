@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { Services } from '../services.ts';
 import type { Grant } from '../state/world.ts';
-import { task } from '../views/words.ts';
+import { inert, task } from '../views/words.ts';
 import { askOnce } from './askOnce.ts';
 import { chooseGrant, stillOpen } from './choose.ts';
 import { told } from './failure.ts';
@@ -22,7 +22,7 @@ export async function revoke(services: Services, argument: unknown): Promise<voi
       step: 1,
       totalSteps: 1,
       canGoBack: false,
-      prompt: `Why? ${grant.holder.name} will read this. ${whatStops(grant)}`,
+      prompt: inert(`Why? ${grant.holder.name} will read this. ${whatStops(grant)}`),
       placeholder: 'For example: wrong customer, call me',
       value: '',
       check: (text) => checkText(text, limits.comment),
@@ -30,7 +30,7 @@ export async function revoke(services: Services, argument: unknown): Promise<voi
   );
   if (answer?.is !== 'value') return;
   if (!stillOpen(services, grant)) {
-    void vscode.window.showInformationMessage(`${grant.holder.name}’s access is over already.`);
+    void vscode.window.showInformationMessage(inert(`${grant.holder.name}’s access is over already.`));
     return;
   }
   const comment = answer.value.trim();

@@ -1,14 +1,16 @@
 import * as vscode from 'vscode';
 import type { Services } from '../services.ts';
 import type { AccessRequest } from '../state/world.ts';
-import { askedOf, task } from '../views/words.ts';
+import { askedOf, inert, task } from '../views/words.ts';
 import { withdraw } from './withdraw.ts';
 
 /** Shows that a request waits, until it is answered; Cancel withdraws it. What came of it is told by a notification. */
 export async function waitForAnswer(services: Services, request: AccessRequest): Promise<void> {
   const { store } = services;
   const isPending = (): boolean => store.world.requests.get(request.id)?.state === 'pending';
-  const title = `Waiting for ${askedOf(request)} to approve: ${task(request.template)}. Go on working; Cancel withdraws the request.`;
+  const title = inert(
+    `Waiting for ${askedOf(request)} to approve: ${task(request.template)}. Go on working; Cancel withdraws the request.`,
+  );
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
   await vscode.window.withProgress(options, (_progress, token) => {
     return new Promise<void>((resolve) => {

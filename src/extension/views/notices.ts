@@ -4,7 +4,7 @@ import type { AccessRequest, Grant, World } from '../state/world.ts';
 import { levelOf, spokenTime } from './countdown.ts';
 import { ending, howItEnded, proofOf, type ToLocal } from './endings.ts';
 import { endOf, standingOf, unconfirmedOf, type Running } from './standing.ts';
-import { either, lowerFirst, quoted, task, timeOfDay, why } from './words.ts';
+import { either, inert, lowerFirst, quoted, task, timeOfDay, why } from './words.ts';
 
 /** Something that a person is told once, in one window. */
 export interface Notice {
@@ -38,7 +38,7 @@ export function noticesOf(
   if (world.account.is !== 'signed in') return [];
   const me = world.account.me.person.id;
   const standing = standingOf(world, now);
-  return [
+  const notices = [
     ...standing.waitingForMe.map(asked),
     ...[...world.requests.values()]
       .filter((request) => request.requester.id === me && !awaits(request.id))
@@ -54,6 +54,7 @@ export function noticesOf(
       .filter((grant) => grant.state === 'revoked' && grant.endedBy?.id === me)
       .flatMap((grant) => revoked(grant, now) ?? []),
   ];
+  return notices.map((notice) => ({ ...notice, text: inert(notice.text) }));
 }
 
 function asked(request: AccessRequest): Notice {

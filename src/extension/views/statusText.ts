@@ -3,7 +3,7 @@ import type { World } from '../state/world.ts';
 import { levelOf, shortTime, spokenTime, type Level } from './countdown.ts';
 import { notYetConfirmed, type ToLocal } from './endings.ts';
 import { standingOf, unconfirmedOf, type Standing } from './standing.ts';
-import { askedOf, task, timeOfDay } from './words.ts';
+import { askedOf, inert, task, timeOfDay } from './words.ts';
 
 /** What the status bar shows; `undefined` where it shows nothing. */
 export interface StatusText {
@@ -48,7 +48,10 @@ export function statusOf(world: World, now: number, toLocal: ToLocal): StatusTex
     return shown('$(shield) approved', `Production access approved: ${task(ready.template)}, not opened yet`);
   const [pending] = standing.pending;
   if (pending)
-    return shown(`$(watch) waiting for ${askedOf(pending)}`, `Waiting for ${askedOf(pending)} to approve`);
+    return shown(
+      `$(watch) waiting for ${inert(askedOf(pending))}`,
+      `Waiting for ${askedOf(pending)} to approve`,
+    );
   return undefined;
 }
 

@@ -45,6 +45,14 @@ export function quoted(text: string): string {
   return `“${text}”`;
 }
 
+/**
+ * A text as it is, where VS Code would make links of `[words](command:…)` and icons of `$(name)`: in notifications,
+ * prompts, lists to choose from and the status bar. Whoever wrote a reason or a name must not place a button there.
+ */
+export function inert(text: string): string {
+  return text.replace(/[\]$](?=\()/g, '$& ');
+}
+
 /** `Order 4711 stuck (INC-2231)`: the reason, with the ticket unless the reason names it. */
 export function why(of: { readonly reason: string; readonly ticket?: string | undefined }): string {
   return of.ticket === undefined || of.reason.includes(of.ticket)

@@ -2,7 +2,7 @@ import { spoken, type Session } from './connect.ts';
 import { grouped, type Present, type Site } from './ending.ts';
 import { withLeftovers } from './evidence.ts';
 import { removeLeftovers } from './leftovers.ts';
-import { identifier } from './names.ts';
+import { identifier, readable } from './names.ts';
 import { rollBackPrepared } from './prepared.ts';
 import { resetDefaultPrivileges } from './template-role.ts';
 
@@ -28,7 +28,7 @@ export async function clean(site: Site, endings: readonly Present[]): Promise<vo
         }
       });
     } catch (error) {
-      const obstacle = `What it left in the database ${database} could not be removed: ${spoken(error)}.`;
+      const obstacle = `What it left in the database ${readable(database)} could not be removed: ${spoken(error)}.`;
       for (const ending of [...there.leases, ...[...there.templates.values()].flat()])
         ending.obstacle ??= obstacle;
     }

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { TargetConfig } from '../../config/config.ts';
 import { step, type TargetStep } from '../../step.ts';
+import { readable } from './names.ts';
 
 /** Where problems are told that concern nobody's request. Details never hold a secret. */
 export interface Log {
@@ -231,7 +232,7 @@ async function inTransaction<T>(client: pg.Client, work: () => Promise<T>): Prom
 /** Why a target could not be asked, in words: what happened, and what it means for whoever operates it. */
 export function spoken(error: unknown): string {
   if (error instanceof pg.DatabaseError)
-    return `the server answered: ${error.message} (SQLSTATE ${error.code ?? '?'})`;
+    return `the server answered: ${readable(error.message)} (SQLSTATE ${error.code ?? '?'})`;
   if (isTimeout(error)) return 'the server did not answer in time';
   if (error instanceof AggregateError && error.errors.length) return spoken(error.errors[0]);
   if (error instanceof Error) {

@@ -5,7 +5,7 @@ import { IssueFailed, type Intent, type Keep } from '../target.ts';
 import { refusedByServer, spoken, type Connections } from './connect.ts';
 import { rolesAtRisk, stateAtRisk } from './differences.ts';
 import { noEvidence } from './evidence.ts';
-import { identifier, literal, templateRole } from './names.ts';
+import { identifier, literal, namesIn, readable, templateRole } from './names.ts';
 import { storedScope, type PostgresScope } from './scope.ts';
 
 interface Issuer {
@@ -37,8 +37,9 @@ const settingName = (name: string) => name.split('.').map(identifier).join('.');
 const lists = ['search_path', 'temp_tablespaces'];
 function settingValue(name: string, value: string): string {
   if (!lists.includes(name)) return literal(value);
-  const names = value.split(',').map((each) => each.trim().replace(/^"(.*)"$/, '$1'));
-  return names.map(literal).join(', ');
+  // An empty one is the empty text, as in `search_path = ''`.
+  const names = namesIn(value);
+  return (names.length ? names : ['']).map(literal).join(', ');
 }
 
 /** What has not begun by then never begins: after a while a login that has not appeared counts as one that will not. */
@@ -130,7 +131,7 @@ async function create(
 function refusal({ id }: Issuer, { templateId }: Intent, error: pg.DatabaseError): string {
   const unprepared = error.code === unknownRole || error.code === notAllowed;
   return unprepared
-    ? `${id} is not prepared for the template ${templateId} as it was approved (${error.message}). Whoever operates the broker runs "daypass target setup ${id}" there.`
+    ? `${id} is not prepared for the template ${templateId} as it was approved (${readable(error.message)}). Whoever operates the broker runs "daypass target setup ${id}" there.`
     : `${id} refused: ${spoken(error)}. Try again; if it stays so, ask whoever operates the broker.`;
 }
 

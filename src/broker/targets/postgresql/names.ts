@@ -14,6 +14,19 @@ export function identifier(name: string): string {
   return pg.escapeIdentifier(name);
 }
 
+/** A word as PostgreSQL takes it without quotes: in UTF-8, letters beyond ASCII stay as they are. */
+export function folded(word: string): string {
+  return word.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
+/** The names in a list like `sales, "Two, of them"`; whatever else stands between two commas is taken for a name. */
+export function namesIn(list: string): string[] {
+  return [...list.matchAll(/\s*(?:"((?:[^"]|"")*)"\s*(?=,|$)|([^,]+))/gu)].flatMap(([, quoted, plain]) => {
+    const name = quoted === undefined ? folded((plain ?? '').trim()) : quoted.replaceAll('""', '"');
+    return name === '' ? [] : [name];
+  });
+}
+
 /** A text as it stands in SQL, for the statements that take no parameters. */
 export function literal(text: string): string {
   if (text.includes('\0')) throw new Error('A text in PostgreSQL holds no NUL.');
@@ -74,6 +87,7 @@ export function keptRole(installation: string): string {
 
 /** A text from the target made fit to be read: invisible and reordering characters spelled out, at most 200 characters. */
 export function readable(text: string): string {
-  const shown = spelledOut(text);
-  return shown.length > 200 ? `${shown.slice(0, 199)}…` : shown;
+  // Half a character could not be stored, so that the end of a lease would never be recorded.
+  const shown = Array.from(spelledOut(text.slice(0, 1000)));
+  return shown.length > 200 ? `${shown.slice(0, 199).join('')}…` : shown.join('');
 }

@@ -40,7 +40,7 @@ export async function rollBackPrepared(site: Site, endings: readonly Present[]):
         for (const { oid } of transactions) {
           const ending = byOid.get(oid);
           if (ending)
-            ending.obstacle ??= `A prepared transaction in the database ${database} could not be rolled back: ${spoken(error)}.`;
+            ending.obstacle ??= `A prepared transaction in the database ${readable(database)} could not be rolled back: ${spoken(error)}.`;
         }
       });
 }

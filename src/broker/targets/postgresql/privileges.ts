@@ -1,3 +1,5 @@
+import { folded } from './names.ts';
+
 /** What a privilege line is about, names as PostgreSQL has them (unquoted ones folded to lower case). */
 export type PrivilegeObject =
   | { readonly kind: 'table' | 'sequence'; readonly schema: string; readonly name: string }
@@ -56,7 +58,7 @@ function tokensOf(line: string): Token[] {
     if (!match) break;
     if (match[1] !== undefined)
       tokens.push({ text: match[1].slice(1, -1).replaceAll('""', '"'), is: 'quoted' });
-    else if (match[2] !== undefined) tokens.push({ text: match[2].toLowerCase(), is: 'word' });
+    else if (match[2] !== undefined) tokens.push({ text: folded(match[2]), is: 'word' });
     else tokens.push({ text: match[3] ?? '', is: 'sign' });
   }
   return tokens;
@@ -94,9 +96,7 @@ class Reader {
     if (!next || next.is === 'sign')
       throw new PrivilegeError(`Here ${what} is expected${next ? `, not "${next.text}"` : ''}.`);
     this.#at += 1;
-    if (Buffer.byteLength(next.text) > 63)
-      throw new PrivilegeError('A name in PostgreSQL has at most 63 bytes.');
-    return next.text;
+    return possible(next.text);
   }
 
   qualified(what: string): { schema: string; name: string } {
@@ -116,28 +116,36 @@ class Reader {
       );
     let sql = '';
     let depth = 1;
-    while (depth) {
+    let afterName = false;
+    for (;;) {
       const next = this.#tokens[this.#at++];
       if (!next) throw new PrivilegeError('The closing parenthesis is missing.');
-      if (next.is === 'quoted') sql += ` "${next.text.replaceAll('"', '""')}"`;
-      else if (next.is === 'word') sql += ` ${next.text}`;
-      else if (next.text === '(') depth += 1;
-      else if (next.text === ')') depth -= 1;
-      else if (!'.,[]0123456789'.includes(next.text))
-        throw new PrivilegeError(`"${next.text}" does not belong to a type.`);
-      if (next.is === 'sign' && depth) sql += next.text;
+      if (next.is === 'sign') {
+        if (next.text === '(') depth += 1;
+        else if (next.text === ')') depth -= 1;
+        else if (!'.,[]0123456789'.includes(next.text))
+          throw new PrivilegeError(`"${next.text}" does not belong to a type.`);
+        if (depth === 0) return sql;
+        sql += next.text === ',' ? ', ' : next.text;
+      } else {
+        const name = possible(next.text);
+        sql += `${afterName ? ' ' : ''}${next.is === 'quoted' ? `"${name.replaceAll('"', '""')}"` : name}`;
+      }
+      afterName = next.is !== 'sign';
     }
-    return sql
-      .trim()
-      .replace(/\s*([.,[\]()])\s*/g, '$1')
-      .replaceAll(',', ', ');
   }
+}
+
+/** A name that PostgreSQL can hold as it is. */
+function possible(name: string): string {
+  if (Buffer.byteLength(name) > 63) throw new PrivilegeError('A name in PostgreSQL has at most 63 bytes.');
+  return name;
 }
 
 function actionAt(reader: Reader): { action: Action; columns: string[] } {
   let word = reader.word();
   if (word === 'all' && reader.takes('privileges')) word = 'all privileges';
-  const reason = word === undefined ? undefined : refused[word];
+  const reason = word !== undefined && Object.hasOwn(refused, word) ? refused[word] : undefined;
   if (reason !== undefined)
     throw new PrivilegeError(`"${word ?? ''}" cannot be part of a template. ${reason}`);
   const action = actions.find((known) => known === word);

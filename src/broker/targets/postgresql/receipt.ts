@@ -1,6 +1,7 @@
 import type { Receipt } from '../../../contract/receipts.ts';
 import type { LeaseAtTarget } from '../target.ts';
 import type { LeaseEvidence } from './evidence.ts';
+import { readable } from './names.ts';
 
 /** The receipt of a lease if every piece of evidence for it is there; otherwise what has not been proven, in words. */
 export function receiptOf(lease: LeaseAtTarget, evidence: LeaseEvidence): Receipt | string {
@@ -18,10 +19,16 @@ export function receiptOf(lease: LeaseAtTarget, evidence: LeaseEvidence): Receip
     connectionsEnded: evidence.ended.length,
     quietForMs: quiet.forMs,
     probe,
-    cleaned: evidence.leftovers.map(({ database, what, done }) => ({ database, what: `${what}: ${done}` })),
+    cleaned: evidence.leftovers.map(({ database, what, done }) => ({
+      database: readable(database),
+      what: readable(`${what}: ${done}`),
+    })),
     gone: { at: gone.at, roleAbsent: true, ownsNothing: true },
     remains: [
-      ...kept.map(({ database, what, heir }) => `${what} in ${database} belongs to ${heir ?? ''} now.`),
+      ...kept.map(
+        ({ database, what, heir }) =>
+          `${what} in ${readable(database)} belongs to ${readable(heir ?? '')} now.`,
+      ),
       ...evidence.remains,
     ],
   };

@@ -2,21 +2,33 @@ import * as z from 'zod';
 import { digestOf } from '../../templates/digest.ts';
 import { parsePrivilegeLine, PrivilegeError, type Privilege } from './privileges.ts';
 
-const Name = z
+/** Neither PostgreSQL nor the store holds NUL or half a character. */
+const Text = z
   .string()
-  .min(1)
-  .refine((name) => Buffer.byteLength(name) <= 63, 'A name in PostgreSQL has at most 63 bytes.')
-  .refine((name) => !name.includes('\0'), 'A name holds no NUL.');
+  .refine((text) => !/[\0\p{Cs}]/u.test(text), 'A text holds no NUL and no half characters.');
 
-const Setting = z.union([z.string().max(1000), z.number(), z.boolean()]);
+const Name = Text.min(1).refine(
+  (name) => Buffer.byteLength(name) <= 63,
+  'A name in PostgreSQL has at most 63 bytes.',
+);
+
+// It is named in scripts and files that have lines.
+const DatabaseName = Name.refine((name) => !/\p{Cc}/u.test(name), 'A database’s name has one line here.');
+
+const Setting = z.union([Text.max(1000), z.number(), z.boolean()]);
+const mostSettings = 100;
+const mostPrivileges = 500;
 
 /** A template's scope at a PostgreSQL server, as it stands in the file. */
 export const ScopeSchema = z
   .strictObject({
-    database: Name.optional().meta({ description: 'The database that it is for; usually the target’s own.' }),
+    database: DatabaseName.optional().meta({
+      description: 'The database that it is for; usually the target’s own.',
+    }),
     privileges: z
-      .array(z.string().min(1).max(1000))
+      .array(Text.min(1).max(1000))
       .min(1)
+      .max(mostPrivileges)
       .optional()
       .meta({
         description: 'What may be done, a line each, as GRANT has it, without "to".',
@@ -25,6 +37,7 @@ export const ScopeSchema = z
     roles: z
       .array(Name)
       .min(1)
+      .max(100)
       .optional()
       .meta({ description: 'Existing roles whose privileges come with it.', examples: [['pg_monitor']] }),
     owner: Name.optional().meta({
@@ -34,6 +47,7 @@ export const ScopeSchema = z
     schema: Name.optional().meta({ description: 'With "owner": the schema that it is about.' }),
     settings: z
       .record(z.string(), Setting)
+      .refine((settings) => Object.keys(settings).length <= mostSettings, `At most ${mostSettings} settings.`)
       .optional()
       .meta({
         description: 'Server settings that a session begins with. The holder can change them: no limits.',
@@ -112,7 +126,8 @@ export function parseScope(
   }
   for (const [i, role] of (raw.roles ?? []).entries()) {
     const reason =
-      refusedRoles[role] ?? (/^daypass_/.test(role) ? 'Roles with this name are Daypass’s own.' : undefined);
+      (Object.hasOwn(refusedRoles, role) ? refusedRoles[role] : undefined) ??
+      (/^daypass_/.test(role) ? 'Roles with this name are Daypass’s own.' : undefined);
     if (reason !== undefined)
       issues.push({
         path: ['roles', i],

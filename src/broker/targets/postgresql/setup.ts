@@ -27,6 +27,7 @@ export function setupSql(
   );
   return [
     head(target),
+    encoding,
     'begin;\nset local client_min_messages = warning;',
     oldServer,
     broker(target.login.user, [...new Set([target.database, ...databases])]),
@@ -34,9 +35,7 @@ export function setupSql(
     'commit;',
     ...databases.map((database) =>
       [
-        ...(databases.length > 1 || database !== target.database
-          ? [`\\connect ${identifier(database)}`]
-          : []),
+        ...(databases.length > 1 || database !== target.database ? [connect(database), encoding] : []),
         'begin;',
         ...templates
           .filter((template) => databaseOf(template) === database)
@@ -52,6 +51,18 @@ const head = (target: SetupTarget) => `\
 -- Prepares the server of the target ${comment(target.id)} for Daypass. Run it as a superuser, connected to the database
 -- ${comment(target.database)}:   psql -X -v ON_ERROR_STOP=1 -d ${comment(target.database)} -f this-file
 -- It can be run again at any time, also while leases are open. If anything fails, nothing of that part is changed.`;
+
+// Names stand here in UTF-8; read as anything else, a byte of one could hide the quote after it.
+const encoding = "set client_encoding to 'UTF8';";
+
+/** psql takes a name with `=` or `://` in it for a whole way to a server; inside such a way it is only a name. */
+function connect(database: string): string {
+  if (/[\r\n]/.test(database))
+    throw new Error('psql cannot connect to a database whose name has line breaks.');
+  if (/^[A-Za-z0-9_.-]+$/.test(database)) return `\\connect ${identifier(database)}`;
+  const value = database.replace(/['\\]/g, '\\$&');
+  return `\\connect -reuse-previous=on "${`dbname='${value}'`.replaceAll('"', '""')}"`;
+}
 
 const oldServer = raiseIf(
   "current_setting('server_version_num')::int < 160000",

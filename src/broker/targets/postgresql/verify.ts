@@ -66,7 +66,9 @@ async function compare(site: Site, endings: readonly Ending[]): Promise<void> {
       });
     } catch (error) {
       for (const ending of there)
-        add(ending, [`What changed in the database ${database} could not be compared: ${spoken(error)}.`]);
+        add(ending, [
+          `What changed in the database ${readable(database)} could not be compared: ${spoken(error)}.`,
+        ]);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { spelledOut } from '../../../contract/plain-text.ts';
 import type { Privilege, PrivilegeObject } from './privileges.ts';
 import type { PostgresScope } from './scope.ts';
 
@@ -21,6 +22,8 @@ const wellKnownRoles: Readonly<
   pg_use_reserved_connections: { access: 'read', words: 'connect when nearly all connections are taken' },
   pg_signal_autovacuum_worker: { access: 'write', words: 'stop automatic vacuum workers' },
 };
+
+const knownRole = (role: string) => (Object.hasOwn(wellKnownRoles, role) ? wellKnownRoles[role] : undefined);
 
 const list = (items: readonly string[]): string =>
   items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1) ?? ''}`;
@@ -74,14 +77,14 @@ export function allowsOf(scope: PostgresScope): string[] {
     )
     .map(said);
   for (const role of scope.roles)
-    lines.push(wellKnownRoles[role]?.words ?? `everything that the role ${role} may do`);
+    lines.push(knownRole(role)?.words ?? `everything that the role ${role} may do`);
   if (scope.owner) {
     lines.push(
       `change, create and drop anything of ${scope.owner.role}’s in the schema ${scope.owner.schema}`,
     );
     lines.push('read, change and delete all data in it');
   }
-  return [...new Set(lines)];
+  return [...new Set(lines.map(spelledOut))];
 }
 
 /** How much harm a scope could do at most. A function counts as writing: what it does is its own affair. */
@@ -90,6 +93,6 @@ export function accessOf(scope: PostgresScope): 'read' | 'write' | 'owner' {
   const onlyReads =
     scope.privileges.every(
       ({ action, on }) => action === 'select' || (action === 'usage' && on.kind === 'schema'),
-    ) && scope.roles.every((role) => wellKnownRoles[role]?.access === 'read');
+    ) && scope.roles.every((role) => knownRole(role)?.access === 'read');
   return onlyReads ? 'read' : 'write';
 }

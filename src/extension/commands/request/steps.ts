@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { broken, inShort } from '../../views/words.ts';
+import { broken, inert, inShort } from '../../views/words.ts';
 import type { Services } from '../../services.ts';
 import type { Grant, Template } from '../../state/world.ts';
 import { shortTime } from '../../views/countdown.ts';
@@ -120,7 +120,7 @@ const lineWidth = 76;
 /** A notice as lines above the choices: the field itself would cut it off, and lose it at the first key. */
 function saying<T>(notice: string | undefined): Choice<T>[] {
   return broken(notice ?? '', lineWidth, 4).map((line, at) => ({
-    label: `$(${at ? 'blank' : 'warning'}) ${line}`,
+    label: `$(${at ? 'blank' : 'warning'}) ${inert(line)}`,
     alwaysShow: true,
   }));
 }
@@ -151,7 +151,7 @@ async function reasonStep(stage: Stage, template: Template): Promise<StepAnswer>
   const ticket = template.ticket?.required ? ' Name the ticket here, or in the next step.' : '';
   const answer = await ask({
     ...frame(stage),
-    prompt: position.notice ?? `Why? ${reader}${ticket}`,
+    prompt: position.notice ? inert(position.notice) : `Why? ${reader}${ticket}`,
     placeholder: 'For example: order 4711 is stuck after a payment retry',
     value: position.draft.reason ?? '',
     check: (text) => checkReason(text, template),
@@ -163,7 +163,7 @@ async function ticketStep(stage: Stage, template: Template): Promise<StepAnswer>
   const { position } = stage;
   const answer = await ask({
     ...frame(stage),
-    prompt: position.notice ?? 'Which ticket is it for?',
+    prompt: position.notice ? inert(position.notice) : 'Which ticket is it for?',
     placeholder: template.ticket?.hint ?? template.ticket?.pattern ?? '',
     value: position.draft.ticket ?? '',
     check: (text) => checkTicket(text, template),
