@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import Mocha from 'mocha';
 import { prepare } from './prerequisites.ts';
 
-const folders = ['unit', 'broker', 'vscode', 'story'];
+const folders = ['unit', 'broker', 'fuzz', 'vscode', 'story'];
 const asked = process.argv.slice(2);
 const wanted = asked.length > 0 ? asked : folders;
 

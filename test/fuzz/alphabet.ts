@@ -26,7 +26,7 @@ const words = [
 ];
 
 const quotes = [
-  ...`'"\`´‘’‚‛“”„‟«»‹›＇＂`,
+  ...Array.from(`'"\`´‘’‚‛“”„‟«»‹›＇＂`),
   "''",
   '""',
   "\\'",
@@ -60,7 +60,9 @@ const controls = [
   '\x9d0;t\x9c',
 ];
 const hidden = [
-  ...'\u00ad\u034f\u061c\u115f\u17b4\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\u2800\u3164\ufeff\ufff9\ufffc\ufffe\uffff',
+  ...Array.from(
+    '\u00ad\u034f\u061c\u115f\u17b4\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\u2800\u3164\ufeff\ufff9\ufffc\ufffe\uffff',
+  ),
   '\u{e0041}',
   '\u{e0100}',
   '\u{1d159}',

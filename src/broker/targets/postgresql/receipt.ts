@@ -27,7 +27,7 @@ export function receiptOf(lease: LeaseAtTarget, evidence: LeaseEvidence): Receip
     remains: [
       ...kept.map(
         ({ database, what, heir }) =>
-          `${what} in ${readable(database)} belongs to ${readable(heir ?? '')} now.`,
+          `${readable(what)} in ${readable(database)} belongs to ${readable(heir ?? '')} now.`,
       ),
       ...evidence.remains,
     ],

@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { fuzz } from './fuzz.ts';
+import { surfaces } from './surfaces.ts';
+
+/** Of each thousandth; all of a run is `npm run fuzz`. */
+const inputs = 12_000;
+
+describe('Hostile inputs', () => {
+  // The same ones each time: what CI says is about the change that it looks at.
+  for (const surface of surfaces)
+    it(`do no harm: ${surface.name}`, async function () {
+      this.timeout(120_000);
+      const totals = await fuzz([surface], (inputs * surface.share) / 1_000, 1);
+      assert.deepEqual(
+        totals.flatMap(({ failures }) => failures),
+        [],
+      );
+      assert.ok(totals.every((total) => total.inputs > 0));
+    });
+});
