@@ -76,6 +76,7 @@ async function look(): Promise<void> {
     password: server.owner.password.reveal(),
   });
   await client.connect();
+  await client.query('set search_path to daypass');
   const idsOf = async (table: string) =>
     (await client.query<{ id: string }>(`select id from ${table}`)).rows.map(({ id }) => id);
   const found: Found = {

@@ -36,14 +36,16 @@ export class Wire {
     const socket = alone
       ? connect(this.#port, '127.0.0.1')
       : (this.#socket ??= connect(this.#port, '127.0.0.1'));
+    if (socket.listenerCount('error') === 0) socket.on('error', () => undefined);
     if (!alone) socket.setNoDelay(true);
+    // RFC 9110, section 9.3.2: the answer has a length and no body.
+    const bodiless = bytes.subarray(0, 5).toString('latin1') === 'HEAD ';
     const began = performance.now();
     return new Promise((resolve) => {
       let received = Buffer.alloc(0);
       const done = (answer: Omit<WireAnswer, 'ms'>, reusable: boolean) => {
         clearTimeout(timer);
         socket.off('data', more).off('close', ended).off('error', ended);
-        socket.once('error', () => undefined);
         if (alone || !reusable) {
           socket.destroy();
           if (!alone && this.#socket === socket) this.#socket = undefined;
@@ -52,12 +54,12 @@ export class Wire {
       };
       const timer = setTimeout(() => done({ status: -1, type: '', body: '' }, false), patienceMs);
       const ended = () => {
-        const partial = readAnswer(received, true);
+        const partial = readAnswer(received, true, bodiless);
         done(partial ?? { status: 0, type: '', body: '' }, false);
       };
       const more = (chunk: Buffer) => {
         received = Buffer.concat([received, chunk]);
-        const answer = readAnswer(received, false);
+        const answer = readAnswer(received, false, bodiless);
         if (answer) done(answer, answer.reusable);
       };
       socket.on('data', more);
@@ -71,12 +73,13 @@ export class Wire {
 function readAnswer(
   bytes: Buffer,
   ended: boolean,
+  bodiless: boolean,
 ): (Omit<WireAnswer, 'ms'> & { reusable: boolean }) | undefined {
   const end = bytes.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const [first = '', ...lines] = bytes.subarray(0, end).toString('latin1').split('\r\n');
   const status = Number(first.split(' ')[1]);
-  if (status < 200) return readAnswer(bytes.subarray(end + 4), ended);
+  if (status < 200) return readAnswer(bytes.subarray(end + 4), ended, bodiless);
   const headers = new Map(
     lines.map((line) => {
       const colon = line.indexOf(':');
@@ -90,8 +93,9 @@ function readAnswer(
   const length = headers.get('content-length');
   const reusable =
     headers.get('connection') !== 'close' && length !== undefined && rest.length === Number(length);
+  if (status === 204 || status === 304 || bodiless)
+    return { status, type, body: '', reusable: bodiless && headers.get('connection') !== 'close' };
   if (length !== undefined && rest.length >= Number(length))
     return { status, type, body: rest.subarray(0, Number(length)).toString('utf8'), reusable };
-  if (status === 204 || status === 304) return { status, type, body: '', reusable };
   return ended ? { status, type, body: rest.toString('utf8'), reusable: false } : undefined;
 }
