@@ -282,7 +282,7 @@ const pattern = fc
 
 const verifier = `SCRAM-SHA-256$4096:${'A'.repeat(22)}==$${'A'.repeat(43)}=:${'A'.repeat(43)}=`;
 
-export const stored = surface('scopes, evidence, patterns', 120, [
+export const stored = surface('scopes, evidence, patterns', 100, [
   property('a stored scope is used as it is, or not at all', fc.oneof(json, scope), (input) => {
     const read = parseScope(input);
     if ('issues' in read) {

@@ -42,7 +42,7 @@ const counted = new Intl.NumberFormat('en-US');
 export const heading =
   '| surface | inputs | over HTTP | reached SQL at a target | seconds | failures |\n|---|--:|--:|--:|--:|--:|';
 
-function row({ surface, inputs, overHttp, reachedSql, seconds, failures }: Total): string {
+export function row({ surface, inputs, overHttp, reachedSql, seconds, failures }: Total): string {
   const figures = [inputs, overHttp, reachedSql, Math.round(seconds), failures.length];
   return `| ${surface} | ${figures.map((figure) => counted.format(figure)).join(' | ')} |`;
 }

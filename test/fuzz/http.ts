@@ -22,7 +22,7 @@ const chunk = 300;
 
 export const http: Surface = {
   name: 'a broker over HTTP',
-  share: 130,
+  share: 115,
   open: openBroker,
 };
 
@@ -44,9 +44,10 @@ async function openBroker(): Promise<Opened> {
         const lane = async (wire: Wire) => {
           for (let call = waiting.pop(); call; call = waiting.pop()) {
             const resolved = ledger.resolve(call);
-            const failure = await harm(wire, call, resolved, ledger);
+            const { answered, failure } = await harm(wire, call, resolved, ledger);
             fed.inputs += 1;
-            fed.overHttp += 1;
+            // Where the broker rightly waited for more, nothing was tried.
+            if (answered) fed.overHttp += 1;
             if (failure !== undefined)
               fed.failures.push(
                 `a broker over HTTP: seed ${seed + at}\n  ${await shrunk(wire, call, ledger, failure)}`,
@@ -93,7 +94,7 @@ async function shrunk(wire: Wire, call: Call, ledger: Ledger, failure: string): 
   for (let tries = 0, going = true; going && tries < 20; tries += 1) {
     going = false;
     for (const candidate of smaller(smallest)) {
-      const still = await harm(wire, candidate, ledger.resolve(candidate), ledger);
+      const { failure: still } = await harm(wire, candidate, ledger.resolve(candidate), ledger);
       if (still === undefined) continue;
       [smallest, words, going] = [candidate, still, true];
       break;
@@ -105,8 +106,13 @@ async function shrunk(wire: Wire, call: Call, ledger: Ledger, failure: string): 
 const halves = (text: string): string[] =>
   text.length < 2 ? [] : [text.slice(0, text.length / 2), text.slice(text.length / 2)];
 
+interface Harm {
+  readonly answered: boolean;
+  readonly failure?: string;
+}
+
 /** Sends a call; what was wrong with the answer, or undefined. */
-async function harm(wire: Wire, call: Call, resolved: Call, ledger: Ledger): Promise<string | undefined> {
+async function harm(wire: Wire, call: Call, resolved: Call, ledger: Ledger): Promise<Harm> {
   const alone =
     call.raw !== undefined ||
     call.headers.some(([name]) => name !== 'content-type' && name !== 'idempotency-key');
@@ -118,13 +124,18 @@ async function harm(wire: Wire, call: Call, resolved: Call, ledger: Ledger): Pro
     await new Promise((resolve) => setTimeout(resolve, 300));
     answer = await wire.send(bytes, alone);
   }
+  const answered = answer.status >= 0;
   try {
     if (tooLate(answer, call)) assert.fail(`No answer within a second (${Math.round(answer.ms)} ms).`);
     wellFormed(answer, resolved, ledger);
     ledger.note(call, resolved, answer);
-    return undefined;
+    return { answered };
   } catch (error) {
-    return `${error instanceof Error ? error.message : String(error)}\n  answer ${answer.status} ${answer.type} ${answer.body.slice(0, 1500)}`;
+    const words = error instanceof Error ? error.message : String(error);
+    return {
+      answered,
+      failure: `${words}\n  answer ${answer.status} ${answer.type} ${answer.body.slice(0, 1500)}`,
+    };
   }
 }
 
@@ -176,7 +187,7 @@ function wellFormed({ status, type, body }: WireAnswer, call: Call, ledger: Ledg
   assert.ok(!/node:internal|node_modules|\.ts:\d+|at \w+ \(/.test(body), 'It tells a stack.');
   if (call.method === 'HEAD') return;
   if (status >= 400) {
-    if (['', '0\r\n\r\n'].includes(body) && bare.includes(status)) return;
+    if (/^(0\r\n\r\n|$)/.test(body) && bare.includes(status)) return;
     assert.equal(type, 'application/problem+json');
     const problem = Problem.parse(JSON.parse(body));
     assert.equal(problem.status, status);

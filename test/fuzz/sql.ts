@@ -15,7 +15,7 @@ import { sqlName, wellFormed } from './alphabet.ts';
 import { check, nothingFed, property, type Opened, type Surface } from './surface.ts';
 
 /** Names and texts inside statements that a real PostgreSQL runs: what it then holds is what was named. */
-export const sql: Surface = { name: 'names and texts in SQL at a target', share: 20, open: openTarget };
+export const sql: Surface = { name: 'names and texts in SQL at a target', share: 15, open: openTarget };
 
 /** A statement with each quoted piece taken out, as PostgreSQL's own lexer would find it. */
 export function fingerprint(statement: string): string {
