@@ -2,43 +2,95 @@
  * `npm test` runs everything; `npm test -- unit broker` runs those folders; `npm test -- test/unit/x.test.ts` a file.
  * What a test needs and is not there is a loud skip, and a failure when CI is set.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Mocha from 'mocha';
 import { prepare } from './prerequisites.ts';
 
-const folders = ['unit', 'broker', 'fuzz', 'vscode', 'story'];
-const asked = process.argv.slice(2);
-const wanted = asked.length > 0 ? asked : folders;
+/** Side by side, when everything runs: the second mostly waits for editors and for sessions to end. */
+const lanes = [
+  ['unit', 'broker', 'faults', 'fuzz'],
+  ['vscode', 'story'],
+];
 
-const missing = prepare();
-for (const line of missing) console.log(`\n!! ${line}`);
-if (missing.length > 0 && process.env['CI'] === 'true') process.exitCode = 1;
-
-console.log('Building…');
-execFileSync(process.execPath, ['build.js', '--package'], { stdio: ['ignore', 'ignore', 'inherit'] });
-
+const readyMade = '--ready-made';
 const inCi = process.env['CI'] === 'true';
-const mocha = new Mocha({ timeout: 60_000, slow: 5_000, color: process.stdout.isTTY, forbidOnly: inCi });
-for (const one of wanted)
-  for (const file of one.endsWith('.ts') ? [one] : testsIn(`test/${one}`)) {
-    // Imported, never required: a module that is loaded both ways would exist twice.
-    mocha.suite.emit('pre-require', globalThis as unknown as Mocha.MochaGlobals, file, mocha);
-    await import(pathToFileURL(file).href);
-  }
+const words = process.argv.slice(2);
+const wanted = words.filter((word) => word !== readyMade);
 
-let passed = 0;
-let skipped = 0;
-const run = mocha.run((failed) => {
+if (!words.includes(readyMade)) {
+  const missing = prepare();
+  for (const line of missing) console.log(`\n!! ${line}`);
+  if (missing.length > 0 && inCi) process.exitCode = 1;
+
+  console.log('Building…');
+  execFileSync(process.execPath, ['build.js', '--package'], { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+if (wanted.length > 0) await runHere(wanted);
+else await runSideBySide();
+
+async function runHere(parts: readonly string[]): Promise<void> {
+  const mocha = new Mocha({ timeout: 60_000, slow: 5_000, color: process.stdout.isTTY, forbidOnly: inCi });
+  for (const one of parts)
+    for (const file of one.endsWith('.ts') ? [one] : testsIn(`test/${one}`)) {
+      // Imported, never required: a module that is loaded both ways would exist twice.
+      mocha.suite.emit('pre-require', globalThis as unknown as Mocha.MochaGlobals, file, mocha);
+      await import(pathToFileURL(file).href);
+    }
+  let passed = 0;
+  let skipped = 0;
+  const run = mocha.run((failed) => {
+    finish({ passed, failed, skipped });
+  });
+  run.on('pass', () => passed++);
+  run.on('pending', () => skipped++);
+}
+
+interface Totals {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** Says the totals and ends the process. */
+function finish({ passed, failed, skipped }: Totals): never {
   const skippedInCi = inCi && skipped > 0;
   if (skippedInCi) console.log('\nA skipped test counts as a failure in CI.');
   console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   process.exit(failed > 0 || skippedInCi || process.exitCode ? 1 : 0);
-});
-run.on('pass', () => passed++);
-run.on('pending', () => skipped++);
+}
+
+/** Each lane in a process of its own; what it prints comes as a whole when it is done. */
+async function runSideBySide(): Promise<void> {
+  const done = await Promise.all(lanes.map(runLane));
+  const total = (name: keyof Totals) => done.reduce((sum, one) => sum + one[name], 0);
+  finish({ passed: total('passed'), failed: total('failed'), skipped: total('skipped') });
+}
+
+function runLane(folders: readonly string[]): Promise<Totals> {
+  const child = spawn(process.execPath, [...process.execArgv, 'test/run.ts', readyMade, ...folders], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => said.push(part));
+  return new Promise((resolve) => {
+    child.on('close', (code) => {
+      const text = Buffer.concat(said).toString();
+      process.stdout.write(`\n${folders.join(', ')}\n${text}`);
+      const [, passed, failed, skipped] =
+        /(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$/.exec(text) ?? [];
+      // A lane that died before its last line has failed, whatever it had counted.
+      const died = failed === undefined || (code !== 0 && failed === '0' && skipped === undefined);
+      resolve({
+        passed: Number(passed ?? 0),
+        failed: died ? 1 : Number(failed),
+        skipped: Number(skipped ?? 0),
+      });
+    });
+  });
+}
 
 function testsIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
