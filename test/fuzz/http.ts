@@ -207,6 +207,10 @@ function wellFormed({ status, type, body }: WireAnswer, call: Call, ledger: Ledg
   route.response.parse(JSON.parse(body));
 }
 
+function endedMeanwhile(path: string, status: number, body: string): boolean {
+  return status === 409 && path.includes('/leases') && body.includes('while the terminal was being opened');
+}
+
 interface Known {
   readonly requester: string;
   readonly digest: string;
@@ -226,6 +230,8 @@ class Ledger {
   readonly #grants = new Map<string, string>();
   readonly #leases = new Map<string, string>();
   readonly #open = new Set<string>();
+  /** Terminals whose grant another lane ended while they were being opened. */
+  #endedMeanwhile = 0;
 
   constructor(tokens: Readonly<Record<string, string>>) {
     this.tokens = tokens;
@@ -273,6 +279,10 @@ class Ledger {
 
   /** Enters what a call did, and holds it against who may do it. */
   note(call: Call, { method, path }: Call, { status, body }: WireAnswer): void {
+    if (call.raw === undefined && method === 'POST' && endedMeanwhile(path, status, body)) {
+      assert.equal(this.#grants.get(path.split('/')[3] ?? ''), call.who, 'A terminal of another.');
+      this.#endedMeanwhile += 1;
+    }
     if (call.raw !== undefined || status < 200 || status >= 300 || method === 'GET' || method === 'HEAD')
       return;
     const who = call.who;
@@ -338,8 +348,8 @@ class Ledger {
       ...(found.decisions.length === this.#decisions.size
         ? []
         : [`There are ${found.decisions.length} decisions; ${this.#decisions.size} were made.`]),
-      // An issue that failed leaves a row that says so.
-      ...extra('lease', found.leases, this.#leases),
+      // Each terminal that ended while it was being opened leaves the row of a lease, which is closed.
+      ...extra('lease', found.leases, this.#leases).slice(this.#endedMeanwhile),
       ...(found.people === this.#people.size
         ? []
         : [`There are ${found.people} people; ${this.#people.size} called.`]),

@@ -1,5 +1,6 @@
 import { configuration, stored, templates } from './files.ts';
 import { http } from './http.ts';
+import { files, views } from './shown.ts';
 import { sql } from './sql.ts';
 import type { Surface } from './surface.ts';
 import { streamIds, tokens, words } from './words.ts';
@@ -9,6 +10,8 @@ export const surfaces: readonly Surface[] = [
   words,
   streamIds,
   tokens,
+  files,
+  views,
   stored,
   sql,
   configuration,

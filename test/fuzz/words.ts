@@ -14,7 +14,7 @@ import { property, surface } from './surface.ts';
 export const isStorable = (value: unknown): boolean =>
   !/\\u0000|\\ud[89a-f]/i.test((JSON.stringify(value) as string | undefined)?.replaceAll('\\\\', '') ?? '');
 
-export const words = surface('reasons, comments, tickets, values', 350, [
+export const words = surface('reasons, comments, tickets, values', 280, [
   property('is stored and shown as it was typed, or refused', text, (input) => {
     for (const schema of [Reason, Comment, Ticket]) {
       const read = schema.safeParse(input);
@@ -104,7 +104,7 @@ const claims = fc
   )
   .map((made) => made as Record<string, unknown>);
 
-export const tokens = surface('claims of tokens', 190, [
+export const tokens = surface('claims of tokens', 140, [
   property(
     'make a person with a name that can be read, or nobody',
     fc.tuple(claims, mostly(fc.constantFrom('at+jwt', 'JWT', 'application/at+jwt', ...prototypes), 8)),

@@ -123,7 +123,7 @@ function cleanName(claim: unknown): string | undefined {
 }
 
 function expiryOf(payload: JWTPayload): Date {
-  const date = new Date((payload.exp ?? Number.NaN) * 1000);
+  const date = new Date((typeof payload.exp === 'number' ? payload.exp : Number.NaN) * 1000);
   if (Number.isNaN(date.getTime()))
     throw new Refused(
       'The token’s expiry is no point in time (exp).',

@@ -13,7 +13,11 @@ const Name = Text.min(1).refine(
 );
 
 // It is named in scripts and files that have lines.
-const DatabaseName = Name.refine((name) => !/\p{Cc}/u.test(name), 'A database’s name has one line here.');
+// `.` and `..` mean something else in the address of a connection.
+const DatabaseName = Name.refine(
+  (name) => !/^\.\.?$/.test(name),
+  'A database called by dots cannot be reached.',
+).refine((name) => !/\p{Cc}/u.test(name), 'A database’s name has one line here.');
 
 const Setting = z.union([Text.max(1000), z.number(), z.boolean()]);
 const mostSettings = 100;
