@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Folder } from './folder.ts';
-import { markName, processes } from './processes.ts';
+import { processes } from './processes.ts';
 import { Session } from './session.ts';
 import { startedHere, stopAll } from './stop.ts';
 
@@ -9,13 +9,13 @@ import { startedHere, stopAll } from './stop.ts';
  * session. Exits with 0 when the terminal may close.
  *
  * `launcher.cjs --stop <lease id> [<process id>]` stops what a launcher left that was itself killed: whatever carries the
- * lease's mark or is in the session of the launcher that had this process id, with its descendants. Prints
+ * lease's mark, is in its control group or in the session of the launcher that had this process id, with its descendants. Prints
  * `{ stopped, remaining }`, names of programs, as one line of JSON.
  */
 async function main([first = '', lease = '', killed = '']: string[]): Promise<void> {
   if (first === '--stop') {
     const origin = { launcher: process.pid, shell: 0, ...(killed !== '' && { killed: Number(killed) }) };
-    const left = () => startedHere(processes(`${markName}=${lease}`), origin);
+    const left = () => startedHere(processes(lease), origin);
     process.stdout.write(`${JSON.stringify(await stopAll(left, 0))}\n`);
     return;
   }

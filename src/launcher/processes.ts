@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, statSync, type Stats } from 'node:fs';
 import { isatty } from 'node:tty';
+import { isInGroup } from './group.ts';
 import { systemPath } from './screen.ts';
 
 /** One process, as far as it matters to whether it was started in this terminal. */
@@ -12,7 +13,7 @@ export interface Process {
   readonly name: string;
   /** Dead, waiting for its parent to take note. */
   readonly zombie: boolean;
-  /** Its environment holds this session's mark. */
+  /** Its environment holds this session's mark, or it is in this terminal's control group. */
   readonly marked: boolean;
   /** It left the terminal (no controlling one) but still writes to it or reads from it. */
   readonly attached: boolean;
@@ -21,9 +22,9 @@ export interface Process {
 /** The variable that every process of a production terminal inherits; its value is the lease's id. */
 export const markName = 'DAYPASS_SESSION';
 
-/** All processes now. `mark` is the session's: `DAYPASS_SESSION=<lease id>`. */
-export function processes(mark: string): Process[] {
-  return process.platform === 'linux' ? fromProc(mark) : fromPs(mark);
+/** All processes now, with those marked that belong to this lease's terminal. */
+export function processes(lease: string): Process[] {
+  return process.platform === 'linux' ? fromProc(lease) : fromPs(`${markName}=${lease}`);
 }
 
 interface Stat {
@@ -48,7 +49,7 @@ export function parseStat(text: string): Stat {
   };
 }
 
-function fromProc(mark: string): Process[] {
+function fromProc(lease: string): Process[] {
   const terminal = ours();
   const found: Process[] = [];
   for (const entry of readdirSync('/proc')) {
@@ -59,7 +60,10 @@ function fromProc(mark: string): Process[] {
       found.push({
         pid,
         ...stat,
-        marked: !stat.zombie && holds(`/proc/${entry}/environ`, mark),
+        marked:
+          !stat.zombie &&
+          (isInGroup(readFileSync(`/proc/${entry}/cgroup`, 'utf8'), lease) ||
+            holds(`/proc/${entry}/environ`, `${markName}=${lease}`)),
         attached: stat.terminal === 0 && terminal !== undefined && uses(entry, terminal),
       });
     } catch {

@@ -4,6 +4,7 @@ import { Deadline } from './deadline.ts';
 import { endOf, linesOf, missingForGoodMs, type Ending } from './ending.ts';
 import { intruders } from './environment.ts';
 import type { Folder } from './folder.ts';
+import { startInGroup } from './group.ts';
 import { takeKeys } from './keys.ts';
 import { sayAndHold } from './last-words.ts';
 import { markName } from './processes.ts';
@@ -116,14 +117,17 @@ export class Session {
     let shell: Shell;
     try {
       const remark = (text: string): void => write(afterwards([text]));
-      shell = new Shell(await startShell(file, variables, this.#folder.path, remark), this.#bell.ring);
+      const started = await startInGroup(state.leaseId, () =>
+        startShell(file, variables, this.#folder.path, remark),
+      );
+      shell = new Shell(started, this.#bell.ring);
     } catch (error) {
       return this.#refuse(`Not opened: ${error instanceof Error ? error.message : String(error)}.`);
     }
     this.#folder.tell({ is: 'open', shell: shell.pid });
 
     const ending = await this.#untilEnd(shell, deadline);
-    const stopped = await shell.stop(`${markName}=${state.leaseId}`);
+    const stopped = await shell.stop(state.leaseId);
     this.#folder.wipe();
     this.#over({ by: ending.by, ...stopped });
     if (!ending.hold || this.#closed) return;

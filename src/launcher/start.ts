@@ -5,6 +5,7 @@ import { isAbsolute, join } from 'node:path';
 import type { ShellFile } from '../contract/session-file.ts';
 import { shellEnvironment } from './environment.ts';
 import type { ShellEnd } from './ending.ts';
+import { removeGroup } from './group.ts';
 import { processes } from './processes.ts';
 import { shellCommand, type ShellCommand } from './shell.ts';
 import { startedHere, stopAll, stopTree, type Stopped } from './stop.ts';
@@ -33,15 +34,16 @@ export class Shell {
     return this.#ended;
   }
 
-  /** Stops it and all that carries `mark`, is of this terminal, or descends from either. */
-  async stop(mark: string): Promise<Stopped> {
+  /** Stops it and all that carries the lease's mark, is of this terminal, or descends from either. */
+  async stop(lease: string): Promise<Stopped> {
     if (process.platform === 'win32') return stopTree(this.pid);
     const origin = { launcher: process.pid, shell: this.pid };
     try {
-      return await stopAll(() => startedHere(processes(mark), origin), this.pid);
+      return await stopAll(() => startedHere(processes(lease), origin), this.pid);
     } finally {
       // Where the system does not list its processes, this one is known all the same.
       this.#process.kill('SIGKILL');
+      removeGroup(lease);
     }
   }
 }

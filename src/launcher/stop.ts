@@ -12,7 +12,7 @@ export interface Origin {
 
 /**
  * Of all processes, those that were started in this terminal: the shell, whatever is in the launcher's session or
- * carries the mark, whatever left the session but not the terminal, and all descendants of these. Never the launcher,
+ * carries the mark or is in the terminal's control group, whatever left the session but not the terminal, and all descendants of these. Never the launcher,
  * what it descends from, or its own errands (its children apart from the shell). A zombie is dead already.
  */
 export function startedHere(table: readonly Process[], { launcher, shell, killed }: Origin): Process[] {

@@ -126,7 +126,7 @@ describe('trouble, as people see it', function () {
     const before = await statusFigure();
     await eventually(async () => ((await statusFigure()) < before ? true : undefined));
     const frame = await ana.sessionFrame();
-    await frame.getByText('The broker cannot be reached').waitFor();
+    await frame.getByText(/The broker cannot be reached \(since \d\d:\d\d\)/).waitFor();
     await ana.screenshot('36-broker-away');
     await program.startAgain();
     stage.atTheEnd(() => program.stop());
@@ -154,7 +154,10 @@ describe('trouble, as people see it', function () {
     await ana.terminalShows(/Shop has not confirmed the end yet/, 30_000);
     await ana.statusBar('not confirmed').first().waitFor();
     const frame = await ana.sessionFrame();
-    await frame.getByText('has not confirmed the end yet').first().waitFor();
+    await frame
+      .getByText(/has not confirmed the end yet \(since \d\d:\d\d\)\. What stands in the way: /)
+      .first()
+      .waitFor();
     await ana.screenshot('37-not-confirmed');
 
     await database.startAgain();

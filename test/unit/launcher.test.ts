@@ -442,6 +442,94 @@ describe('launcher', function () {
     });
   });
 
+  describe('what tries to get away', () => {
+    const quiet = '</dev/null >/dev/null 2>&1';
+    const ways: Record<string, (sleep: string) => string> = {
+      'a double fork': (sleep) => `sh -c '(${sleep} ${quiet} &)'`,
+      setsid: (sleep) => `setsid -f ${sleep} ${quiet}`,
+      nohup: (sleep) => `nohup ${sleep} ${quiet} &`,
+      disown: (sleep) => `${sleep} ${quiet} & disown -a`,
+      'a cleared environment': (sleep) => `env -i ${sleep} ${quiet} &`,
+      'a cleared environment in a session that keeps the screen': (sleep) => `setsid -f env -i ${sleep}`,
+      'another root': (sleep) => `chroot / ${sleep} ${quiet} &`,
+    };
+    const byGroupAlone: typeof ways = {
+      'setsid and a cleared environment': (sleep) => `setsid -f env -i ${sleep} ${quiet}`,
+      'a double fork, setsid and a cleared environment': (sleep) =>
+        `sh -c '(setsid -f env -i sh -c "(${sleep} &)" ${quiet} &)'`,
+      'namespaces of its own': (sleep) =>
+        `setsid -f env -i unshare --user --map-current-user --pid --fork --kill-child ${sleep} ${quiet}`,
+    };
+    /** The folder of the terminal's control group, where this machine lets it have one. */
+    const groupOf = (pid: number): string | undefined => {
+      const path = /^0::(.*daypass-.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
+      return ['/sys/fs/cgroup', '/sys/fs/cgroup/unified']
+        .map((mount) => join(mount, path ?? '/nowhere'))
+        .find(existsSync);
+    };
+    const escaped = async (command: string): Promise<number> => {
+      const mark = stage.terminal.output.length;
+      stage.terminal.type(`${command}\r`);
+      const sleep = () => running(stage.sign).find((one) => one.command.startsWith('sleep'));
+      const pid = await eventually(() => sleep()?.pid);
+      await stage.terminal.see(/[$#] *$/, mark);
+      return pid;
+    };
+    const end = async (): Promise<void> => {
+      const mark = stage.terminal.output.length;
+      stage.session(over(true, 'Ended.'));
+      await stage.terminal.see(stays, mark);
+    };
+
+    for (const [way, command] of Object.entries(ways))
+      it(`${way}: stopped`, async () => {
+        await stage.ready();
+        await escaped(command(`sleep ${stage.sign}`));
+        await end();
+        assert.deepEqual(stage.left(), []);
+      });
+
+    for (const [way, command] of Object.entries(byGroupAlone))
+      it(`${way}: stopped where the terminal can have a control group, and only there`, async () => {
+        await stage.ready();
+        const group = groupOf(await stage.shellPid());
+        await escaped(command(`sleep ${stage.sign}`));
+        await end();
+        assert.equal(stage.left().length === 0, group !== undefined);
+        assert.ok(group === undefined || !existsSync(group), 'the group is left');
+      });
+
+    it('is found after a launcher that was killed, too', async () => {
+      const terminal = await stage.ready();
+      const group = groupOf(await stage.shellPid());
+      await escaped(byGroupAlone['setsid and a cleared environment']?.(`sleep ${stage.sign}`) ?? '');
+      process.kill(terminal.pid, 'SIGKILL');
+      await terminal.exitCode();
+      spawnSync(process.execPath, [launcher, '--stop', stage.leaseId]);
+      assert.equal(stage.left().length === 0, group !== undefined);
+    });
+
+    it('another’s child is not: what a service manager or a daemon starts for the person', async () => {
+      await stage.ready();
+      // As `systemd-run`, `at` and `docker run` do: the terminal only asks, and somebody else starts it.
+      const ask = join(stage.home, 'ask');
+      const daemon = spawn(
+        'sh',
+        ['-c', `until [ -e ${ask} ]; do sleep 0.05; done; exec sleep ${stage.sign}`],
+        {
+          stdio: 'ignore',
+        },
+      );
+      try {
+        await escaped(`touch ${ask}`);
+        await end();
+        assert.equal(stage.left().length, 1);
+      } finally {
+        daemon.kill('SIGKILL');
+      }
+    });
+  });
+
   describe('ended by the person', () => {
     it('closes the terminal at Ctrl+D, with whatever still ran in it', async () => {
       const terminal = await stage.ready();

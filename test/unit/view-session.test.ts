@@ -112,7 +112,7 @@ describe('the session view', () => {
     assert.match(
       proof('expired', minutes(1), -minutes(1)),
       new RegExp(
-        `^shop has not confirmed the end yet \\(since ${at}\\)\\. No new login can begin there after ${at}; ` +
+        `^shop has not confirmed the end yet \\(since ${at}\\)\\. What stands in the way: no route\\. No new login can begin there after ${at}; ` +
           'a connection that is open may last until shop answers\\. We keep trying and tell you\\.$',
       ),
     );
@@ -162,7 +162,7 @@ describe('the session view', () => {
 
   it('says that the broker cannot be reached and what that means', () => {
     const stream = { is: 'disconnected', since: now, why: '' } as const;
-    assert.match(model(ana, { stream }).trouble ?? '', /still end on time/);
+    assert.match(model(ana, { stream }).trouble ?? '', /\(since \d\d:\d\d\)\..* still end on time/);
   });
 });
 

@@ -77,7 +77,7 @@ describe('the status bar', () => {
     const stream = { is: 'disconnected', since: now, why: 'no network' } as const;
     const shown = status(ana, { grants: [grant()], stream });
     assert.equal(shown?.text, '$(shield) 24 min $(debug-disconnect)');
-    assert.match(shown.tooltip.at(-1)!, /still end on time/);
+    assert.match(shown.tooltip.at(-1)!, /\(since \d\d:\d\d\)\. Sessions still end on time/);
     assert.equal(status(ana, { stream }), undefined);
   });
 

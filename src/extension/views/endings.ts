@@ -77,9 +77,15 @@ export function notYetConfirmed(grant: Grant, toLocal: ToLocal): string {
   const since = timeOfDay(toLocal(Date.parse(late.since)));
   return [
     `${target} has not confirmed the end yet (since ${since}).`,
+    `What stands in the way: ${sentence(late.obstacle)}`,
     ...stillPossible(grant, toLocal),
     'We keep trying and tell you.',
   ].join(' ');
+}
+
+/** As a sentence of its own; what a target says may end without a full stop. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 /** The login's expiry stops new logins, and nothing that is open; before it, it stops nothing at all. */

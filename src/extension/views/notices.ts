@@ -2,7 +2,7 @@ import { spokenDuration } from '../../contract/durations.ts';
 import { commandIds, viewIds, type About, type CommandId } from '../commands/names.ts';
 import type { AccessRequest, Grant, World } from '../state/world.ts';
 import { levelOf, spokenTime } from './countdown.ts';
-import { ending, howItEnded, proofOf, type ToLocal } from './endings.ts';
+import { ending, howItEnded, notYetConfirmed, proofOf, type ToLocal } from './endings.ts';
 import { endOf, standingOf, unconfirmedOf, type Running } from './standing.ts';
 import { either, inert, lowerFirst, quoted, task, timeOfDay, why } from './words.ts';
 
@@ -52,7 +52,7 @@ export function noticesOf(
       .flatMap((grant) => over(grant, now, toLocal)),
     ...[...world.grants.values()]
       .filter((grant) => grant.state === 'revoked' && grant.endedBy?.id === me)
-      .flatMap((grant) => revoked(grant, now) ?? []),
+      .flatMap((grant) => revoked(grant, now, toLocal) ?? []),
   ];
   return notices.map((notice) => ({ ...notice, text: inert(notice.text) }));
 }
@@ -136,7 +136,7 @@ function over(grant: Grant, now: number, toLocal: ToLocal): Notice[] {
 }
 
 /** For whoever revoked it: what became of it at the target. */
-function revoked(grant: Grant, now: number): Notice | undefined {
+function revoked(grant: Grant, now: number, toLocal: ToLocal): Notice | undefined {
   const { holder, template } = grant;
   const what = `Revoked: ${holder.name}, ${task(template)}.`;
   const action = { label: 'Show requests', command: `${viewIds.requests}.focus`, about: {} } as const;
@@ -145,7 +145,7 @@ function revoked(grant: Grant, now: number): Notice | undefined {
     return {
       ...base,
       id: `revoked late ${grant.id}`,
-      text: `${what} ${template.target.title} has not confirmed yet. We keep trying and tell you.`,
+      text: `${what} ${notYetConfirmed(grant, toLocal)}`,
       kind: 'warning',
     };
   if (!grant.settled || now - lastWordOn(grant) > endedMs) return undefined;

@@ -109,8 +109,7 @@ export function sessionModel(
     mayRequest: world.templates?.templates.length !== 0,
     ...(world.stream.is === 'disconnected'
       ? {
-          trouble:
-            'The broker cannot be reached. Running sessions still end on time without it. Trying again…',
+          trouble: `The broker cannot be reached (since ${timeOfDay(toLocal(world.stream.since))}). Running sessions still end on time without it. Trying again…`,
         }
       : {}),
   };

@@ -24,7 +24,10 @@ export function statusOf(world: World, now: number, toLocal: ToLocal): StatusTex
   const tooltip = linesOf(standing, toLocal);
   if (tooltip.length === 0 && !unconfirmed) return undefined;
   const cutOff = world.stream.is === 'disconnected';
-  if (cutOff) tooltip.push('The broker cannot be reached. Sessions still end on time without it.');
+  if (world.stream.is === 'disconnected')
+    tooltip.push(
+      `The broker cannot be reached (since ${timeOfDay(toLocal(world.stream.since))}). Sessions still end on time without it.`,
+    );
 
   const shown = (text: string, label: string, level: StatusText['level'] = 'calm'): StatusText => ({
     text: `${text}${first && unconfirmed ? ' $(warning)' : ''}${cutOff ? ' $(debug-disconnect)' : ''}`,
