@@ -8,6 +8,7 @@ import { Stage } from './stage/stage.ts';
 const samples = 100;
 const mostRatio = 5;
 const quietMachineMs = 50;
+const busyCallers = 4;
 
 /** A lease of 2 s begins at each turn's start, so that it ends 900 ms into the next: apart from everything else. */
 const turnMs = 1_100;
@@ -20,15 +21,14 @@ const patienceMs = 30_000;
  * From the deadline to the closed socket, as a client sees it: under a lease that ends by the clock, and with a script
  * that sleeps until the deadline and terminates.
  */
-export const deadlineToDead: Benchmark = {
-  name: 'deadline-to-dead',
-  what: 'from a lease’s end to its dead connection, against a timer and a terminate',
+const deadline = (callers: number): Pick<Benchmark, 'run'> => ({
   async run(surroundings) {
     const stage = await Stage.open(surroundings);
     const shop = await stage.shop();
     const bareLogin = await makeBareLogins(shop, 1);
     const ours: Promise<number>[] = [];
     const theirs: number[] = [];
+    const load = callWithoutEnd(stage, callers);
     const start = performance.now();
     for (let turn = 0; turn <= samples && !surroundings.signal.aborted; turn += 1) {
       if (turn % 20 === 0) surroundings.progress(`${turn} of ${samples}`);
@@ -40,8 +40,11 @@ export const deadlineToDead: Benchmark = {
       await until(start + turn * turnMs + bareFromMs);
       theirs.push(await byScript(stage, shop, bareLogin));
     }
+    const late = await Promise.all(ours);
+    const calls = await load.stop();
+    const seconds = (performance.now() - start) / 1000;
     // The first of each warms up.
-    const [product, bare] = [spreadOf((await Promise.all(ours)).slice(1)), spreadOf(theirs.slice(1))];
+    const [product, bare] = [spreadOf(late.slice(1)), spreadOf(theirs.slice(1))];
     const met = product.p99 <= mostRatio * bare.p99;
     return {
       value: product.p99,
@@ -52,11 +55,42 @@ export const deadlineToDead: Benchmark = {
       details: [
         `Daypass: ${spoken(product)}`,
         `bare: ${spoken(bare)}; ratio at p50 ${rounded(product.p50 / bare.p50)}`,
+        ...(callers > 0 ? [`${Math.round(calls / seconds)} calls a second besides`] : []),
       ],
       obstacles: [],
     };
   },
+});
+
+export const deadlineToDead: Benchmark = {
+  name: 'deadline-to-dead',
+  what: 'from a lease’s end to its dead connection, against a timer and a terminate',
+  ...deadline(0),
 };
+
+export const deadlineUnderLoad: Benchmark = {
+  name: 'deadline-under-load',
+  what: `the same while ${busyCallers} callers ask the broker for their requests without a pause`,
+  ...deadline(busyCallers),
+};
+
+/** Callers of whom each asks again as soon as it is answered; `stop` gives how many calls it was in all. */
+function callWithoutEnd(stage: Stage, callers: number): { stop: () => Promise<number> } {
+  let over = false;
+  let calls = 0;
+  const caller = async () => {
+    for (; !over; calls += 1) await stage.call('GET', '/v1/requests');
+  };
+  const all = Promise.allSettled(Array.from({ length: callers }, caller));
+  return {
+    async stop() {
+      over = true;
+      for (const { status } of await all)
+        if (status === 'rejected') throw new Error('The broker did not answer under load.');
+      return calls;
+    },
+  };
+}
 
 const until = (at: number) => pause(Math.max(at - performance.now(), 0));
 

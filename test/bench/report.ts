@@ -1,7 +1,9 @@
 import type { Result } from './benchmark.ts';
 import { rounded } from './numbers.ts';
 
-const ratioOf = ({ value, bare }: Result) => (value === null || bare === null ? null : rounded(value / bare));
+/** How many times the bare figure it is, rounded; null where one of them is missing. */
+export const ratioOf = ({ value, bare }: Result) =>
+  value === null || bare === null ? null : rounded(value / bare);
 
 /** What machines read: value and bare in `unit`, `ratio` of the two. */
 export function json(results: readonly Result[]): string {

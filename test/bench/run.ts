@@ -1,21 +1,28 @@
 /**
  * `npm run bench` measures everything; `npm run bench -- lease-issue vsix` those. With `--json`, standard output gets
- * one JSON array and nothing else. Figures of a bare script stand beside the product's, from the same run.
+ * one JSON array and nothing else. With `--figures`, docs/figures.md gets the rows of what was measured. Figures of a bare script stand beside the product's, from the same run.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Benchmark, Result } from './benchmark.ts';
 import { activation } from './activation.ts';
-import { cut1000 } from './cut-1000.ts';
-import { deadlineToDead } from './deadline-to-dead.ts';
+import { cut100, cut1000 } from './cut.ts';
+import { deadlineToDead, deadlineUnderLoad } from './deadline-to-dead.ts';
+import { writeFigures } from './figures.ts';
 import { leaseIssue } from './lease-issue.ts';
+import { liveLeases } from './live-leases.ts';
 import { json, table } from './report.ts';
 import { requestToPrompt } from './request-to-prompt.ts';
 import { vsix } from './vsix.ts';
+import { connectedWindows } from './windows.ts';
 
 const benchmarks: readonly Benchmark[] = [
   leaseIssue,
+  liveLeases,
   deadlineToDead,
+  deadlineUnderLoad,
+  cut100,
   cut1000,
+  connectedWindows,
   requestToPrompt,
   activation,
   vsix,
@@ -26,7 +33,8 @@ const patienceMs = 60_000;
 
 const words = process.argv.slice(2);
 const asJson = words.includes('--json');
-const names = words.filter((word) => word !== '--json');
+const intoFile = words.includes('--figures');
+const names = words.filter((word) => !['--json', '--figures'].includes(word));
 const unknown = names.filter((name) => !benchmarks.some((one) => one.name === name));
 if (unknown.length > 0) {
   const known = benchmarks.map(({ name, what }) => `  ${name.padEnd(20)}${what}`).join('\n');
@@ -80,6 +88,7 @@ if (asJson) {
   console.error(table(results));
   console.log(json(results));
 } else console.log(table(results));
+if (intoFile) await writeFigures(results);
 
 function notMeasured(error: unknown): Omit<Result, 'name'> {
   const why = error instanceof Error ? error.message : String(error);

@@ -6,10 +6,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { findPostmaster } from '../../../src/broker/store/embedded-postmaster.ts';
+import { ana, people } from '../../../src/sandbox/provider/people.ts';
 import { startWorld, type World } from '../../broker/support/world.ts';
+import { usageOfProcess } from './usage.ts';
 import { Wishes, type Description } from './messages.ts';
 
 const wishes = Wishes.parse(JSON.parse(process.argv[2] ?? '{}'));
+
+/** Engineers who do nothing but have windows open. */
+const others = Array.from({ length: wishes.others }, (_, n) => ({ ...ana, id: `engineer-${n}` }));
 
 /** Whoever started this may be gone by now. */
 const tell = (message: unknown) => process.connected && process.send?.(message);
@@ -21,6 +26,7 @@ async function describeStage(of: World): Promise<Description> {
   return {
     url: of.url,
     token: await of.token('ana'),
+    otherTokens: await Promise.all(others.map(({ id }) => of.token(id))),
     shop: { port: of.shop.port, password: of.shop.password },
     state: {
       port: postmaster.port,
@@ -44,6 +50,7 @@ const building = startWorld({
   accessTokenTtl: 4 * 3600,
   shop: { settings: { fsync: 'on', ...wishes.shopSettings } },
   templates: wishes.templates,
+  people: [...people, ...others],
   // One person stands for many here.
   mostOpen: 1000,
 });
@@ -57,6 +64,7 @@ process.once('disconnect', () => void end());
 if (!process.connected) void end();
 process.on('message', (message) => {
   if (message === 'queries') tell({ queries });
+  if (message === 'usage') void usageOfProcess().then(tell);
 });
 try {
   tell(await describeStage(await building));

@@ -6,6 +6,8 @@ export const Wishes = z.object({
   templates: z.record(z.string(), z.string()).default({}),
   /** Settings of the production database. */
   shopSettings: z.record(z.string(), z.string()).default({}),
+  /** How many engineers there are beside Ana. */
+  others: z.int().default(0),
 });
 export type Wishes = z.input<typeof Wishes>;
 
@@ -16,6 +18,8 @@ export const Description = z.object({
   url: z.string(),
   /** Ana's. */
   token: z.string(),
+  /** The other engineers'. */
+  otherTokens: z.array(z.string()),
   /** The production database, as its superuser. */
   shop: Reached,
   /** The broker's own database, as the role that the broker works as. */
@@ -24,4 +28,8 @@ export const Description = z.object({
 export type Description = z.infer<typeof Description>;
 
 export const Failure = z.object({ failure: z.string() });
+/** Of the broker's process so far: what it keeps in memory (bytes) and the processor time it took (milliseconds). */
+export const Usage = z.object({ memory: z.int(), processorMs: z.number() });
+export type Usage = z.infer<typeof Usage>;
+
 export const Queries = z.object({ queries: z.int() });

@@ -10,7 +10,7 @@ import { IssuedLease } from '../../../src/contract/leases.ts';
 import { AccessRequest } from '../../../src/contract/requests.ts';
 import { TemplateList } from '../../../src/contract/templates.ts';
 import type { Surroundings } from '../benchmark.ts';
-import { Description, Failure, Queries, type Wishes } from './messages.ts';
+import { Description, Failure, Queries, Usage, type Wishes } from './messages.ts';
 
 /** A template that lets a grant have as many terminals as templates can, for seconds or for a day. */
 export const template = 'bench';
@@ -59,6 +59,7 @@ export class Stage {
     // In a process group of its own, Ctrl-C does not reach it: it ends when it is let go.
     const child = fork(fileURLToPath(new URL('host.ts', import.meta.url)), [JSON.stringify(all)], {
       detached: true,
+      execArgv: [...process.execArgv, '--expose-gc'],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     // What is sent to it after it was let go.
@@ -81,6 +82,21 @@ export class Stage {
   async queries(): Promise<number> {
     this.#child.send('queries');
     return Queries.parse(await answerOf(this.#child, 5_000)).queries;
+  }
+
+  /** What the broker's process uses. */
+  async usage(): Promise<Usage> {
+    this.#child.send('usage');
+    return Usage.parse(await answerOf(this.#child, 10_000));
+  }
+
+  get url(): string {
+    return this.#at.url;
+  }
+
+  /** The tokens of the engineers beside Ana. */
+  get otherTokens(): readonly string[] {
+    return this.#at.otherTokens;
   }
 
   /** Until the broker has nothing to do for a moment, so that what one measures is not what another left to do. */

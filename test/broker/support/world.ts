@@ -11,7 +11,7 @@ import { storedScope } from '../../../src/broker/targets/postgresql/scope.ts';
 import { loadTemplates } from '../../../src/broker/templates/folder.ts';
 import type { IssuedLease } from '../../../src/contract/leases.ts';
 import { newPassword, verifierOf } from '../../../src/extension/terminal/scram.ts';
-import { people } from '../../../src/sandbox/provider/people.ts';
+import { people, type Person } from '../../../src/sandbox/provider/people.ts';
 import { startProvider, type RunningProvider } from '../../../src/sandbox/provider/provider.ts';
 import { freePort, startPostgres, type PostgresOptions, type PostgresServer } from './postgres.ts';
 
@@ -109,6 +109,8 @@ export interface WorldOptions {
   readonly templates?: Readonly<Record<string, string>>;
   /** Grants of one person at once; otherwise the broker's own default. */
   readonly mostOpen?: number;
+  /** Who can sign in; the sandbox's four unless said. */
+  readonly people?: readonly Person[];
   /** Calls a minute; more than any test makes unless said, since one person stands for many. */
   readonly limits?: { readonly person: number; readonly address: number };
 }
@@ -138,9 +140,13 @@ async function build(
 ): Promise<World> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const { accessTokenTtl } = options;
+  const { accessTokenTtl, people: everybody = people } = options;
   const [provider, shop] = await Promise.all([
-    startProvider({ resource: url, ...(accessTokenTtl === undefined ? {} : { accessTokenTtl }) }),
+    startProvider({
+      resource: url,
+      people: everybody,
+      ...(accessTokenTtl === undefined ? {} : { accessTokenTtl }),
+    }),
     startPostgres(options.shop),
   ]);
   ends.push(() => provider.close());

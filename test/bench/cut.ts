@@ -6,18 +6,16 @@ import { percentile, rounded } from './numbers.ts';
 import { goneAt, inLanes, makeBareLogins, newSecret } from './stage/logins.ts';
 import { Stage } from './stage/stage.ts';
 
-const leases = 1_000;
 const perGrant = 10;
 const lanes = 20;
-const mostSeconds = 1;
 const aheadMs = 5_000;
 const patienceMs = 60_000;
 const receiptsWithinMs = 180_000;
 
-/** 1,000 connections, each under a lease of its own, when all leases end at one instant. */
-export const cut1000: Benchmark = {
-  name: 'cut-1000',
-  what: '1,000 leases that end at one instant: until the last socket is closed',
+/** So many connections, each under a lease of its own, when all leases end at one instant. */
+const cut = (leases: number, mostSeconds: number): Benchmark => ({
+  name: `cut-${leases}`,
+  what: `${leases.toLocaleString('en')} leases that end at one instant: until the last socket is closed`,
   async run(surroundings) {
     const { progress } = surroundings;
     const stage = await Stage.open(surroundings, {
@@ -26,13 +24,13 @@ export const cut1000: Benchmark = {
     const shop = await stage.shop();
     const state = await stage.state();
 
-    progress('The bare script: making 1,000 logins and connections…');
-    const theirs = await byScript(stage, shop);
-    progress('Daypass: issuing 1,000 leases…');
-    const users = await issueAll(stage);
+    progress('The bare script: making logins and connections…');
+    const theirs = await byScript(stage, shop, leases);
+    progress('Daypass: issuing the leases…');
+    const users = await issueAll(stage, leases);
     const { lateMs, due } = await underLeases(stage, state, users);
     progress('All sockets are closed; waiting for the receipts…');
-    const proof = await receipts(state, shop, due);
+    const proof = await receipts(state, shop, due, leases);
 
     const [ours, bare] = [Math.max(...lateMs) / 1000, Math.max(...theirs) / 1000];
     const met = ours <= mostSeconds && proof.complete;
@@ -50,7 +48,10 @@ export const cut1000: Benchmark = {
       obstacles: [],
     };
   },
-};
+});
+
+export const cut100 = cut(100, 0.2);
+export const cut1000 = cut(1_000, 1);
 
 interface User {
   readonly user: string;
@@ -62,7 +63,7 @@ async function connectAll(stage: Stage, users: readonly User[]): Promise<pg.Clie
 }
 
 /** One transaction that closes every login, one statement that ends every connection. Milliseconds for each socket. */
-async function byScript(stage: Stage, shop: pg.Client): Promise<number[]> {
+async function byScript(stage: Stage, shop: pg.Client, leases: number): Promise<number[]> {
   const { roles, password } = await makeBareLogins(shop, leases);
   const clients = await connectAll(
     stage,
@@ -77,7 +78,7 @@ async function byScript(stage: Stage, shop: pg.Client): Promise<number[]> {
   return (await gone).map((at) => at - deadline);
 }
 
-async function issueAll(stage: Stage): Promise<User[]> {
+async function issueAll(stage: Stage, leases: number): Promise<User[]> {
   const { password, verifier } = await newSecret();
   const grants = await inLanes(Array.from({ length: leases / perGrant }), lanes, () => stage.grant('PT24H'));
   return inLanes(
@@ -109,6 +110,7 @@ async function receipts(
   state: pg.Client,
   shop: pg.Client,
   due: Date,
+  leases: number,
 ): Promise<{ complete: boolean; words: string }> {
   const deadline = Date.now() + receiptsWithinMs;
   for (;;) {
