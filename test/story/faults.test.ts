@@ -156,8 +156,9 @@ describe('faults on the person’s side', function () {
     for (const person of ['ana', 'ben'])
       assert.deepEqual(await filesCalled(stage.window(person).userData, 'pgpass'), []);
     const frame = await ana.sessionFrame();
-    await frame.getByText('Waiting for Shop to confirm').waitFor();
-    await frame.getByText('The broker cannot be reached').waitFor();
+    await frame.getByText('Not known here yet whether Shop has confirmed').waitFor();
+    await ana.statusBar('not confirmed').first().waitFor();
+    await frame.getByText(/The broker cannot be reached \(since/).waitFor();
     assert.equal(await frame.getByText('nothing left behind').count(), 0);
     assert.equal(await ana.statusBar(/\d:\d\d/).count(), 0);
     for (const theme of ['light', 'high contrast', 'dark'] as const) {

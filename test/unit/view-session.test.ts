@@ -166,6 +166,19 @@ describe('the session view', () => {
   });
 });
 
+describe('a session that ended while the broker could not be reached', () => {
+  it('is not said to wait for the target, of which nothing is known here', () => {
+    const stream = { is: 'disconnected', since: now, why: '' } as const;
+    const [card] = model(ana, { grants: [grant({}, -1000)], stream }).cards;
+    assert.ok(card?.is === 'over');
+    assert.match(
+      card.proof,
+      /^Not known here yet whether shop has confirmed: the broker cannot be reached\.$/,
+    );
+    assert.equal(card.state, 'late');
+  });
+});
+
 describe('the page of the session view, before its script runs', () => {
   const parts = { style: 's.css', script: 's.js', source: 'vscode:', nonce: 'bm9uY2U=', id: 'one' };
   const text = (html: string) =>

@@ -79,6 +79,10 @@ describe('the status bar', () => {
     assert.equal(shown?.text, '$(shield) 24 min $(debug-disconnect)');
     assert.match(shown.tooltip.at(-1)!, /\(since \d\d:\d\d\)\. Sessions still end on time/);
     assert.equal(status(ana, { stream }), undefined);
+    const overMeanwhile = grant({}, -1000);
+    const offline = status(ana, { grants: [overMeanwhile], stream });
+    assert.equal(offline?.text, '$(warning) not confirmed $(debug-disconnect)');
+    assert.match(offline.tooltip[0]!, /: Not known here yet whether shop has confirmed: the broker/);
   });
 
   it('does not count on after the time, even if the broker has not spoken yet', () => {

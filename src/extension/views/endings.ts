@@ -83,6 +83,12 @@ export function notYetConfirmed(grant: Grant, toLocal: ToLocal): string {
   ].join(' ');
 }
 
+/** What is said while there is no proof here; where the broker cannot be asked, the target may have confirmed long ago. */
+export function lastHeard(grant: Grant, toLocal: ToLocal, cutOff: boolean): string {
+  if (!cutOff || unconfirmedOf(grant)) return notYetConfirmed(grant, toLocal);
+  return `Not known here yet whether ${grant.template.target.title} has confirmed: the broker cannot be reached.`;
+}
+
 /** As a sentence of its own; what a target says may end without a full stop. */
 function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;

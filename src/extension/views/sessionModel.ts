@@ -1,7 +1,7 @@
 import { spokenDuration } from '../../contract/durations.ts';
 import type { Grant, LiveConnection, World } from '../state/world.ts';
 import { thresholdsOf } from './countdown.ts';
-import { howItEnded, notYetConfirmed, proofOf, receiptInWords, type ToLocal } from './endings.ts';
+import { howItEnded, lastHeard, proofOf, receiptInWords, type ToLocal } from './endings.ts';
 import { standingOf, unconfirmedOf, type Running } from './standing.ts';
 import { approvedBy, askedOf, timeOfDay, tlsWarning, why } from './words.ts';
 
@@ -64,6 +64,7 @@ export function sessionModel(
   dismissed: ReadonlySet<string> = new Set(),
 ): SessionModel {
   const standing = standingOf(world, now);
+  const cutOff = world.stream.is === 'disconnected';
   const cards: Card[] = [
     ...standing.running.map((running) =>
       runningCard(running, world.connections.get(running.grant.id), toLocal),
@@ -95,8 +96,8 @@ export function sessionModel(
           ...base(grant),
           is: 'over',
           headline: howItEnded(grant, toLocal),
-          proof: proof?.text ?? notYetConfirmed(grant, toLocal),
-          state: proof?.sure ? 'proven' : proof || late ? 'late' : 'awaited',
+          proof: proof?.text ?? lastHeard(grant, toLocal, cutOff),
+          state: proof?.sure ? 'proven' : proof || late || cutOff ? 'late' : 'awaited',
           receipts: grant.leases.flatMap((lease) =>
             lease.receipt ? [receiptInWords(lease.receipt, toLocal)] : [],
           ),

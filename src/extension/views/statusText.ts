@@ -1,7 +1,7 @@
 import { spokenDuration } from '../../contract/durations.ts';
 import type { World } from '../state/world.ts';
 import { levelOf, shortTime, spokenTime, type Level } from './countdown.ts';
-import { notYetConfirmed, type ToLocal } from './endings.ts';
+import { lastHeard, type ToLocal } from './endings.ts';
 import { standingOf, unconfirmedOf, type Standing } from './standing.ts';
 import { askedOf, inert, task, timeOfDay } from './words.ts';
 
@@ -20,17 +20,20 @@ export interface StatusText {
 export function statusOf(world: World, now: number, toLocal: ToLocal): StatusText | undefined {
   const standing = standingOf(world, now);
   const [first] = standing.running;
-  const unconfirmed = standing.over.some((grant) => unconfirmedOf(grant));
-  const tooltip = linesOf(standing, toLocal);
-  if (tooltip.length === 0 && !unconfirmed) return undefined;
   const cutOff = world.stream.is === 'disconnected';
+  const unconfirmed = standing.over.filter((grant) => unconfirmedOf(grant) ?? (cutOff && !grant.settled));
+  const tooltip = linesOf(standing, toLocal);
+  tooltip.push(
+    ...unconfirmed.map((grant) => `${grant.template.title}: ${lastHeard(grant, toLocal, cutOff)}`),
+  );
+  if (tooltip.length === 0) return undefined;
   if (world.stream.is === 'disconnected')
     tooltip.push(
       `The broker cannot be reached (since ${timeOfDay(toLocal(world.stream.since))}). Sessions still end on time without it.`,
     );
 
   const shown = (text: string, label: string, level: StatusText['level'] = 'calm'): StatusText => ({
-    text: `${text}${first && unconfirmed ? ' $(warning)' : ''}${cutOff ? ' $(debug-disconnect)' : ''}`,
+    text: `${text}${first && unconfirmed.length > 0 ? ' $(warning)' : ''}${cutOff ? ' $(debug-disconnect)' : ''}`,
     level,
     tooltip,
     label: cutOff ? `${label}, broker not reachable` : label,
@@ -44,7 +47,7 @@ export function statusOf(world: World, now: number, toLocal: ToLocal): StatusTex
       level === 'over' ? 'last' : level,
     );
   }
-  if (unconfirmed)
+  if (unconfirmed.length > 0)
     return shown('$(warning) not confirmed', 'Production access: end not confirmed yet', 'soon');
   const [ready] = standing.ready;
   if (ready)
@@ -73,8 +76,5 @@ function linesOf(standing: Standing, toLocal: ToLocal): string[] {
       (request) =>
         `${request.template.title}, ${request.template.target.title}: waiting for ${askedOf(request)}`,
     ),
-    ...standing.over
-      .filter((grant) => unconfirmedOf(grant))
-      .map((grant) => `${grant.template.title}: ${notYetConfirmed(grant, toLocal)}`),
   ];
 }
