@@ -8,6 +8,7 @@ import type { Context } from './context.ts';
 import { audienceOf } from './events/audience.ts';
 import { createHub } from './events/hub.ts';
 import { eventIds } from './events/id.ts';
+import { Attempts } from './http/attempts.ts';
 import type { Caller } from './http/caller.ts';
 import { eventRoute } from './http/events.ts';
 import { grantRoutes } from './http/grants.ts';
@@ -109,6 +110,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   const clock = running.add(startClock(store, log), (one) => one.stop());
   running.add(await store.listen(channels.clock, () => clock.wake()), (stop) => stop());
 
+  const attempts = running.add(new Attempts(store, log), (one) => one.close());
   const verifier = createVerifier({
     identity: config.identity,
     publicUrl: config.publicUrl,
@@ -123,6 +125,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
       log,
       tls: config.tls,
       lanes,
+      attempted: (attempt) => attempts.record(attempt),
       limits: config.limits,
       trustedProxies: config.trustedProxies,
       notLetIn: (reason) => metrics.notLetIn(reason),

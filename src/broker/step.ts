@@ -9,6 +9,7 @@ const inTheStore = [
   'person known',
   'request made',
   'request refused',
+  'attempt refused',
   'request decided',
   'request withdrawn',
   'request expired',

@@ -35,6 +35,12 @@ export type AuditEvent = { readonly detail: Readonly<Record<string, unknown>> } 
       readonly action: `request ${'created' | 'approved' | 'denied' | 'withdrawn' | 'expired'}`;
     })
   | (About & { readonly resource: 'person'; readonly resourceId: string; readonly action: 'request refused' })
+  | (Omit<About, 'target'> & {
+      readonly target: null;
+      readonly resource: 'person';
+      readonly resourceId: string;
+      readonly action: 'attempt refused';
+    })
   | (OfGrant & {
       readonly action: `grant ${'approved' | 'activated' | 'not begun' | 'lapsed' | 'ended' | 'expired' | 'revoked'}`;
     })

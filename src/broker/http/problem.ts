@@ -11,6 +11,7 @@ interface RefusalMore {
   readonly errors?: FieldErrors;
   readonly retryAfterSeconds?: number | undefined;
   readonly personId?: string | undefined;
+  readonly recorded?: boolean;
 }
 
 /** A call that is answered with a problem. Whoever throws it has changed nothing. */
@@ -18,6 +19,8 @@ export class Refusal extends Error {
   readonly kind: ProblemKind;
   readonly errors: FieldErrors | undefined;
   readonly retryAfterSeconds: number | undefined;
+  /** It stands in the audit log already. */
+  readonly recorded: boolean;
   /** Whose call it was, where that is known although they were not let in. */
   readonly personId: string | undefined;
 
@@ -29,6 +32,7 @@ export class Refusal extends Error {
     this.errors = options.errors;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.personId = options.personId;
+    this.recorded = options.recorded ?? false;
   }
 }
 

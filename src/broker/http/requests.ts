@@ -65,7 +65,7 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
     const template = context.templates().get(body.template);
     if (template && !mayRequest(caller, template)) {
       await refusals.record(caller, template);
-      throw notForYou(context, template);
+      throw notForYou(context, template, { recorded: true });
     }
     const call: Call = { personId: caller.id, route: 'requests', key, bodyHash: hashOf(body) };
     const id = await store.transaction('request made', (trx) =>
@@ -188,10 +188,15 @@ function checkTerms(template: ResolvedTemplate, shown: Template, body: NewReques
     throw new Refusal('ticket-needed', `The ticket must look like ${ticket.hint ?? ticket.pattern}.`);
 }
 
-function notForYou(context: Context, { requestBy }: ResolvedTemplate): Refusal {
+function notForYou(
+  context: Context,
+  { requestBy }: ResolvedTemplate,
+  more: { recorded?: true } = {},
+): Refusal {
   return new Refusal(
     'not-allowed',
     `Members of ${requestBy.join(' or ')} may request this. ${whomToAsk(context)}`,
+    more,
   );
 }
 

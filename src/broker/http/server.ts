@@ -16,6 +16,7 @@ import type { Caller } from './caller.ts';
 import { NotSignedIn } from '../identity/caller.ts';
 import { Admission, type CallLimits } from './admission.ts';
 import { Lanes, type Lane } from './lanes.ts';
+import type { Attempt } from './attempts.ts';
 import { boundConnections } from './connections.ts';
 import { createListener } from './listener.ts';
 import { answerTo, nothingThere, Refusal } from './problem.ts';
@@ -27,6 +28,7 @@ declare module 'fastify' {
   }
   interface FastifyInstance {
     lanes: Lanes;
+    attempted: (attempt: Attempt) => Promise<void>;
   }
   interface FastifyContextConfig {
     /** Answers without asking who calls. Everything else asks, also what is registered without a word about it. */
@@ -47,6 +49,8 @@ export interface ServerParts {
   readonly lanes?: Lanes;
   /** Addresses and networks whose word about where a call comes from is taken (`X-Forwarded-For`); nobody's unless said. */
   readonly trustedProxies?: readonly string[];
+  /** Told of what somebody who is signed in tried and was refused, before they are answered. */
+  readonly attempted?: (attempt: Attempt) => Promise<void>;
   /** Told of every call that was not let in, and why. */
   readonly notLetIn?: (reason: string) => void;
   /** Told of every call that was answered; the route is its path in the contract. */
@@ -90,11 +94,13 @@ export function buildServer(parts: ServerParts): FastifyInstance {
     ),
   );
   app.decorate('lanes', parts.lanes ?? new Lanes());
+  app.decorate('attempted', parts.attempted ?? (() => Promise.resolve()));
   app.decorateRequest('caller', null);
   app.addHook('onRequest', async (request) => {
     const { open, ends = false } = request.routeOptions.config;
     if (request.is404 || open) return;
-    const { authorization } = request.headers;
+    // Of two, a proxy before us may have looked at the other one: then none counts.
+    const authorization = request.raw.headersDistinct['authorization']?.join(', ');
     if (request.headers['x-forwarded-for'] !== undefined && request.ip === request.socket.remoteAddress)
       tellOfProxy();
     try {
@@ -212,7 +218,16 @@ export function handle<const R extends Route>(
         inTurn,
       } as Given<R>;
       const answer = lane === 'none' ? work(given) : inTurn(lane, () => work(given));
-      return reply.code(route.status).send(await answer);
+      try {
+        return await reply.code(route.status).send(await answer);
+      } catch (error) {
+        if (caller && error instanceof Refusal && !error.recorded) {
+          const call = `${route.method} ${route.path}`;
+          const named = (request.params ?? {}) as Readonly<Record<string, string>>;
+          await app.attempted({ caller, call, named, why: error.kind });
+        }
+        throw error;
+      }
     },
   });
 }

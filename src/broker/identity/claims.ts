@@ -23,7 +23,12 @@ const askPlatform = 'Tell whoever runs the identity provider; signing in again d
  * Follows RFC 9068 sections 2 and 4 and RFC 8725 section 3, and tells access tokens from ID tokens without `typ` too.
  * @throws Refused
  */
-export function callerOf(header: JWTHeaderParameters, payload: JWTPayload, identity: IdentityConfig): Caller {
+export function callerOf(
+  header: JWTHeaderParameters,
+  payload: JWTPayload,
+  identity: IdentityConfig,
+  now = new Date(),
+): Caller {
   refuseOtherTokens(header, payload, identity);
   const clientId = clientOf(payload, identity);
   const subject = subjectOf(payload, clientId, identity);
@@ -34,7 +39,7 @@ export function callerOf(header: JWTHeaderParameters, payload: JWTPayload, ident
     groups: groupsOf(payload, identity),
     clientId,
     mayDecide: clientId !== identity.deviceClient,
-    expiresAt: expiryOf(payload),
+    expiresAt: expiryOf(payload, now),
   };
 }
 
@@ -122,8 +127,21 @@ function cleanName(claim: unknown): string | undefined {
   return /[\p{L}\p{N}]/u.test(name) ? name : undefined;
 }
 
-function expiryOf(payload: JWTPayload): Date {
-  const date = new Date((typeof payload.exp === 'number' ? payload.exp : Number.NaN) * 1000);
+/** A token that is good for longer is taken for one without an end. */
+const longestSeconds = 366 * 24 * 3600;
+/** How far ahead the provider's clock may be where it says when it issued a token. */
+const aheadSeconds = 300;
+
+function expiryOf({ exp, iat }: JWTPayload, now: Date): Date {
+  const nowSeconds = now.getTime() / 1000;
+  if (iat !== undefined && !(iat <= nowSeconds + aheadSeconds))
+    throw new Refused(
+      'The token was issued in the future (iat).',
+      `The identity provider’s clock and the broker’s are far apart. ${askPlatform}`,
+    );
+  const date = new Date(
+    (typeof exp === 'number' && exp <= nowSeconds + longestSeconds ? exp : Number.NaN) * 1000,
+  );
   if (Number.isNaN(date.getTime()))
     throw new Refused(
       'The token’s expiry is no point in time (exp).',

@@ -55,7 +55,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       throw refuse('The Authorization header is not a bearer token of a sensible size.', again);
     const { protectedHeader, payload } = await verifySignature(token);
     try {
-      return callerOf(protectedHeader, payload, identity);
+      return callerOf(protectedHeader, payload, identity, now());
     } catch (error) {
       if (error instanceof Refused) throw refuse(error.message, error.words);
       throw error;
@@ -71,6 +71,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
       currentDate: now(),
       requiredClaims: ['exp', 'sub'],
     };
+    if (!token.split('.').every(isCanonical))
+      throw refuse('The token is not written as it must be (base64url).', again);
     let header;
     try {
       header = decodeProtectedHeader(token);
@@ -104,6 +106,11 @@ export function createVerifier(options: VerifierOptions): Verifier {
 }
 
 const bearer = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)$/i;
+/** Several spellings of one signature would be several tokens (RFC 4648 section 3.5). */
+function isCanonical(part: string): boolean {
+  return Buffer.from(part, 'base64url').toString('base64url') === part;
+}
+
 const again = 'This sign-in cannot be read. Sign in again.';
 const elsewhere =
   'This sign-in was made for something else and does not count here. Sign in again from the editor.';

@@ -101,6 +101,10 @@ revoke: { by: [payments-leads] }
 };
 
 export interface WorldOptions {
+  /** Whose tokens count, instead of the provider's. */
+  readonly issuer?: string;
+  /** More of the configuration, as it is written. */
+  readonly configuration?: string;
   /** Seconds that an access token is good for. */
   readonly accessTokenTtl?: number;
   /** How the production database is run. */
@@ -167,7 +171,7 @@ public_url: ${url}
 organisation: { name: Shop, ask: "Ben Roth or #platform" }
 groups: [engineering, oncall, payments-leads, auditors, security, newcomers]
 identity:
-  issuer: ${provider.issuer}
+  issuer: ${options.issuer ?? provider.issuer}
   audience: ${url}
   clients: [daypass-vscode]
   device_client: daypass-device
@@ -176,6 +180,7 @@ database: { embedded: ./state }
 templates: ./templates
 requests: { most_open: ${options.mostOpen ?? 10} }
 limits: ${JSON.stringify(options.limits ?? { person: 10_000_000, address: 10_000_000 })}
+${options.configuration ?? ''}
 targets:
   shop:
     title: shop
