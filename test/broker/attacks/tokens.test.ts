@@ -173,7 +173,9 @@ describe('Attacks on tokens, at a whole broker', function () {
     assert.equal(decided.status, 403, JSON.stringify([pending, decided.body]));
     assert.match(decided.body.detail, /sign-in by code/);
     const open = (await ask('read-orders')).body;
-    const revoked = await call(device, 'POST', `/v1/grants/${open['grantId']}/revoke`, { comment: 'That is enough' });
+    const revoked = await call(device, 'POST', `/v1/grants/${open['grantId']}/revoke`, {
+      comment: 'That is enough',
+    });
     assert.equal(revoked.status, 403);
     assert.match(revoked.body.detail, /sign-in by code/);
     assert.equal((await call(device, 'GET', `/v1/requests/${pending['id']}`)).body['state'], 'pending');
