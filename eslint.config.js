@@ -27,6 +27,8 @@ const mayReveal = [
   'src/extension/client/**',
   'src/extension/terminal/**',
   'src/broker/config/secrets.ts',
+  'src/broker/config/resolve.ts',
+  'src/broker/integrity/macs.ts',
   'src/broker/store/connect.ts',
   'src/broker/targets/postgresql/connect.ts',
   'src/sandbox/**',

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
+import type { Secret } from '../contract/secret.ts';
 import { followSequence } from './audit/follow.ts';
 import { eventsAfter } from './store/audit-number.ts';
 import { startSequencer } from './audit/sequence.ts';
@@ -23,6 +24,10 @@ import { requestRoutes } from './http/requests.ts';
 import { buildServer } from './http/server.ts';
 import { templateRoutes } from './http/templates.ts';
 import { createVerifier, type Verifier } from './identity/verifier.ts';
+import { Alarms } from './integrity/alarms.ts';
+import { checkKeys } from './integrity/check-keys.ts';
+import type { Integrity } from './integrity/integrity.ts';
+import { macsWith } from './integrity/macs.ts';
 import { startClock } from './leases/clock.ts';
 import { leaseStore } from './leases/lease-store.ts';
 import { watchUnattended, type UnattendedWatch } from './leases/unattended.ts';
@@ -36,6 +41,7 @@ import { migrate } from './store/migrate.ts';
 import { channels } from './store/notify.ts';
 import { now } from './store/now.ts';
 import { recogniser } from './store/person.ts';
+import { StoreUnusable } from './store/unusable.ts';
 import { PostgresTarget } from './targets/postgresql/target.ts';
 import { watchTemplates } from './templates/watch.ts';
 import { version } from './version.ts';
@@ -51,6 +57,11 @@ export interface Broker {
 const notProtected = 'The audit log is not protected from the broker: it works as the owner of its database.';
 const notAttended =
   'Sessions are open at a target that is not configured any more, and nobody ends them; the log says which.';
+
+const tampered =
+  'Records in the database were not as the broker wrote them; the log says which. Nothing is given for them.';
+const noKey =
+  'The broker has no key to authenticate with what it writes into its database. Make one (openssl rand -base64 32), keep it outside the database, and name it under "integrity.keys".';
 
 /** What was started and must be ended, the last one first. */
 class Running {
@@ -78,9 +89,11 @@ export async function startBroker({ config, log }: { config: Config; log: Logger
 }
 
 async function start(config: Config, log: Logger, running: Running): Promise<Broker> {
-  const { server, lost } = await database(config, log, running);
+  const { server, lost, key } = await database(config, log, running);
   const { installation, logProtected } = await migrate(server);
   const store = running.add(openStore(server, log), (one) => one.close());
+  const macs = macsWith(config.integrity?.keys ?? [key]);
+  await checkKeys(store, macs, log);
 
   const lanes = new Lanes();
   const hub = createHub({
@@ -94,6 +107,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   running.add(await startSequencer(store, log), (one) => one.stop());
   running.add(await followSequence(store, log, hub), (one) => one.stop());
 
+  const integrity = new Alarms({ macs, store, log, raised: () => metrics.notAuthentic() });
   const templates = running.add(
     await watchTemplates({
       folder: config.templates,
@@ -106,8 +120,14 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
     }),
     (one) => one.close(),
   );
-  const { targets, unattended } = await startTargets(config, installation, { store, log, metrics, running });
-  const clock = running.add(startClock(store, log), (one) => one.stop());
+  const { targets, unattended } = await startTargets(config, installation, {
+    store,
+    integrity,
+    log,
+    metrics,
+    running,
+  });
+  const clock = running.add(startClock(store, macs, log), (one) => one.stop());
   running.add(await store.listen(channels.clock, () => clock.wake()), (stop) => stop());
 
   const attempts = running.add(new Attempts(store, log), (one) => one.close());
@@ -118,7 +138,15 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   });
   void verifier.prepare();
 
-  const context: Context = { config, store, log, metrics, templates: () => templates.current, targets };
+  const context: Context = {
+    config,
+    store,
+    integrity,
+    log,
+    metrics,
+    templates: () => templates.current,
+    targets,
+  };
   const app = running.add(
     buildServer({
       verify: callers(verifier, context),
@@ -142,6 +170,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
       ...(logProtected ? [] : [notProtected]),
       ...templates.problems.map(() => 'A template on disk is not in use; the log says which and why.'),
       ...(unattended.some ? [notAttended] : []),
+      ...(integrity.some ? [tampered] : []),
     ],
     waitingFor: async () => [
       ...(verifier.ready ? [] : ['the identity provider']),
@@ -167,12 +196,16 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
 }
 
 async function database(
-  { database: configured }: Config,
+  { database: configured, integrity }: Config,
   log: Logger,
   running: Running,
-): Promise<{ server: StoreServer; lost: Promise<void> }> {
+): Promise<{ server: StoreServer; lost: Promise<void>; key: Secret }> {
   // A server of somebody else's comes back, and so do we.
-  if (configured.kind === 'server') return { server: configured, lost: new Promise(() => undefined) };
+  if (configured.kind === 'server') {
+    const [key] = integrity?.keys ?? [];
+    if (!key) throw new StoreUnusable(noKey);
+    return { server: configured, lost: new Promise(() => undefined), key };
+  }
   const { startEmbedded } = await import('./store/embedded.ts');
   return running.add(await startEmbedded(configured.folder, log), (one) => one.close());
 }
@@ -181,11 +214,17 @@ async function database(
 async function startTargets(
   config: Config,
   installation: string,
-  { store, log, metrics, running }: { store: Store; log: Logger; metrics: Metrics; running: Running },
+  {
+    store,
+    integrity,
+    log,
+    metrics,
+    running,
+  }: { store: Store; integrity: Integrity; log: Logger; metrics: Metrics; running: Running },
 ): Promise<{ targets: Context['targets']; unattended: UnattendedWatch }> {
   const targets = new Map<string, { target: PostgresTarget; worker: ReturnType<typeof startWorker> }>();
   const { reserve } = running.add(reservations(store), (one) => one.stop());
-  const leases = leaseStore(store, { reserve });
+  const leases = leaseStore(store, { reserve }, integrity);
   for (const one of config.targets.values()) {
     const target = running.add(new PostgresTarget({ config: one, installation, log }), (ended) =>
       ended.end(),

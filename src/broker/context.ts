@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import type { Metrics } from './http/metrics.ts';
+import type { Integrity } from './integrity/integrity.ts';
 import type { Worker } from './leases/worker.ts';
 import type { Store } from './store/connect.ts';
 import type { Target } from './targets/target.ts';
@@ -10,6 +11,7 @@ import type { TemplateSet } from './templates/template.ts';
 export interface Context {
   readonly config: Config;
   readonly store: Store;
+  readonly integrity: Integrity;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** The last good set. */

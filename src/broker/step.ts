@@ -25,6 +25,7 @@ const inTheStore = [
   'lease closed',
   'obstacle noted',
   'stranger noted',
+  'alarm recorded',
   'events numbered',
   'keys forgotten',
 ] as const;

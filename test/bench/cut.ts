@@ -1,5 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type pg from 'pg';
+import type { Macs } from '../../src/broker/integrity/macs.ts';
+import { grantFields, leaseFields } from '../../src/broker/store/authentic.ts';
+import type { GrantRow } from '../../src/broker/store/grant.ts';
+import type { LeaseRow } from '../../src/broker/store/lease.ts';
 import { throwaway } from '../../src/broker/targets/postgresql/scram.ts';
 import type { Benchmark } from './benchmark.ts';
 import { percentile, rounded } from './numbers.ts';
@@ -98,11 +102,32 @@ async function underLeases(
   const gone = Promise.all(clients.map((client) => goneAt(client, patienceMs)));
   const due = new Date(Date.now() + aheadMs);
   await state.query('begin');
-  await state.query(`update "grant" set expires_at = $1 where state = 'active'`, [due]);
-  await state.query(`update lease set due_at = $1 where state = 'issued'`, [due]);
+  await moveEnds(state, stage.macs, due);
   await state.query(`select pg_notify('daypass_lease', ''), pg_notify('daypass_clock', '')`);
   await state.query('commit');
   return { lateMs: (await gone).map((at) => at - due.getTime()), due };
+}
+
+/** As the broker would have written it. */
+async function moveEnds(state: pg.Client, macs: Macs, due: Date): Promise<void> {
+  const leases = await state.query<LeaseRow>(`select * from lease where state = 'issued'`);
+  const grants = await state.query<GrantRow>(`select * from "grant" where state = 'active'`);
+  await state.query(
+    `update lease set due_at = $1, mac = it.mac from unnest($2::uuid[], $3::text[]) it (id, mac) where lease.id = it.id`,
+    [
+      due,
+      leases.rows.map(({ id }) => id),
+      leases.rows.map((row) => macs.of('lease', leaseFields({ ...row, due_at: due }))),
+    ],
+  );
+  await state.query(
+    `update "grant" set expires_at = $1, mac = it.mac from unnest($2::uuid[], $3::text[]) it (id, mac) where "grant".id = it.id`,
+    [
+      due,
+      grants.rows.map(({ id }) => id),
+      grants.rows.map((row) => macs.of('grant', grantFields({ ...row, expires_at: due }))),
+    ],
+  );
 }
 
 /** Waits until every end is settled, and looks whether it is so at the target. */

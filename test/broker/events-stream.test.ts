@@ -19,7 +19,7 @@ import { eventKey } from '../../src/broker/store/installation.ts';
 import { insertRequest } from '../../src/broker/store/request.ts';
 import type { StreamEvent } from '../../src/contract/events.ts';
 import { eventually } from './support/eventually.ts';
-import { quiet, startStore } from './support/store.ts';
+import { integrity, quiet, startStore } from './support/store.ts';
 import { openStream, type OpenStream } from './support/event-stream.ts';
 
 const inAnHour = () => new Date(Date.now() + 3600_000);
@@ -133,7 +133,7 @@ describe('The event stream', () => {
     const id = randomUUID();
     const text = (value: unknown) => JSON.stringify(value);
     await store.transaction('request made', (trx) =>
-      insertRequest(trx, {
+      insertRequest(trx, integrity.macs, {
         id,
         requester: caller(by).id,
         template_id: 'read-orders',

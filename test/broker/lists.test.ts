@@ -6,7 +6,7 @@ import { grantsOf, activeAt, listGrants, overdueGrants } from '../../src/broker/
 import { leasesOf, owedLeases } from '../../src/broker/store/lease.ts';
 import { listRequests, overdueRequests, type Reader } from '../../src/broker/store/request.ts';
 import { decisionsOn } from '../../src/broker/store/decision.ts';
-import { startStore } from './support/store.ts';
+import { integrity, startStore } from './support/store.ts';
 
 const [ana, ben, carol, eva] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()] as const;
 const readers = {
@@ -125,7 +125,7 @@ describe('Lists of ten thousand', function () {
         await listGrants(store.db, reader, 'open', 200);
         const ids = requests.map(({ id }) => id);
         await Promise.all([
-          decisionsOn(store.db, ids),
+          decisionsOn(store.db, integrity, ids),
           grantsOf(store.db, ids),
           activeAt(store.db, ['shop']),
         ]);
@@ -136,7 +136,7 @@ describe('Lists of ten thousand', function () {
       }
       await overdueRequests(store.db);
       await overdueGrants(store.db);
-      await owedLeases(store.db, 'shop');
+      await owedLeases(store.db, integrity, 'shop');
     } finally {
       Object.defineProperty(pg.Client.prototype, 'query', {
         configurable: true,

@@ -33,8 +33,13 @@ targets:
     tls: { certificate_authority: ca.pem }
     login: { user: daypass_broker, password: { env: SHOP_PASSWORD } }
     advertised: { host: shop.example, port: 6432 }
+integrity: { keys: [{ env: INTEGRITY_KEY }] }
 `;
-const environment = { RUNTIME_PASSWORD: 'runtime-hush', SHOP_PASSWORD: 'shop-hush' };
+const environment = {
+  RUNTIME_PASSWORD: 'runtime-hush',
+  SHOP_PASSWORD: 'shop-hush',
+  INTEGRITY_KEY: 'integrity-hush-integrity-hush-32',
+};
 
 describe('daypass.yaml', () => {
   let folder: string;

@@ -110,6 +110,8 @@ export interface Config {
   readonly identity: IdentityConfig;
   readonly audit: { readonly by: readonly string[] };
   readonly database: DatabaseConfig;
+  /** Authenticate what stands in the database; the first makes, all verify. Absent: an embedded database's own. */
+  readonly integrity?: { readonly keys: readonly [Secret, ...Secret[]] };
   /** Absolute path of the folder with the templates. */
   readonly templates: string;
   readonly targets: ReadonlyMap<string, TargetConfig>;

@@ -13,6 +13,11 @@ export function checkConsistency(settings: Settings, report: Report): void {
       report.isWrong(['audit', 'by', at], unknownGroup(group, settings.groups));
   reportTwice(settings.groups, ['groups'], report);
   checkDatabase(settings.database, report);
+  if (settings.database.embedded === undefined && !settings.integrity)
+    report.isWrong(
+      ['database'],
+      'needs "integrity" beside it: { keys: [{ file: /run/secrets/daypass-integrity }] }, made with openssl rand -base64 32 and kept outside the database.',
+    );
   for (const [id, target] of Object.entries(settings.targets)) {
     if (!targetId.test(id) || id.length > 40)
       report.isWrong(

@@ -2,6 +2,7 @@ import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { secondsOf } from '../../contract/durations.ts';
+import type { Secret } from '../../contract/secret.ts';
 import type { CertificateFiles, Config, DatabaseConfig, Login, ServerTls, TargetConfig } from './config.ts';
 import { failureOf } from './files.ts';
 import { addressOf } from './pieces.ts';
@@ -33,6 +34,7 @@ export async function resolveSettings(
   const publicUrl = new URL(settings.public_url).origin;
   const tls = settings.tls && (await certificateFiles(settings.tls, context));
   const database = await databaseOf(settings.database, context);
+  const keys = await integrityKeys(settings.integrity?.keys ?? [], context);
   const targets = new Map<string, TargetConfig>();
   for (const [id, target] of Object.entries(settings.targets))
     targets.set(id, await targetOf(id, target, context));
@@ -62,6 +64,7 @@ export async function resolveSettings(
     },
     audit: settings.audit,
     database,
+    ...(keys ? { integrity: { keys } } : {}),
     templates: resolve(context.folder, settings.templates),
     targets,
     requests: {
@@ -86,6 +89,27 @@ async function databaseOf(written: Settings['database'], context: Context): Prom
     owner: await loginOf(owner, [...path, 'owner'], context),
     ...(runtime ? { runtime: await loginOf(runtime, [...path, 'runtime'], context) } : {}),
   };
+}
+
+const shortestKey = 32;
+
+async function integrityKeys(
+  sources: NonNullable<Settings['integrity']>['keys'],
+  context: Context,
+): Promise<readonly [Secret, ...Secret[]] | undefined> {
+  const keys: Secret[] = [];
+  for (const [at, source] of sources.entries()) {
+    const path = ['integrity', 'keys', at];
+    const key = await secretOf(source, path, context);
+    if (key !== noSecret && key.reveal().length < shortestKey)
+      context.report.isWrong(
+        path,
+        `is shorter than ${shortestKey} characters. Make one: openssl rand -base64 32`,
+      );
+    keys.push(key);
+  }
+  const [first, ...others] = keys;
+  return first && [first, ...others];
 }
 
 async function targetOf(
@@ -131,19 +155,26 @@ async function tlsOf(
 async function loginOf(
   written: Settings['targets'][string]['login'] | undefined,
   path: Path,
-  { folder, environment, report }: Context,
+  context: Context,
 ): Promise<Login> {
   if (!written) return { user: '', password: noSecret };
-  const { file, env } = written.password;
+  return { user: written.user, password: await secretOf(written.password, [...path, 'password'], context) };
+}
+
+/** The secret, or `noSecret` and a report of why. */
+async function secretOf(
+  { file, env }: Settings['targets'][string]['login']['password'],
+  path: Path,
+  { folder, environment, report }: Context,
+): Promise<Secret> {
   const source = env === undefined ? { file: resolve(folder, file ?? '') } : { env };
   const found = await findSecret(source, environment);
-  const place = [...path, 'password'];
   if (!found.secret) {
-    report.isMissing(place, found.missing);
-    return { user: written.user, password: noSecret };
+    report.isMissing(path, found.missing);
+    return noSecret;
   }
-  if (found.warning !== undefined) report.warn(place, found.warning);
-  return { user: written.user, password: found.secret };
+  if (found.warning !== undefined) report.warn(path, found.warning);
+  return found.secret;
 }
 
 async function certificateFiles(

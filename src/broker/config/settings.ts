@@ -230,6 +230,24 @@ export const Settings = z
       .default({ by: [] })
       .meta({ description: 'Who audits.', examples: [{ by: ['auditors'] }] }),
     database: Database,
+    integrity: z
+      .strictObject({
+        keys: z
+          .array(SecretSource)
+          .min(1)
+          .meta({
+            description:
+              'Keys of at least 32 characters (openssl rand -base64 32). The first one is used; those after it still ' +
+              'count for what was made with them.',
+          }),
+      })
+      .optional()
+      .meta({
+        description:
+          'Keys, kept outside the database, that tell what the broker wrote there from what somebody else did. An embedded ' +
+          'database has one of its own unless some are named here; a server needs them.',
+        examples: [{ keys: [{ file: '/run/secrets/daypass-integrity' }] }],
+      }),
     templates: File.default('templates').meta({ description: 'Folder with the templates.' }),
     targets: z
       .record(z.string(), Target)

@@ -4,7 +4,8 @@ import { mayDecide, maySee } from '../rules/policy.ts';
 import { decisionsOn, insertDecision } from '../store/decision.ts';
 import { insertGrant } from '../store/grant.ts';
 import { peopleById } from '../store/person.ts';
-import { lockRequest, ruleOf, stepRequest, type RequestRow } from '../store/request.ts';
+import { isAuthenticRequest } from '../store/authentic.ts';
+import { lockRequest, ruleOf, stepRequest, wasSettled, type RequestRow } from '../store/request.ts';
 import type { Trx } from '../store/schema.ts';
 import type { Caller } from './caller.ts';
 import { Refusal } from './problem.ts';
@@ -23,10 +24,13 @@ export async function decide(
   if (!caller.mayDecide) throw byCode();
   if (!mayDecide(caller, ruleOf(request)))
     throw new Refusal('not-allowed', `Members of ${request.approve_by.join(' or ')} decide on this.`);
-  if (request.state !== 'pending') throw await settledAlready(trx, request, caller);
+  if (request.state !== 'pending') throw await settledAlready(trx, context, request, caller);
+  await demandAuthentic(trx, context, request);
   if (body.digest !== request.digest)
     throw new Refusal('changed-meanwhile', 'This is not what you were shown. Look at the request again.');
-  const approvals = (await decisionsOn(trx, [id])).filter((one) => one.verdict === 'approve').length;
+  const approvals = (await decisionsOn(trx, context.integrity, [id])).filter(
+    (one) => one.verdict === 'approve',
+  ).length;
   const step = await stepRequest(
     trx,
     request,
@@ -37,8 +41,8 @@ export async function decide(
       ...(body.comment === undefined ? {} : { comment: body.comment }),
     },
   );
-  if (!step.moved) throw await settledAlready(trx, request, caller);
-  const decisionId = await insertDecision(trx, {
+  if (!step.moved) throw await settledAlready(trx, context, request, caller);
+  const decisionId = await insertDecision(trx, context.integrity.macs, {
     requestId: id,
     personId: caller.id,
     verdict: body.verdict,
@@ -46,11 +50,23 @@ export async function decide(
     digest: body.digest,
   });
   if (step.state === 'approved')
-    await insertGrant(trx, request, {
+    await insertGrant(trx, context.integrity.macs, request, {
       approvedBy: caller.id,
       activateWithinSeconds: context.config.requests.activateWithinSeconds,
     });
   return decisionId;
+}
+
+/** Nothing is decided about what is not as it was asked for. */
+async function demandAuthentic(trx: Trx, { integrity }: Context, request: RequestRow): Promise<void> {
+  const why = !isAuthenticRequest(integrity.macs, request)
+    ? 'it is not what was asked for'
+    : (await wasSettled(trx, request.id))
+      ? 'it was settled before'
+      : undefined;
+  if (why === undefined) return;
+  integrity.alarm({ record: 'request', id: request.id, target: request.target, why });
+  throw notAuthentic();
 }
 
 /** Whoever asked takes it back; done already is done. */
@@ -60,7 +76,7 @@ export async function withdraw(trx: Trx, context: Context, caller: Caller, id: s
     throw new Refusal('not-allowed', 'Only the person who asked can take a request back.');
   if (request.state === 'withdrawn') return;
   const step = await stepRequest(trx, request, 'withdrawn', caller.id, { approvals: 0 });
-  if (!step.moved) throw await settledAlready(trx, request, caller);
+  if (!step.moved) throw await settledAlready(trx, context, request, caller);
 }
 
 async function lockVisible(trx: Trx, { config }: Context, caller: Caller, id: string): Promise<RequestRow> {
@@ -70,8 +86,13 @@ async function lockVisible(trx: Trx, { config }: Context, caller: Caller, id: st
 }
 
 /** Who settled it, for somebody who came too late. */
-async function settledAlready(trx: Trx, request: RequestRow, caller: Caller): Promise<Refusal> {
-  const [decision] = await decisionsOn(trx, [request.id]);
+async function settledAlready(
+  trx: Trx,
+  { integrity }: Context,
+  request: RequestRow,
+  caller: Caller,
+): Promise<Refusal> {
+  const [decision] = await decisionsOn(trx, integrity, [request.id]);
   const by =
     decision?.person_id === caller.id
       ? 'You'
@@ -96,6 +117,14 @@ export function byCode(): Refusal {
   return new Refusal(
     'not-allowed',
     'A sign-in by code cannot do this. Sign in where your browser comes back to VS Code by itself.',
+  );
+}
+
+/** Says nothing that would help whoever did it. */
+export function notAuthentic(): Refusal {
+  return new Refusal(
+    'not-authentic',
+    'What is stored of it is not what the broker wrote: somebody changed its database. Nothing was done, and an alarm was raised. Tell your security team, and ask anew.',
   );
 }
 

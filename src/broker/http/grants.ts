@@ -41,7 +41,7 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
       const { grant } = await visible(trx, context, caller, await lockGrant(trx, params.id));
       if (grant.holder !== caller.id)
         throw new Refusal('not-allowed', 'Only its holder ends it; revoke it instead.');
-      const { step, grant: after } = await stepGrant(trx, grant, 'ended', caller.id);
+      const { step, grant: after } = await stepGrant(trx, context.integrity.macs, grant, 'ended', caller.id);
       if (step.moved) await closeLeases(trx, after, 'ended', caller.id);
     });
     return reread(caller, params.id);
@@ -57,7 +57,14 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
           'not-allowed',
           `Members of ${request.revoke_by.join(' or ') || 'no group'} may revoke this.`,
         );
-      const { step, grant: after } = await stepGrant(trx, grant, 'revoked', caller.id, body.comment);
+      const { step, grant: after } = await stepGrant(
+        trx,
+        context.integrity.macs,
+        grant,
+        'revoked',
+        caller.id,
+        body.comment,
+      );
       if (!step.moved) throw new Refusal('too-late', 'It is over already. Nothing is open under it.');
       await closeLeases(trx, after, 'revoked', caller.id);
     });

@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import type { IssuedLease, NewLease } from '../../contract/leases.ts';
 import { routes } from '../../contract/routes.ts';
 import type { Context } from '../context.ts';
-import { lockGrant, stepGrant, type GrantRow } from '../store/grant.ts';
+import { isAuthenticRequest } from '../store/authentic.ts';
+import { isAuthenticGrant, lockGrant, stepGrant, type GrantRow, type LockedGrant } from '../store/grant.ts';
 import { hashOf } from '../store/idempotency.ts';
 import {
   closeLeases,
@@ -18,6 +19,7 @@ import type { RequestRow } from '../store/request.ts';
 import type { Trx } from '../store/schema.ts';
 import { IssueFailed } from '../targets/target.ts';
 import type { Caller } from './caller.ts';
+import { notAuthentic } from './decisions.ts';
 import { visible } from './grants.ts';
 import { presentLease } from './present.ts';
 import { Refusal } from './problem.ts';
@@ -73,6 +75,8 @@ async function recordIntent(
   const { grant, request } = await visible(trx, context, caller, await lockGrant(trx, grantId));
   if (grant.holder !== caller.id) throw new Refusal('not-allowed', 'Only its holder opens a terminal.');
 
+  demandAuthentic(context, grant, request);
+
   const bodyHash = hashOf(body);
   // Its first lease activates it: before that there is none to look for.
   const leases = grant.state === 'approved' ? [] : await leasesOf(trx, [grantId]);
@@ -94,7 +98,13 @@ async function recordIntent(
       'target-refused',
       `The target "${grant.target}" is not configured any more. Tell your platform team.`,
     );
-  const { step, grant: active } = await stepGrant(trx, grant, 'lease wanted', caller.id);
+  const { step, grant: active } = await stepGrant(
+    trx,
+    context.integrity.macs,
+    grant,
+    'lease wanted',
+    caller.id,
+  );
   if (!step.moved) throw tooLate(grant, step.why === 'too late');
   const inUse = leases.filter((one) => one.state === 'issuing' || one.state === 'issued').length;
   if (inUse >= grant.terminals)
@@ -111,8 +121,27 @@ async function recordIntent(
 
   const id = randomUUID();
   const role = context.targets.get(grant.target)?.target.roleOf(id) ?? '';
-  const lease = await insertLease(trx, active, { id, role, key, bodyHash });
+  const lease = await insertLease(trx, context.integrity.macs, active, { id, role, key, bodyHash });
   return { lease, request, repeated: false };
+}
+
+/** No credential for what somebody else wrote into the database, or put back there. */
+function demandAuthentic({ integrity }: Context, grant: LockedGrant, request: RequestRow): void {
+  if (grant.state !== 'approved' && grant.state !== 'active') return;
+  const { macs } = integrity;
+  const { target } = grant;
+  const forged = !isAuthenticGrant(macs, grant);
+  if (forged)
+    integrity.alarm({
+      record: 'grant',
+      id: grant.id,
+      target,
+      why: 'nobody granted this, or it was over before',
+    });
+  const altered = !isAuthenticRequest(macs, request);
+  if (altered)
+    integrity.alarm({ record: 'request', id: request.id, target, why: 'it is not what was asked for' });
+  if (forged || altered) throw notAuthentic();
 }
 
 async function issue(
@@ -151,7 +180,13 @@ async function issue(
         const failed = await settleIssue(trx, lease.id, { is: 'issue failed', nothingCreated, obstacle });
         // Whoever could not begin has used nothing of their time.
         if (grant && failed && (await leasesOf(trx, [grant.id])).every(({ state }) => state === 'failed'))
-          await stepGrant(trx, { ...grant, version: grant.version + 1 }, 'nothing opened', null);
+          await stepGrant(
+            trx,
+            context.integrity.macs,
+            { ...grant, version: grant.version + 1 },
+            'nothing opened',
+            null,
+          );
       });
       throw new Refusal('target-refused', `No terminal was opened: ${obstacle}`);
     }

@@ -15,6 +15,8 @@ export interface Metrics {
   /** From a lease's due time to the target's word that it is cut. */
   cut(seconds: number): void;
   issued(seconds: number): void;
+  /** A record in the database was not as the broker wrote it. */
+  notAuthentic(): void;
   text(): Promise<string>;
   readonly contentType: string;
 }
@@ -57,6 +59,11 @@ export function createMetrics(sources: Sources): Metrics {
     buckets: [...quick, 30, 60, 300],
     registers,
   });
+  const alarms = new Counter({
+    name: 'daypass_not_authentic_total',
+    help: 'Records in the database that were not as the broker wrote them.',
+    registers,
+  });
   const issue = new Histogram({
     name: 'daypass_issue_seconds',
     help: 'Time that a credential took to be issued at the target.',
@@ -89,6 +96,7 @@ export function createMetrics(sources: Sources): Metrics {
     notLetIn: (reason) => notLetIn.inc({ reason }),
     cut: (seconds) => cut.observe(seconds),
     issued: (seconds) => issue.observe(seconds),
+    notAuthentic: () => alarms.inc(),
     text: () => register.metrics(),
     contentType: register.contentType,
   };

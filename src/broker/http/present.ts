@@ -19,13 +19,13 @@ function person(people: ReadonlyMap<string, PersonRow>, id: string): Person {
 
 /** Stored requests as the caller sees them, in the order given. */
 export async function presentRequests(
-  { store: { db } }: Context,
+  { store: { db }, integrity }: Context,
   caller: Caller,
   rows: readonly RequestRow[],
 ): Promise<AccessRequest[]> {
   const ids = rows.map((row) => row.id);
   const [decisions, grants, active] = await Promise.all([
-    decisionsOn(db, ids),
+    decisionsOn(db, integrity, ids),
     grantsOf(db, ids),
     activeAt(
       db,
@@ -103,14 +103,14 @@ const open = new Set(['issuing', 'issued', 'closing']);
 
 /** Stored grants as the caller sees them, in the order given. */
 export async function presentGrants(
-  { store: { db } }: Context,
+  { store: { db }, integrity }: Context,
   caller: Caller,
   rows: readonly GrantRow[],
 ): Promise<Grant[]> {
   const requestIds = rows.map((row) => row.request_id);
   const [requests, decisions, leases] = await Promise.all([
     requestsById(db, requestIds),
-    decisionsOn(db, requestIds),
+    decisionsOn(db, integrity, requestIds),
     leasesOf(
       db,
       rows.map((row) => row.id),

@@ -132,7 +132,7 @@ async function createRequest(trx: Trx, context: Context, caller: Caller, body: N
     );
 
   const durationSeconds = secondsOf(body.duration);
-  const request = await insertRequest(trx, {
+  const request = await insertRequest(trx, context.integrity.macs, {
     id: randomUUID(),
     requester: caller.id,
     template_id: template.id,
@@ -159,7 +159,7 @@ async function createRequest(trx: Trx, context: Context, caller: Caller, body: N
   });
   if (quorum === 0) {
     await stepRequest(trx, request, 'decided: approve', null, { approvals: 0 });
-    await insertGrant(trx, request, {
+    await insertGrant(trx, context.integrity.macs, request, {
       approvedBy: null,
       activateWithinSeconds: context.config.requests.activateWithinSeconds,
     });

@@ -6,6 +6,7 @@ import { closeLeases } from '../store/lease.ts';
 import { lookAtLeastEveryMs } from '../store/notify.ts';
 import { now } from '../store/now.ts';
 import { lockRequest, overdueRequests, stepRequest } from '../store/request.ts';
+import type { Macs } from '../integrity/macs.ts';
 import { Turns } from './turns.ts';
 
 const retryMs = 1_000;
@@ -16,7 +17,7 @@ const behindMs = 250;
  * What time alone brings about: requests expire, grants lapse and expire. The credentials themselves are ended by the
  * targets' workers, each at its own due time; nothing waits for this.
  */
-export function startClock(store: Store, log: Logger): { wake(): void; stop(): Promise<void> } {
+export function startClock(store: Store, macs: Macs, log: Logger): { wake(): void; stop(): Promise<void> } {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   const turns = new Turns(turn);
@@ -28,7 +29,7 @@ export function startClock(store: Store, log: Logger): { wake(): void; stop(): P
       const requests = await overdueRequests(store.db);
       for (const id of requests.due) await expireRequest(store, id);
       const grants = await overdueGrants(store.db);
-      for (const id of grants.due) await expireGrant(store, id);
+      for (const id of grants.due) await expireGrant(store, macs, id);
       await store.write('keys forgotten', forgetOld);
       const at = (await now(store.db)).getTime();
       for (const next of [requests.next, grants.next])
@@ -59,11 +60,11 @@ async function expireRequest(store: Store, id: string): Promise<void> {
   });
 }
 
-async function expireGrant(store: Store, id: string): Promise<void> {
+async function expireGrant(store: Store, macs: Macs, id: string): Promise<void> {
   await store.transaction('grant expired', async (trx) => {
     const grant = await lockGrant(trx, id);
     if (!grant) return;
-    const { step, grant: after } = await stepGrant(trx, grant, 'time passed', null);
+    const { step, grant: after } = await stepGrant(trx, macs, grant, 'time passed', null);
     if (step.moved) await closeLeases(trx, after, 'expired', null);
   });
 }

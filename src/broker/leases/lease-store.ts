@@ -1,6 +1,7 @@
 import type { CloseReason } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
 import { append } from '../audit/append.ts';
+import type { Integrity } from '../integrity/integrity.ts';
 import * as leases from '../store/lease.ts';
 import type { Reservations, Reserved } from '../store/lease-reserve.ts';
 import type { Store } from '../store/connect.ts';
@@ -25,11 +26,12 @@ export interface LeaseStore {
 export function leaseStore(
   { db, write, transaction }: Store,
   { reserve }: Pick<Reservations, 'reserve'>,
+  integrity: Integrity,
 ): LeaseStore {
   return {
     reserve,
-    owed: (target) => leases.owedLeases(db, target),
-    openRoles: (roles) => leases.openRoles(db, roles),
+    owed: (target) => leases.owedLeases(db, integrity, target),
+    openRoles: (roles) => leases.openRoles(db, integrity, roles),
     begin: (closing) => transaction('leases closing', (trx) => leases.beginClosing(trx, closing)),
     keepEvidence: (evidence) => write('evidence kept', (writer) => leases.keepEvidence(writer, evidence)),
     withEvidence: async (of) => {

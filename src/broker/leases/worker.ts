@@ -59,6 +59,8 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   const attempts = new Map<string, number>();
   /** Ended since the last look began: what it read may not know that yet. */
   const overSinceLook = new Set<string>();
+  /** Issued here since the last look, which did not know of them. */
+  const issuedSinceLook = new Set<string>();
   const running = new Set<Promise<void>>();
 
   const databaseNow = () => clock.now();
@@ -85,6 +87,10 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       prover.keepOnly(open);
       clock.learn({ now, before, after: performance.now() });
       if (clock.vague) wakeSoon();
+      // What is gone from the store although nobody here ended it may be gone from nowhere else.
+      const expected = [...known.map(({ leaseId }) => leaseId), ...issuedSinceLook];
+      if (expected.some((id) => !open.has(id))) lastObserved = -Infinity;
+      issuedSinceLook.clear();
       known = leases.filter(({ leaseId }) => !overSinceLook.has(leaseId));
       sleepUntil(act([]));
       const unknown = await strangers();
@@ -257,6 +263,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       try {
         const done = await work();
         failed = false;
+        issuedSinceLook.add(leaseId);
         return done;
       } finally {
         beingIssued.delete(leaseId);

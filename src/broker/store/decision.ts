@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Selectable } from 'kysely';
+import { sql, type Selectable } from 'kysely';
+import type { Integrity } from '../integrity/integrity.ts';
+import type { Macs } from '../integrity/macs.ts';
+import { decisionFields } from './authentic.ts';
 import type { Db, Schema, Trx } from './schema.ts';
 
 export type DecisionRow = Selectable<Schema['decision']>;
@@ -7,6 +10,7 @@ export type DecisionRow = Selectable<Schema['decision']>;
 /** Records one person's word on a request; a person has one. Its id. */
 export async function insertDecision(
   trx: Trx,
+  macs: Macs,
   decision: {
     requestId: string;
     personId: string;
@@ -15,27 +19,38 @@ export async function insertDecision(
     digest: string;
   },
 ): Promise<string> {
-  const id = randomUUID();
+  const row = {
+    id: randomUUID(),
+    request_id: decision.requestId,
+    person_id: decision.personId,
+    verdict: decision.verdict,
+    digest: decision.digest,
+  };
+  const mac = macs.of('decision', decisionFields(row));
   await trx
     .insertInto('decision')
-    .values({
-      id,
-      request_id: decision.requestId,
-      person_id: decision.personId,
-      verdict: decision.verdict,
-      comment: decision.comment ?? null,
-      digest: decision.digest,
-    })
+    .values({ ...row, comment: decision.comment ?? null, mac })
     .execute();
-  return id;
+  return row.id;
 }
 
-export function decisionsOn(db: Db, requestIds: readonly string[]): Promise<DecisionRow[]> {
-  if (requestIds.length === 0) return Promise.resolve([]);
-  return db
+/** The decisions on these requests that people really made; whatever else stands there raises the alarm. */
+export async function decisionsOn(
+  db: Db,
+  { macs, alarm }: Integrity,
+  requestIds: readonly string[],
+): Promise<DecisionRow[]> {
+  if (requestIds.length === 0) return [];
+  const rows = await db
     .selectFrom('decision')
     .selectAll()
+    .select(sql<string>`(select target from request where request.id = decision.request_id)`.as('target'))
     .where('request_id', 'in', [...requestIds])
     .orderBy('at')
     .execute();
+  return rows.filter(({ target, ...row }) => {
+    const authentic = macs.holds('decision', decisionFields(row), row.mac);
+    if (!authentic) alarm({ record: 'decision', id: row.id, target, why: 'nobody made this decision' });
+    return authentic;
+  });
 }

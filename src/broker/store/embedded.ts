@@ -13,6 +13,8 @@ import { StoreUnusable } from './unusable.ts';
 export interface EmbeddedStore {
   /** How to reach it, as owner and as runtime role. The port is another one at each start. */
   readonly server: StoreServer;
+  /** Authenticates what the broker writes there; it lies beside the data, not in them. */
+  readonly key: Secret;
   /** Resolves when the server ended although nobody had asked it to. */
   readonly lost: Promise<void>;
   close(): Promise<void>;
@@ -31,9 +33,10 @@ const lockName = 'daypass embedded';
 export async function startEmbedded(folder: string, log: Logger): Promise<EmbeddedStore> {
   const account = await accountOfServer();
   await prepareFolder(folder, account);
+  const key = await secretFile(folder, 'integrity.key');
   const passwords = {
-    owner: await password(folder, 'owner'),
-    runtime: await password(folder, 'runtime'),
+    owner: await secretFile(folder, 'owner.password'),
+    runtime: await secretFile(folder, 'runtime.password'),
   };
   const serverAt = (port: number): StoreServer => ({
     kind: 'server',
@@ -61,6 +64,7 @@ export async function startEmbedded(folder: string, log: Logger): Promise<Embedd
   }
   return {
     server,
+    key: new Secret(key),
     lost: postmaster.lost,
     async close() {
       await keeper.end().catch(() => undefined);
@@ -77,7 +81,10 @@ const inUse = (folder: string) =>
 async function prepareFolder(folder: string, account: Account | undefined): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const names = await readdir(folder);
-  if (names.length > 0 && !names.some((name) => name === dataName || name.endsWith('.password')))
+  if (
+    names.length > 0 &&
+    !names.some((name) => name === dataName || name.endsWith('.password') || name === 'integrity.key')
+  )
     throw new StoreUnusable(
       `${folder} holds other things and cannot become the data folder of the embedded database. Name an empty or a new one.`,
     );
@@ -90,12 +97,12 @@ async function prepareFolder(folder: string, account: Account | undefined): Prom
     );
 }
 
-/** The password of a role, made at the first start. It is complete under its name or not there at all. */
-async function password(folder: string, role: 'owner' | 'runtime'): Promise<string> {
-  const file = join(folder, `${role}.password`);
+/** A random secret of ours, made at the first start. It is complete under its name or not there at all. */
+async function secretFile(folder: string, name: `${string}.password` | 'integrity.key'): Promise<string> {
+  const file = join(folder, name);
   if ((await isThere(join(folder, dataName))) && !(await isThere(file)))
     throw new StoreUnusable(
-      `${file} is missing; without it nobody gets into the database beside it. Restore it from a backup.`,
+      `${file} is missing; without it the database beside it is of no use. Restore it from a backup.`,
     );
   const unfinished = `${file}.${process.pid}`;
   await writeFile(unfinished, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flush: true });
@@ -107,7 +114,7 @@ async function password(folder: string, role: 'owner' | 'runtime'): Promise<stri
   const foreign = process.getuid !== undefined && uid !== process.getuid();
   if (process.platform !== 'win32' && ((mode & 0o077) !== 0 || foreign))
     throw new StoreUnusable(
-      `${file} can be read or was written by others, so the password in it may be known. Delete the data folder if it holds nothing of worth, or restore it from a backup with its modes.`,
+      `${file} can be read or was written by others, so the secret in it may be known. Delete the data folder if it holds nothing of worth, or restore it from a backup with its modes.`,
     );
   return (await readFile(file, 'utf8')).trim();
 }

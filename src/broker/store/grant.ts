@@ -3,7 +3,10 @@ import { sql, type Selectable } from 'kysely';
 import type { GrantState } from '../../contract/grants.ts';
 import { append, recording } from '../audit/append.ts';
 import { expiryOf, moveGrant, type GrantEvent, type Step } from '../rules/lifecycle.ts';
+import type { Macs } from '../integrity/macs.ts';
+import { grantFields, statesTold } from './authentic.ts';
 import { channels, isNear, notifying } from './notify.ts';
+import { inSeconds } from './now.ts';
 import type { Reader, RequestRow } from './request.ts';
 import type { Db, Schema, Trx } from './schema.ts';
 
@@ -12,22 +15,24 @@ export type GrantRow = Selectable<Schema['grant']>;
 /** The grant of an approved request. Nothing is issued; its clock starts with the first lease. */
 export async function insertGrant(
   trx: Trx,
+  macs: Macs,
   request: RequestRow,
   options: { approvedBy: string | null; activateWithinSeconds: number },
 ): Promise<GrantRow> {
+  const row = {
+    id: randomUUID(),
+    request_id: request.id,
+    holder: request.requester,
+    target: request.target,
+    duration_s: request.duration_s,
+    terminals: request.template.terminals,
+    activate_by: await inSeconds(trx, options.activateWithinSeconds),
+    activated_at: null,
+    expires_at: null,
+  };
   const grant = await trx
     .insertInto('grant')
-    .values({
-      id: randomUUID(),
-      request_id: request.id,
-      holder: request.requester,
-      target: request.target,
-      duration_s: request.duration_s,
-      terminals: request.template.terminals,
-      state: 'approved',
-      activate_by:
-        sql<Date>`clock_timestamp() + make_interval(secs => ${options.activateWithinSeconds})` as unknown as Date,
-    })
+    .values({ ...row, state: 'approved', mac: macs.of('grant', grantFields(row)) })
     .returningAll()
     .returning(notifying(channels.clock))
     .executeTakeFirstOrThrow();
@@ -58,16 +63,32 @@ export function grantsOf(db: Db, requestIds: readonly string[]): Promise<GrantRo
     .execute();
 }
 
-/** A grant that nobody else changes until the transaction is over, and the database's time once that was so. */
-export type LockedGrant = GrantRow & { readonly now: Date };
+/**
+ * A grant that nobody else changes until the transaction is over, with the database's time once that was so and what its
+ * own events say happened to it.
+ */
+export type LockedGrant = GrantRow & { readonly now: Date; readonly happened: readonly string[] };
 
 export function lockGrant(trx: Trx, id: string): Promise<LockedGrant | undefined> {
   // Beside FOR UPDATE itself the time would be taken before the wait for the lock.
   return trx
     .selectFrom((e) => e.selectFrom('grant').selectAll().where('id', '=', id).forUpdate().as('locked'))
     .selectAll()
-    .select(sql<Date>`clock_timestamp()`.as('now'))
+    .select([
+      sql<Date>`clock_timestamp()`.as('now'),
+      sql<string[]>`array(select action from audit_event e
+        where e.request_id = locked.request_id and e.grant_id = locked.id and e.resource = 'grant')`.as(
+        'happened',
+      ),
+    ])
     .executeTakeFirst();
+}
+
+/** Whether a grant is as the broker wrote it last: its terms, and the state that its own events left it in. */
+export function isAuthenticGrant(macs: Macs, grant: LockedGrant): boolean {
+  return (
+    macs.holds('grant', grantFields(grant), grant.mac) && statesTold(grant.happened).includes(grant.state)
+  );
 }
 
 /**
@@ -133,6 +154,7 @@ export async function activeAt(db: Db, targets: readonly string[]): Promise<Acti
  */
 export async function stepGrant(
   trx: Trx,
+  macs: Macs,
   grant: LockedGrant,
   event: GrantEvent,
   actor: string | null,
@@ -163,14 +185,21 @@ export async function stepGrant(
       ...(comment === undefined ? {} : { comment }),
     },
   });
+  const terms = {
+    activated_at: activates ? at : over ? grant.activated_at : null,
+    expires_at: activates ? expiresAt : over ? grant.expires_at : null,
+  };
   const after = await trx
     .with('recorded', recorded)
     .updateTable('grant')
     .set({
       state: step.state,
       version,
-      activated_at: activates ? at : over ? grant.activated_at : null,
-      expires_at: activates ? expiresAt : over ? grant.expires_at : null,
+      ...terms,
+      // Terms that somebody else wrote are never made authentic.
+      ...(isAuthenticGrant(macs, grant) && !over
+        ? { mac: macs.of('grant', grantFields({ ...grant, ...terms })) }
+        : {}),
       ...(over ? { ended_at: at, ended_by: actor, comment: comment ?? null } : {}),
     })
     .where('id', '=', grant.id)
@@ -179,7 +208,7 @@ export async function stepGrant(
       query.returning(notifying(channels.clock)),
     )
     .executeTakeFirstOrThrow();
-  return { step, grant: { ...after, now: at } };
+  return { step, grant: { ...after, now: at, happened: [...grant.happened, actionOf(step.state)] } };
 }
 
 function actionOf(state: GrantState) {

@@ -2,7 +2,10 @@ import { sql } from 'kysely';
 import type { CloseReason, LeaseState } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
 import { appendAll, recording } from '../audit/append.ts';
+import type { Integrity } from '../integrity/integrity.ts';
+import type { Macs } from '../integrity/macs.ts';
 import type { OwedLease } from '../leases/settle.ts';
+import { leaseFields } from './authentic.ts';
 import { touchGrant, type GrantRow, type LockedGrant } from './grant.ts';
 import { changeLease, courseOf, eventOf, type LeaseRow } from './lease-change.ts';
 import { channels, isNear, notify, notifying } from './notify.ts';
@@ -15,12 +18,21 @@ export type { LeaseRow };
 /** The intent, with its due time, before anything touches the target. The grant must be locked and active. */
 export async function insertLease(
   trx: Trx,
+  macs: Macs,
   grant: LockedGrant,
   lease: { id: string; role: string; key: string; bodyHash: string },
 ): Promise<LeaseRow> {
   const dueAt = grant.expires_at;
   if (!dueAt) throw new Error('A lease belongs to an active grant.');
   const { id, role } = lease;
+  const row = {
+    id,
+    grant_id: grant.id,
+    person_id: grant.holder,
+    target: grant.target,
+    role,
+    due_at: dueAt,
+  };
   const touched = { ...grant, version: grant.version + 1 };
   const event = eventOf({ id, role, target: grant.target }, touched, 'lease issuing', grant.holder, {
     dueAt: dueAt.toISOString(),
@@ -32,15 +44,11 @@ export async function insertLease(
     )
     .insertInto('lease')
     .values({
-      id,
-      grant_id: grant.id,
-      person_id: grant.holder,
-      target: grant.target,
-      role,
+      ...row,
       state: 'issuing',
-      due_at: dueAt,
       idempotency_key: lease.key,
       body_hash: lease.bodyHash,
+      mac: macs.of('lease', leaseFields(row)),
     })
     .returningAll()
     .$if(isNear(dueAt, grant.now), (query) => query.returning(notifying(channels.lease, grant.target)))
@@ -182,8 +190,15 @@ export async function closeLeases(
   return closing;
 }
 
-/** What a target still owes an end, now or later, with the database's time of looking. */
-export async function owedLeases(db: Db, target: string): Promise<{ now: Date; leases: OwedLease[] }> {
+/**
+ * What a target still owes an end, now or later, with the database's time of looking. A due time counts only where it
+ * is authentic: a lease that somebody else wrote, or changed, is due at once.
+ */
+export async function owedLeases(
+  db: Db,
+  { macs, alarm }: Integrity,
+  target: string,
+): Promise<{ now: Date; leases: OwedLease[] }> {
   const rows = await db
     .selectFrom('lease')
     .innerJoin('grant', 'grant.id', 'lease.grant_id')
@@ -198,28 +213,50 @@ export async function owedLeases(db: Db, target: string): Promise<{ now: Date; l
       'lease.evidence',
       'request.template_id as templateId',
       'request.scope',
+      'lease.grant_id',
+      'lease.person_id',
+      'lease.mac',
     ])
     .where('lease.target', '=', target)
     .where('lease.state', 'in', ['issuing', 'issued', 'closing'])
     .orderBy('lease.due_at')
     .execute();
   // Last: the less passes between a reading of the clock and its answer, the more exact it is.
-  return { now: await now(db), leases: rows as OwedLease[] };
+  const at = await now(db);
+  const leases = rows.map(({ grant_id, person_id, mac, ...lease }) => {
+    const { leaseId: id, role, dueAt } = lease;
+    if (macs.holds('lease', leaseFields({ id, grant_id, person_id, target, role, due_at: dueAt }), mac))
+      return lease as OwedLease;
+    alarm({ record: 'lease', id, target, why: 'it was changed, or nobody asked for it; it is ended' });
+    return { ...lease, dueAt: dueAt < at ? dueAt : at } as OwedLease;
+  });
+  return { now: at, leases };
+}
+
+/** Leases that are not over, the newest first, at most so many. */
+export function openLeaseRows(db: Db, limit: number): Promise<LeaseRow[]> {
+  return db
+    .selectFrom('lease')
+    .selectAll()
+    .where('state', 'in', ['issuing', 'issued', 'closing'])
+    .orderBy('created_at', 'desc')
+    .limit(limit)
+    .execute();
 }
 
 /**
  * Which of these roles belong to leases that are not over, whatever their target: several targets may be databases of
- * one server, and share its roles. The rest is to be removed.
+ * one server, and share its roles. A lease that is not authentic accounts for none. The rest is to be removed.
  */
-export async function openRoles(db: Db, roles: readonly string[]): Promise<Set<string>> {
+export async function openRoles(db: Db, { macs }: Integrity, roles: readonly string[]): Promise<Set<string>> {
   if (roles.length === 0) return new Set();
   const rows = await db
     .selectFrom('lease')
-    .select('role')
+    .select(['id', 'grant_id', 'person_id', 'target', 'role', 'due_at', 'mac'])
     .where('role', 'in', [...roles])
     .where('state', 'in', ['issuing', 'issued', 'closing'])
     .execute();
-  return new Set(rows.map((row) => row.role));
+  return new Set(rows.filter((row) => macs.holds('lease', leaseFields(row), row.mac)).map((row) => row.role));
 }
 
 /** What was observed at the target, kept so that a crash after the login is gone does not lose the proof. */

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { digestOf } from '../templates/digest.ts';
 import { sql, type Selectable } from 'kysely';
 import type { Store } from './connect.ts';
 import type { Db, Schema } from './schema.ts';
@@ -38,33 +38,49 @@ export function recogniser(store: Pick<Store, 'db' | 'write'>): (who: KnownAs) =
   };
 }
 
+/**
+ * A person is (issuer, subject), and their id follows from it (a UUID of version 8, RFC 9562 section 5.8): whatever
+ * somebody writes into the table, nobody's token is taken for another person's.
+ */
+export function personId({ issuer, subject }: Pick<KnownAs, 'issuer' | 'subject'>): string {
+  const digest = digestOf([issuer, subject]);
+  const variant = ((parseInt(digest.slice(16, 18), 16) & 0x3f) | 0x80).toString(16);
+  return [
+    digest.slice(0, 8),
+    digest.slice(8, 12),
+    `8${digest.slice(13, 16)}`,
+    `${variant}${digest.slice(18, 20)}`,
+    digest.slice(20, 32),
+  ].join('-');
+}
+
 /** The person whom a token names, made known at first sight. A person is (issuer, subject). */
 export async function recognise(
   { db, write }: Pick<Store, 'db' | 'write'>,
   who: KnownAs,
 ): Promise<PersonRow> {
-  const known = await db
-    .selectFrom('person')
-    .selectAll()
-    .where('issuer', '=', who.issuer)
-    .where('subject', '=', who.subject)
-    .executeTakeFirst();
+  const id = personId(who);
+  const known = await db.selectFrom('person').selectAll().where('id', '=', id).executeTakeFirst();
   const lately = known && Date.now() - known.seen_at.getTime() < seenAnewAfterMs;
   if (lately && known.name === who.name && sameMembers(known.groups, who.groups)) return known;
   return write('person known', (writer) =>
     writer
       .insertInto('person')
       .values({
-        id: randomUUID(),
+        id,
         issuer: who.issuer,
         subject: who.subject,
         name: who.name,
         groups: [...who.groups],
       })
       .onConflict((conflict) =>
-        conflict
-          .columns(['issuer', 'subject'])
-          .doUpdateSet({ name: who.name, groups: [...who.groups], seen_at: sql<Date>`now()` }),
+        conflict.column('id').doUpdateSet({
+          issuer: who.issuer,
+          subject: who.subject,
+          name: who.name,
+          groups: [...who.groups],
+          seen_at: sql<Date>`now()`,
+        }),
       )
       .returningAll()
       .executeTakeFirstOrThrow(),

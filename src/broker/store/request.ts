@@ -3,6 +3,8 @@ import { append } from '../audit/append.ts';
 import { moveRequest, type RequestEvent, type Step } from '../rules/lifecycle.ts';
 import type { RequestRule } from '../rules/policy.ts';
 import type { RequestState } from '../../contract/requests.ts';
+import type { Macs } from '../integrity/macs.ts';
+import { requestFields } from './authentic.ts';
 import { channels, notify } from './notify.ts';
 import { now } from './now.ts';
 import type { Db, Schema, Trx } from './schema.ts';
@@ -22,8 +24,17 @@ export function ruleOf(request: RequestRow): RequestRule {
   return { requester: request.requester, approveBy: request.approve_by, revokeBy: request.revoke_by };
 }
 
-export async function insertRequest(trx: Trx, row: NewRequestRow): Promise<RequestRow> {
-  const request = await trx.insertInto('request').values(row).returningAll().executeTakeFirstOrThrow();
+export async function insertRequest(
+  trx: Trx,
+  macs: Macs,
+  row: Omit<NewRequestRow, 'mac' | 'answer_by'> & { readonly answer_by: Date },
+): Promise<RequestRow> {
+  const mac = macs.of('request', requestFields(row));
+  const request = await trx
+    .insertInto('request')
+    .values({ ...row, mac })
+    .returningAll()
+    .executeTakeFirstOrThrow();
   await append(trx, {
     action: 'request created',
     actor: request.requester,
@@ -42,6 +53,17 @@ export async function insertRequest(trx: Trx, row: NewRequestRow): Promise<Reque
   });
   await notify(trx, channels.clock);
   return request;
+}
+
+/** Whether its own events say that a request is settled, whatever its row says. */
+export async function wasSettled(db: Db, id: string): Promise<boolean> {
+  const settled = await db
+    .selectFrom('audit_event')
+    .select('id')
+    .where('request_id', '=', id)
+    .where('action', 'in', Object.values(actions))
+    .executeTakeFirst();
+  return settled !== undefined;
 }
 
 export function requestById(db: Db, id: string): Promise<RequestRow | undefined> {

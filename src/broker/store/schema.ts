@@ -42,6 +42,7 @@ export interface Schema {
     created_at: TimeSetHere;
     answer_by: Time;
     version: Generated<number>;
+    mac: string;
   };
   decision: {
     id: string;
@@ -51,6 +52,7 @@ export interface Schema {
     comment: string | null;
     digest: string;
     at: TimeSetHere;
+    mac: string;
   };
   grant: {
     id: string;
@@ -68,6 +70,7 @@ export interface Schema {
     ended_by: string | null;
     comment: string | null;
     version: Generated<number>;
+    mac: string;
   };
   lease: {
     id: string;
@@ -87,6 +90,7 @@ export interface Schema {
     idempotency_key: string;
     body_hash: string;
     version: Generated<number>;
+    mac: string;
   };
   receipt: { lease_id: string; receipt: JSONColumnType<Receipt>; at: TimeSetHere };
   idempotency_key: {

@@ -32,6 +32,7 @@ async function describeStage(of: World): Promise<Description> {
       port: postmaster.port,
       password: (await readFile(join(state, 'runtime.password'), 'utf8')).trim(),
     },
+    integrityKey: (await readFile(join(state, 'integrity.key'), 'utf8')).trim(),
   };
 }
 

@@ -24,6 +24,8 @@ export const Description = z.object({
   shop: Reached,
   /** The broker's own database, as the role that the broker works as. */
   state: Reached,
+  /** What authenticates the records there. */
+  integrityKey: z.string(),
 });
 export type Description = z.infer<typeof Description>;
 

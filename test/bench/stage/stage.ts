@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import * as z from 'zod';
+import { macsWith, type Macs } from '../../../src/broker/integrity/macs.ts';
+import { Secret } from '../../../src/contract/secret.ts';
 import { IssuedLease } from '../../../src/contract/leases.ts';
 import { AccessRequest } from '../../../src/contract/requests.ts';
 import { TemplateList } from '../../../src/contract/templates.ts';
@@ -46,6 +48,11 @@ export class Stage {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 32 });
   readonly #clients: pg.Client[] = [];
   #digest: string | undefined;
+
+  /** Authenticates records as the stage's broker does. */
+  get macs(): Macs {
+    return macsWith([new Secret(this.#at.integrityKey)]);
+  }
 
   private constructor(child: ChildProcess, at: Description) {
     this.#child = child;

@@ -49,7 +49,13 @@ export async function openBrokers(world: World): Promise<Brokers> {
       const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line) as Logged) });
       const listen = { ...config.listen, port: await freePort() };
       const broker = await startBroker({
-        config: { ...config, database: embedded.server, listen, ...changes },
+        config: {
+          ...config,
+          database: embedded.server,
+          integrity: { keys: [embedded.key] },
+          listen,
+          ...changes,
+        },
         log: logger,
       });
       running.add(broker);

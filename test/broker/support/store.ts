@@ -2,10 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { pino, type Logger } from 'pino';
 import { openStore, type Store, type StoreServer } from '../../../src/broker/store/connect.ts';
 import { migrate, type Migrated } from '../../../src/broker/store/migrate.ts';
+import type { Integrity } from '../../../src/broker/integrity/integrity.ts';
+import { macsWith } from '../../../src/broker/integrity/macs.ts';
 import { Secret } from '../../../src/contract/secret.ts';
 import { startPostgres, type PostgresServer } from './postgres.ts';
 
 export const quiet: Logger = pino({ enabled: false });
+
+/** Keys of no other place, and alarms that nobody hears. */
+export const integrity: Integrity = {
+  macs: macsWith([new Secret(randomBytes(32).toString('base64'))]),
+  alarm: () => undefined,
+};
 
 export interface StoreWorld {
   readonly postgres: PostgresServer;

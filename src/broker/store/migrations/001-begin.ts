@@ -16,8 +16,7 @@ create table person (
   subject text not null,
   name text not null,
   groups text[] not null default '{}',
-  seen_at timestamptz not null default now(),
-  unique (issuer, subject)
+  seen_at timestamptz not null default now()
 );
 create index person_groups on person using gin (groups);
 
@@ -38,7 +37,8 @@ create table request (
   state text not null check (state in ('pending', 'approved', 'denied', 'withdrawn', 'expired', 'refused')),
   created_at timestamptz not null default now(),
   answer_by timestamptz not null,
-  version integer not null default 1
+  version integer not null default 1,
+  mac text not null default ''
 );
 create index request_requester on request (requester, created_at desc);
 create index request_created on request (created_at desc);
@@ -54,6 +54,7 @@ create table decision (
   comment text,
   digest text not null,
   at timestamptz not null default now(),
+  mac text not null default '',
   unique (request_id, person_id)
 );
 
@@ -73,6 +74,7 @@ create table "grant" (
   ended_by uuid references person,
   comment text,
   version integer not null default 1,
+  mac text not null default '',
   check ((activated_at is null) = (expires_at is null)),
   check (state <> 'active' or expires_at is not null)
 );
@@ -99,6 +101,7 @@ create table lease (
   idempotency_key text not null,
   body_hash text not null,
   version integer not null default 1,
+  mac text not null default '',
   check (state <> 'closed' or closed_at is not null),
   check ((state in ('closing', 'closed')) = (close_reason is not null)),
   unique (person_id, grant_id, idempotency_key),

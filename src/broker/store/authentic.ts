@@ -1,0 +1,99 @@
+import { digestOf } from '../templates/digest.ts';
+import type { Fields, Macs } from '../integrity/macs.ts';
+import type { DecisionRow } from './decision.ts';
+import type { GrantRow } from './grant.ts';
+import type { LeaseRow } from './lease-change.ts';
+import type { RequestRow } from './request.ts';
+
+/** What of each record is authenticated: everything by which it decides who gets what, where, and for how long. */
+
+type Without<Row> = Omit<Row, 'mac'>;
+
+export const requestFields = (
+  row: Pick<RequestRow, 'id' | 'requester' | 'digest' | 'approve_by' | 'revoke_by' | 'quorum' | 'answer_by'>,
+): Fields => ({
+  id: row.id,
+  requester: row.requester,
+  digest: row.digest,
+  approveBy: row.approve_by,
+  revokeBy: row.revoke_by,
+  quorum: row.quorum,
+  answerBy: row.answer_by.toISOString(),
+});
+
+export const decisionFields = (
+  row: Pick<DecisionRow, 'id' | 'request_id' | 'person_id' | 'verdict' | 'digest'>,
+): Fields => ({
+  id: row.id,
+  request: row.request_id,
+  person: row.person_id,
+  verdict: row.verdict,
+  digest: row.digest,
+});
+
+export const grantFields = (
+  row: Pick<
+    Without<GrantRow>,
+    | 'id'
+    | 'request_id'
+    | 'holder'
+    | 'target'
+    | 'duration_s'
+    | 'terminals'
+    | 'activate_by'
+    | 'activated_at'
+    | 'expires_at'
+  >,
+): Fields => ({
+  id: row.id,
+  request: row.request_id,
+  holder: row.holder,
+  target: row.target,
+  durationSeconds: row.duration_s,
+  terminals: row.terminals,
+  activateBy: row.activate_by.toISOString(),
+  activatedAt: row.activated_at?.toISOString() ?? null,
+  expiresAt: row.expires_at?.toISOString() ?? null,
+});
+
+export const leaseFields = (
+  row: Pick<Without<LeaseRow>, 'id' | 'grant_id' | 'person_id' | 'target' | 'role' | 'due_at'>,
+): Fields => ({
+  id: row.id,
+  grant: row.grant_id,
+  person: row.person_id,
+  target: row.target,
+  role: row.role,
+  dueAt: row.due_at.toISOString(),
+});
+
+/** The digest of what a request asks for, from what is stored of it. */
+export function digestOfRequest(
+  row: Pick<RequestRow, 'requester' | 'template' | 'target' | 'scope' | 'duration_s' | 'reason' | 'ticket'>,
+): string {
+  return digestOf({
+    requester: row.requester,
+    template: row.template,
+    target: row.target,
+    scope: row.scope,
+    durationSeconds: row.duration_s,
+    reason: row.reason,
+    ticket: row.ticket,
+  });
+}
+
+/** Whether a request is as it was made: its terms, and what it asks for. */
+export function isAuthenticRequest(macs: Macs, row: RequestRow): boolean {
+  return macs.holds('request', requestFields(row), row.mac) && digestOfRequest(row) === row.digest;
+}
+
+/**
+ * The states that a grant's own events leave it in. A row that was put back to what it was before is authentic by its
+ * mac, and is told by what happened since.
+ */
+export function statesTold(happened: readonly string[]): readonly GrantRow['state'][] {
+  const count = (action: string) => happened.filter((one) => one === action).length;
+  if (happened.some((one) => /^grant (lapsed|ended|expired|revoked)$/.test(one))) return [];
+  if (count('grant approved') !== 1) return [];
+  return count('grant activated') > count('grant not begun') ? ['active'] : ['approved'];
+}
