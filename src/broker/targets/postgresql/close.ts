@@ -1,5 +1,6 @@
 import type { Closed } from '../target.ts';
 import { cutPresent } from './cut.ts';
+import { disinherit } from './disinherit.ts';
 import { keepEvidence, locate, present, type Ending, type Site } from './ending.ts';
 import { receiptOf } from './receipt.ts';
 import { look } from './sweep.ts';
@@ -16,6 +17,7 @@ export async function close(site: Site, endings: readonly Ending[]): Promise<Clo
     site,
     known.filter(({ canLogin, evidence }) => canLogin || !evidence.cut),
   );
+  await disinherit(site, present(known));
   await site.steps.sweep(site, present(known));
   await site.steps.probe(
     site,

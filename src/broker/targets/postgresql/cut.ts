@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { refusedByServer, spoken } from './connect.ts';
+import { disinherit } from './disinherit.ts';
 import { grouped, keepEvidence, locate, present, type Ending, type Present, type Site } from './ending.ts';
 import { identifier, literal } from './names.ts';
 import { rollBackPrepared } from './prepared.ts';
@@ -12,6 +13,7 @@ import { throwaway } from './scram.ts';
 export async function cut(site: Site, endings: readonly Ending[]): Promise<void> {
   await locate(site, endings);
   await cutPresent(site, present(endings));
+  await disinherit(site, present(endings));
   // About a login that is not there nothing was learned; what is stored of it stays as it is.
   await keepEvidence(
     site,

@@ -32,7 +32,27 @@ acl (what, owner, acl) as (
            || coalesce(' in schema ' || nullif(defaclnamespace, 0)::regnamespace, '') || ' of ' || defaclrole::regrole,
          defaclrole, defaclacl from pg_default_acl
 ),
+-- What runs on somebody's behalf, with a digest: that it is there says nothing about what it does by now.
+code (what, owner, does) as (
+  select 'function ' || oid::regprocedure, proowner, concat_ws(' ', prosrc, probin, prosqlbody, proconfig, prolang) from pg_proc
+  union all select 'view ' || c.oid::regclass, relowner, ev_action::text
+    from pg_rewrite join pg_class c on c.oid = ev_class where rulename = '_RETURN'
+  union all select 'rule ' || quote_ident(rulename) || ' on ' || c.oid::regclass, relowner, concat_ws(' ', ev_qual, ev_action)
+    from pg_rewrite join pg_class c on c.oid = ev_class where rulename <> '_RETURN'
+  union all select 'trigger ' || quote_ident(tgname) || ' on ' || c.oid::regclass, relowner, pg_get_triggerdef(t.oid)
+    from pg_trigger t join pg_class c on c.oid = tgrelid where not tgisinternal
+  union all select 'row security policy ' || quote_ident(polname) || ' on ' || c.oid::regclass, relowner,
+         concat_ws(' ', polcmd, polpermissive, polroles, polqual, polwithcheck) from pg_policy join pg_class c on c.oid = polrelid
+  union all select 'the value of ' || quote_ident(attname) || ' unless given, in ' || c.oid::regclass, relowner, adbin::text
+    from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum join pg_class c on c.oid = adrelid
+  union all select 'check ' || quote_ident(conname) || ' on ' || c.oid::regclass, relowner, conbin::text
+    from pg_constraint join pg_class c on c.oid = conrelid where contype = 'c'
+),
 line (line) as (
+  select what || E'\\t' || md5(does) from code join risk on risk.oid = code.owner
+  union all select pg_describe_object('pg_class'::regclass, c.oid, 0) || ' belongs to ' || rolname
+    from pg_class c join risk on risk.oid = relowner where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+  union all
   select case e.grantee when 0 then 'everybody' else e.grantee::regrole::text end || ' may ' || lower(e.privilege_type)
          || case when is_grantable then ' (and pass that on)' else '' end || ' on ' || what
     from acl join risk on risk.oid = acl.owner, aclexplode(acl.acl) e where e.grantee <> acl.owner
@@ -58,12 +78,21 @@ export async function stateAtRisk(
   return lines.length > mostLines ? undefined : lines;
 }
 
-/** What is different now, in words. */
+/** What is different now, in words. Of two lines that differ in their digest only, the thing itself was changed. */
 export function differences(before: readonly string[], after: readonly string[]): string[] {
   const was = new Set(before);
   const is = new Set(after);
+  const fresh = after.filter((line) => !was.has(line));
+  const gone = before.filter((line) => !is.has(line));
+  const changed = new Set(fresh.filter(isCode).map(nameOf));
+  for (const name of changed)
+    if (!gone.some((line) => isCode(line) && nameOf(line) === name)) changed.delete(name);
   return [
-    ...after.filter((line) => !was.has(line)).map((line) => `new: ${line}`),
-    ...before.filter((line) => !is.has(line)).map((line) => `no longer: ${line}`),
+    ...fresh.filter((line) => !isCode(line)).map((line) => `new: ${line}`),
+    ...[...changed].map((name) => `changed: ${name}`),
+    ...gone.filter((line) => !isCode(line)).map((line) => `no longer: ${line}`),
   ];
 }
+
+const isCode = (line: string) => line.includes('\t');
+const nameOf = (line: string) => line.slice(0, line.lastIndexOf('\t'));

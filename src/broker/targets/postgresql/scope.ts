@@ -93,12 +93,16 @@ export interface ScopeIssue {
 }
 
 const shell = 'It opens files or a shell on the server’s machine, which no deadline ends.';
+const catalogues =
+  'Its holder could lock the catalogue of roles, so that nobody gets in any more and the broker cannot end anything.';
 const refusedRoles: Readonly<Record<string, string>> = {
   pg_execute_server_program: shell,
   pg_read_server_files: shell,
   pg_write_server_files: shell,
   pg_signal_backend:
     'Its holder could end the broker’s own connections and so hold off the end. Offer a function that ends one query instead.',
+  pg_maintain: `${catalogues} Offer "maintain on all tables in schema …" instead.`,
+  pg_write_all_data: `${catalogues} Offer "insert, update, delete on all tables in schema …" instead.`,
   pg_create_subscription: 'A subscription goes on after the end.',
   pg_database_owner: 'Nobody can be made a member of it.',
 };

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { endArrivals, lookForArrivals, type Arrival } from './arrivals.ts';
 import type { Present, Site } from './ending.ts';
 
 /** A login that was under way when the login was closed can open a session later: up to 100 ms were measured. */
@@ -19,10 +20,19 @@ export async function look(site: Site, oids: readonly number[]): Promise<Map<num
   return new Map(rows.map((row) => [row.oid, row.live]));
 }
 
-/** Watches, and terminates what appears, until each login was without a connection for half a second. */
+/**
+ * Watches, and terminates what appears, until each login was without a connection for half a second and nothing is on
+ * its way any more that may have been let in before.
+ */
 export async function sweep(site: Site, endings: readonly Present[]): Promise<void> {
   const start = performance.now();
   const quietSince = new Map(endings.map(({ oid }) => [oid, { at: start, instant: new Date() }]));
+  const disturb = (oids: Iterable<number>) => {
+    const seen = { at: performance.now(), instant: new Date() };
+    for (const oid of oids) quietSince.set(oid, seen);
+  };
+  // Whoever arrives later than this finds the login closed.
+  let undecided: ReadonlyMap<string, Arrival> = await lookForArrivals(site);
   for (;;) {
     const asked = performance.now();
     const live = await look(
@@ -34,8 +44,7 @@ export async function sweep(site: Site, endings: readonly Present[]): Promise<vo
         site,
         endings.filter(({ oid }) => live.has(oid)),
       );
-      const seen = { at: performance.now(), instant: new Date() };
-      for (const oid of live.keys()) quietSince.set(oid, seen);
+      disturb(live.keys());
     }
     for (const ending of endings) {
       const since = quietSince.get(ending.oid);
@@ -44,14 +53,42 @@ export async function sweep(site: Site, endings: readonly Present[]): Promise<vo
       ending.evidence = { ...ending.evidence, quiet };
     }
     const waiting = endings.filter(({ evidence }) => !evidence.quiet);
-    if (waiting.length === 0) return;
+    if (waiting.length === 0 && undecided.size === 0) return;
     if (asked - start > patienceMs) {
       for (const ending of waiting) ending.obstacle = stillThere(live.get(ending.oid) ?? 0);
+      if (undecided.size) for (const ending of endings) ending.obstacle ??= onTheWay;
       return;
+    }
+    if (waiting.length === 0) {
+      const ended = await decide(site, endings, undecided);
+      disturb(ended.keys());
+      undecided = new Map([...ended.values()].flat().map((each) => [each.transaction, each]));
+      // What is decided by now may have become a session just before: there is one more look.
+      continue;
     }
     await delay(pauseMs);
   }
 }
+
+/** Ends what is a lease's among those that are still on their way, by the login's number. */
+async function decide(
+  site: Site,
+  endings: readonly Present[],
+  undecided: ReadonlyMap<string, Arrival>,
+): Promise<Map<number, Arrival[]>> {
+  const now = await lookForArrivals(site);
+  const still = [...now.values()].filter(({ transaction, inside }) => inside && undecided.has(transaction));
+  if (still.length === 0) return new Map();
+  const ended = await endArrivals(site, endings, still);
+  for (const ending of endings) {
+    const found = ended.get(ending.oid)?.map(({ pid, transaction }) => `${pid} on its way in ${transaction}`);
+    if (found)
+      ending.evidence = { ...ending.evidence, ended: [...new Set([...ending.evidence.ended, ...found])] };
+  }
+  return ended;
+}
+
+const onTheWay = 'A login that had begun before has not ended yet although told to.';
 
 function stillThere(connections: number): string {
   if (connections === 0) return 'New connections kept appearing.';

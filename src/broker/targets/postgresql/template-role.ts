@@ -14,9 +14,9 @@ const forEverybody: Readonly<Record<string, string>> = { f: 'execute', T: 'usage
 
 /**
  * Sets the default privileges of a template's role back to what they are for any role. Its members can change them,
- * and the change would outlive them; the role itself creates nothing, so nobody has a use for them.
+ * and the change would outlive them; the role itself creates nothing, so nobody has a use for them. False where they are so.
  */
-export async function resetDefaultPrivileges(session: Session, role: string): Promise<void> {
+export async function resetDefaultPrivileges(session: Session, role: string): Promise<boolean> {
   const entries = await session.query<{ kind: string; schema: string | null; grantee: string | null }>(
     'default privileges read',
     `select d.defaclobjtype as kind, n.nspname as schema, g.rolname as grantee
@@ -27,7 +27,7 @@ export async function resetDefaultPrivileges(session: Session, role: string): Pr
        left join pg_roles g on g.oid = e.grantee`,
     [role],
   );
-  if (entries.length === 0) return;
+  if (entries.length === 0) return false;
   const name = identifier(role);
   const statements = new Set([`grant ${name} to current_user with inherit true, set false`]);
   const schemaOf = (schema: string | null) => (schema === null ? '' : ` in schema ${identifier(schema)}`);
@@ -46,4 +46,5 @@ export async function resetDefaultPrivileges(session: Session, role: string): Pr
   }
   statements.add(`revoke ${name} from current_user granted by current_user`);
   await session.batch('default privileges set back', [...statements]);
+  return true;
 }

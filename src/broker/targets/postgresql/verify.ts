@@ -79,7 +79,11 @@ async function changesOf(session: Session, { scope, evidence }: Ending): Promise
   const after = scope && (await stateAtRisk(session, 'state after read', rolesAtRisk(scope)));
   if (!after || !evidence.before)
     return ['What changed meanwhile could not be compared: it is not known how it was before.'];
-  const changed = differences(evidence.before, after).map((line) => `Since it began, ${readable(line)}.`);
+  // What a migration made has gone to its owner, and is told already.
+  const told = new Set(evidence.leftovers.map(({ what, heir }) => `new: ${what} belongs to ${heir ?? ''}`));
+  const changed = differences(evidence.before, after)
+    .filter((line) => !told.has(line))
+    .map((line) => `Since it began, ${readable(line)}.`);
   const more = changed.length - mostChanges;
   return more > 0 ? [...changed.slice(0, mostChanges), `And ${more} more changes.`] : changed;
 }

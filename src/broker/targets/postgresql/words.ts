@@ -13,11 +13,6 @@ const wellKnownRoles: Readonly<
   pg_read_all_settings: { access: 'read', words: 'see every setting of the server' },
   pg_stat_scan_tables: { access: 'read', words: 'run monitoring functions that scan tables' },
   pg_read_all_data: { access: 'read', words: 'read every table' },
-  pg_write_all_data: { access: 'write', words: 'add, change and delete rows in every table' },
-  pg_maintain: {
-    access: 'write',
-    words: 'run maintenance on every table: vacuum, analyze, reindex, cluster, lock',
-  },
   pg_checkpoint: { access: 'write', words: 'start a checkpoint' },
   pg_use_reserved_connections: { access: 'read', words: 'connect when nearly all connections are taken' },
   pg_signal_autovacuum_worker: { access: 'write', words: 'stop automatic vacuum workers' },
