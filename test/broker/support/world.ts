@@ -40,7 +40,7 @@ export interface World {
     options?: { body?: unknown; key?: string; headers?: Record<string, string> },
   ): Promise<Answer<T>>;
   /** Connects to the shop with a lease, the way a person's program would. */
-  login(issued: IssuedLease, password: string): Promise<pg.Client>;
+  login(issued: IssuedLease, password: string, more?: pg.ClientConfig): Promise<pg.Client>;
   /** Stops the broker and starts it again on the same database. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -162,6 +162,8 @@ async function build(
     await writeFile(join(templateFolder, name), text);
   const password = randomBytes(18).toString('base64url');
   await writeFile(join(folder, 'shop.password'), password, { mode: 0o600 });
+  const tls = shop.certificateAuthority;
+  if (tls !== undefined) await writeFile(join(folder, 'shop-ca.pem'), tls);
   const file = join(folder, 'daypass.yaml');
   await writeFile(
     file,
@@ -185,10 +187,10 @@ targets:
   shop:
     title: shop
     kind: postgresql
-    host: 127.0.0.1
+    ${tls === undefined ? 'host: 127.0.0.1' : 'host: localhost\n    hostaddr: 127.0.0.1'}
     port: ${shop.port}
     database: shop
-    tls: { mode: off }
+    tls: ${tls === undefined ? '{ mode: off }' : '{ mode: verify-full, certificate_authority: ./shop-ca.pem }'}
     login: { user: daypass_broker, password: { file: ./shop.password } }
 `,
   );
@@ -245,8 +247,16 @@ targets:
       });
       return { status: response.status, body: (await response.json()) as never, headers: response.headers };
     },
-    async login({ connection }, secret) {
-      const client = new pg.Client({ ...connection, password: secret, ssl: false, application_name: 'psql' });
+    async login({ connection }, secret, more = {}) {
+      const { host, hostaddr, tls: mode, certificateAuthority: ca } = connection;
+      const client = new pg.Client({
+        ...connection,
+        host: hostaddr ?? host,
+        ssl: mode === 'off' ? false : { ca, servername: host },
+        password: secret,
+        application_name: 'psql',
+        ...more,
+      });
       client.on('error', () => undefined);
       await client.connect();
       return client;
