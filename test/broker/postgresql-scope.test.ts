@@ -65,6 +65,8 @@ describe('A scope at PostgreSQL', () => {
   it('refuses roles that outlive a deadline, settings that are none, and halves', () => {
     assert.match(issuesOf({ roles: ['pg_monitor', 'pg_execute_server_program'] })[0]!.message, /shell/);
     assert.match(issuesOf({ roles: ['pg_signal_backend'] })[0]!.message, /hold off the end/);
+    for (const role of ['pg_maintain', 'pg_write_all_data'])
+      assert.match(issuesOf({ roles: [role] })[0]!.message, /lock the catalogue of roles/);
     assert.deepEqual(issuesOf({ roles: ['pg_monitor'], settings: { role: 'x' } })[0]!.path, [
       'settings',
       'role',

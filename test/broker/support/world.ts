@@ -109,6 +109,8 @@ export interface WorldOptions {
   readonly accessTokenTtl?: number;
   /** How the production database is run. */
   readonly shop?: PostgresOptions;
+  /** What else is in the shop's database before it is prepared for the templates. */
+  readonly sql?: string;
   /** More templates: file name and text. */
   readonly templates?: Readonly<Record<string, string>>;
   /** Grants of one person at once; otherwise the broker's own default. */
@@ -198,7 +200,7 @@ targets:
   const target = config.targets.get('shop');
   if (!target) throw new Error('The shop is not configured.');
   await shop.run('create database shop');
-  await shop.run(shopSql, 'shop');
+  await shop.run(`${shopSql}${options.sql ?? ''}`, 'shop');
   const { templates: parsed } = await loadTemplates(templateFolder, config);
   const scoped = [...parsed.values()].map(({ id, scope }) => ({
     id,

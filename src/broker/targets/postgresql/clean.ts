@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { spoken, type Session } from './connect.ts';
 import { grouped, type Present, type Site } from './ending.ts';
 import { withLeftovers } from './evidence.ts';
@@ -113,8 +114,14 @@ async function dropLogins(site: Site, endings: readonly Present[]): Promise<void
     } catch {
       for (const ending of some)
         await drop([ending]).catch((error: unknown) => {
-          ending.obstacle = `The login could not be removed: ${spoken(error)}.`;
+          ending.obstacle = `The login could not be removed: ${spoken(error)}${detailOf(error)}.`;
         });
     }
   }
+}
+
+// What depends on a login, which somebody else than the lease gave it: they alone can take it back.
+function detailOf(error: unknown): string {
+  const detail = error instanceof pg.DatabaseError ? error.detail : undefined;
+  return detail === undefined ? '' : ` (${readable(detail)})`;
 }

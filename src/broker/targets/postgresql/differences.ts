@@ -50,6 +50,7 @@ code (what, owner, does) as (
 ),
 line (line) as (
   select what || E'\\t' || md5(does) from code join risk on risk.oid = code.owner
+  union all select what from code join risk on risk.oid = code.owner where what ~ '^(the value of|check) '
   union all select pg_describe_object('pg_class'::regclass, c.oid, 0) || ' belongs to ' || rolname
     from pg_class c join risk on risk.oid = relowner where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
   union all

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { refusedByServer, type Session } from './connect.ts';
 import { keepEvidence, type Present, type Site } from './ending.ts';
 import { withLeftovers, type Leftover } from './evidence.ts';
-import { identifier, keptRole, readable, templateRole } from './names.ts';
+import { identifier, keptRole, readable } from './names.ts';
 
 const othersDependOnIt = '2BP01';
 const tooManyLocks = '53200';
@@ -24,9 +24,15 @@ export async function removeLeftovers(
     `grant ${identifier(ending.lease.role)} to current_user with inherit true, set true`,
   );
   const found = await describe(session, ending.oid);
+  const rows = await session.query<{ role: string }>(
+    'heir looked up',
+    `select r.rolname as role from pg_auth_members m join pg_roles r on r.oid = m.roleid where m.member = $1`,
+    [ending.oid],
+  );
+  const behind = rows.map(({ role }) => role);
   const remove = () =>
     session.transaction('leftovers removed', async () => {
-      const heir = await disown(site, session, ending, found);
+      const heir = await asMemberOf(session, behind, () => disown(site, session, ending, found, behind));
       const leftovers = found.map((each): Leftover => ({ database, ...fate(each, heir) }));
       ending.evidence = withLeftovers(ending.evidence, leftovers);
       await keepEvidence(site, [ending]);
@@ -38,6 +44,22 @@ export async function removeLeftovers(
     await dropOneByOne(session, ending.oid);
     await remove();
   }
+}
+
+// As whom the lease acted: what an owner's rights gave to the lease itself, only those rights can take back.
+async function asMemberOf<T>(session: Session, roles: readonly string[], work: () => Promise<T>): Promise<T> {
+  for (const role of roles)
+    await session.query(
+      'leftovers inherited',
+      `grant ${identifier(role)} to current_user with inherit true, set false`,
+    );
+  const done = await work();
+  for (const role of roles)
+    await session.query(
+      'leftovers inherited',
+      `revoke ${identifier(role)} from current_user granted by current_user`,
+    );
+  return done;
 }
 
 const mayDrop = ({ scope }: Present): boolean => scope !== undefined && scope.owner === undefined;
@@ -77,14 +99,14 @@ async function disown(
   session: Session,
   ending: Present,
   found: readonly Found[],
+  behind: readonly string[],
 ): Promise<string | undefined> {
   const role = identifier(ending.lease.role);
-  const drop = `drop owned by ${role} restrict`;
   const ownsSomething = found.some(({ owned, movable }) => owned && movable);
   if (mayDrop(ending) || !ownsSomething) {
     await session.query('leftovers dropped', 'savepoint before_drop');
     try {
-      await session.query('leftovers dropped', drop);
+      await session.query('leftovers dropped', `drop owned by ${role} restrict`);
       return undefined;
     } catch (error) {
       if (!refusedByServer(error) || error.code !== othersDependOnIt) throw error;
@@ -92,45 +114,31 @@ async function disown(
     }
   }
   const heir = ending.scope?.owner?.role ?? keptRole(site.installation);
-  await (ending.scope?.owner ? giveToOwner(session, ending, heir) : setAside(session, ending, heir));
-  await session.query('leftovers dropped', drop);
+  await (ending.scope?.owner ? giveToOwner(session, ending, heir) : setAside(session, ending, heir, behind));
+  // It owns nothing any more: what goes along are privileges that it passed on.
+  await session.query('leftovers dropped', `drop owned by ${role} cascade`);
   return heir;
 }
 
-// Both must be inherited for REASSIGN OWNED: the lease's role and, through the template's role, the owner's.
 async function giveToOwner(session: Session, ending: Present, owner: string): Promise<void> {
-  const template =
-    ending.lease.templateId === undefined || !ending.scope
-      ? undefined
-      : identifier(templateRole({ id: ending.lease.templateId, scope: ending.scope }));
-  if (template !== undefined)
-    await session.query(
-      'leftovers given away',
-      `grant ${template} to current_user with inherit true, set false`,
-    );
   await session.query(
     'leftovers given away',
     `reassign owned by ${identifier(ending.lease.role)} to ${identifier(owner)}`,
   );
-  if (template !== undefined)
-    await session.query(
-      'leftovers given away',
-      `revoke ${template} from current_user granted by current_user`,
-    );
 }
 
 // The new owner of a function must be allowed to create in its schema; the lease was, through its roles or as everybody.
-async function setAside(session: Session, ending: Present, kept: string): Promise<void> {
+async function setAside(
+  session: Session,
+  ending: Present,
+  kept: string,
+  behind: readonly string[],
+): Promise<void> {
   const heir = identifier(kept);
   const [there] = await session.query('heir looked up', 'select from pg_roles where rolname = $1', [kept]);
   if (!there) await session.query('heir made', `create role ${heir} nologin`);
   await session.query('leftovers given away', `grant ${heir} to current_user with inherit true, set true`);
-  const behind = await session.query<{ role: string }>(
-    'heir looked up',
-    `select r.rolname as role from pg_auth_members m join pg_roles r on r.oid = m.roleid where m.member = $1`,
-    [ending.oid],
-  );
-  for (const { role } of behind)
+  for (const role of behind)
     await session.query(
       'leftovers given away',
       `grant ${identifier(role)} to ${heir} with inherit true, set false`,
@@ -139,7 +147,7 @@ async function setAside(session: Session, ending: Present, kept: string): Promis
     'leftovers given away',
     `reassign owned by ${identifier(ending.lease.role)} to ${heir}`,
   );
-  for (const { role } of behind)
+  for (const role of behind)
     await session.query(
       'leftovers given away',
       `revoke ${identifier(role)} from ${heir} granted by current_user`,

@@ -1,0 +1,216 @@
+/**
+ * What a holder of a lease can try, row by row, with the real broker against every version of PostgreSQL that Daypass
+ * works with, in the clear and encrypted. `ROUNDS=200 npm test -- test/broker/hostile/hostile.test.ts` has the holder
+ * who reconnects in a loop try it so many times for each version.
+ */
+import assert from 'node:assert/strict';
+import { createConnection, type Socket } from 'node:net';
+import type { Grant } from '../../../src/contract/grants.ts';
+import type { Receipt } from '../../../src/contract/receipts.ts';
+import { eventually } from '../support/eventually.ts';
+import type { PostgresVersion } from '../support/postgres.ts';
+import { answer } from '../support/shop.ts';
+import { attempts, type Attempt } from './attempts.ts';
+import { openHostileWorld, ordersScope, receiptOf, traces, type Held, type HostileWorld } from './holding.ts';
+
+const versions: readonly PostgresVersion[] = [16, 17, 18];
+const rounds = Number(process.env['ROUNDS'] ?? 2);
+const lanes = 16;
+
+const templateOf = (attempt: Attempt) => `row-${attempts.indexOf(attempt) + 1}`;
+
+/** What came of an attempt: the grant when it was settled, or why it did not come so far. */
+interface Tried {
+  readonly held: Held;
+  readonly grant: Grant;
+}
+
+for (const version of versions)
+  for (const tls of [false, true])
+    describe(`A holder who wants to stay, PostgreSQL ${version}, ${tls ? 'TLS' : 'no TLS'}`, function () {
+      this.timeout(120_000);
+      let hostile: HostileWorld;
+      const tried = new Map<Attempt, Promise<Tried>>();
+
+      before(async () => {
+        const templates = Object.fromEntries(
+          attempts.map((attempt) => [templateOf(attempt), attempt.scope ?? ordersScope]),
+        );
+        hostile = await openHostileWorld(
+          { version, tls },
+          { ...templates, orders: ordersScope, other: ordersScope },
+        );
+        const held = new Map<Attempt, Held>();
+        const inOrder = [...attempts].sort(
+          (a, b) => Number(a.end === 'expired') - Number(b.end === 'expired'),
+        );
+        for (const attempt of inOrder)
+          try {
+            const one = await hostile.hold(templateOf(attempt), attempt.end === 'expired' ? 'PT3S' : 'PT30M');
+            await attempt.does(one.holder);
+            held.set(attempt, one);
+          } catch (error) {
+            const failed = Promise.reject(new Error('It could not be tried.', { cause: error }));
+            failed.catch(() => undefined);
+            tried.set(attempt, failed);
+          }
+        // All at once, as at the end of a shift.
+        for (const [attempt, one] of held)
+          tried.set(
+            attempt,
+            (async () => {
+              if (attempt.end === undefined) await one.end();
+              if (attempt.end === 'revoked') await one.revoke();
+              return { held: one, grant: await one.settled() };
+            })(),
+          );
+        await Promise.allSettled(tried.values());
+      });
+      after(() => hostile.stop());
+
+      for (const attempt of attempts)
+        it(`${attempt.attempt}: ${attempt.outcome}. Receipt: ${said(attempt)}`, async () => {
+          const { held, grant } = (await tried.get(attempt))!;
+          const { holder } = held;
+          const receipts = grant.leases.map(receiptOf);
+          assert.equal(grant.state, attempt.end ?? 'ended');
+          for (const session of holder.sessions) await assert.rejects(session.query('select 1'));
+          for (const { role } of receipts) assert.deepEqual(await traces(hostile.world, role), []);
+          await assert.rejects(holder.login());
+          assert.ok(receipts.reduce((sum, one) => sum + one.connectionsEnded, 0) >= holder.sessions.length);
+          assert.deepEqual(
+            receipts.flatMap((receipt) => cleanedOf(receipt, holder.carrier)).sort(),
+            [...(attempt.cleaned ?? [])].sort(),
+          );
+          const remains = receipts.flatMap((receipt) =>
+            receipt.remains.map((line) => plain(line, holder.carrier)),
+          );
+          assert.deepEqual(remains.sort(), [...(attempt.remains ?? [])].sort());
+          await attempt.after?.(holder);
+        });
+
+      it(`reconnects in a loop, ${lanes} lanes at once: no session survives in ${rounds} rounds`, async function () {
+        this.timeout(60_000 + rounds * 15_000);
+        let survivors = 0;
+        for (let round = 0; round < rounds; round += 1) {
+          const held = await hostile.hold('orders');
+          const loop = reconnecting(held, lanes);
+          await eventually(() => loop.sessions >= 10 || undefined);
+          await held.end();
+          const { leases } = await held.settled(60_000);
+          const after = loop.sessions;
+          const { role } = receiptOf(leases[0]);
+          survivors += (await traces(hostile.world, role)).length;
+          await loop.stop();
+          survivors += loop.sessions - after;
+        }
+        assert.equal(survivors, 0);
+      });
+
+      it('lets others use its rights and keeps them from being cleaned up: the rights are gone, the receipt waits', async () => {
+        const strong = await hostile.hold('orders');
+        const weak = await hostile.hold('other');
+        const client = await strong.holder.login();
+        await client.query(`create table public.held (x int); grant all on public.held to public;
+          create function public.rights() returns bigint language plpgsql security definer as
+            $$ begin return (select count(*) from sales.orders); end $$`);
+        const other = await weak.holder.login();
+        await other.query('revoke all on all tables in schema sales from public').catch(() => undefined);
+        assert.deepEqual(await answer(other, 'select public.rights()'), [{ rights: '100' }]);
+        await other.query('begin; lock table public.held in access share mode');
+        await strong.end();
+        const waiting = await eventually(async () => (await strong.grant()).leases[0]?.unconfirmed);
+        assert.match(waiting.obstacle, /^What it left in the database shop could not be removed: .*lock/);
+        const third = await weak.holder.login();
+        assert.equal(await answer(third, 'select public.rights()'), '42501');
+        await other.end();
+        const { leases } = await strong.settled();
+        assert.deepEqual(receiptOf(leases[0]).remains, []);
+        await weak.end();
+      });
+
+      it('takes every connection that the server has: cut in time all the same, proven as soon as it can be', async () => {
+        const held = await hostile.hold('orders');
+        const session = await held.holder.login();
+        const stalled = await takeAll(hostile.world.shop.port);
+        try {
+          await held.end();
+          await eventually(
+            () =>
+              session.query('select 1').then(
+                () => undefined,
+                () => true,
+              ),
+            5_000,
+          );
+        } finally {
+          for (const socket of stalled) socket.destroy();
+        }
+        receiptOf((await held.settled()).leases[0]);
+      });
+    });
+
+function said({ cleaned = [], remains = [] }: Attempt): string {
+  const left = remains.length > 0 ? `${remains.length} named as remaining` : 'nothing remains';
+  return cleaned.length > 0 ? `${cleaned.length} cleaned, ${left}` : left;
+}
+
+/** A line with the names of this run left out. */
+function plain(line: string, carrier: string): string {
+  return line
+    .replaceAll(carrier, 'its template’s role')
+    .replaceAll("owner's rights", 'owner’s rights')
+    .replace(/daypass_[0-9a-f]{8}_kept/g, 'kept')
+    .replace(/daypass_[0-9a-f]{8}_[0-9a-f]{32}/g, 'it')
+    .replace(/large object \d+/, 'large object N');
+}
+
+const cleanedOf = ({ cleaned }: Receipt, carrier: string) =>
+  cleaned.map(({ database, what }) => plain(`${database}: ${what}`, carrier));
+
+/** Reconnects as fast as it can, as so many clients at once, until told to stop; counts what got in. */
+function reconnecting({ holder }: Held, lanesAtOnce: number) {
+  let going = true;
+  let sessions = 0;
+  const lane = async () => {
+    while (going) {
+      const client = holder.client();
+      try {
+        await client.connect();
+        await client.query('select 1');
+        sessions += 1;
+        void client.end().catch(() => undefined);
+      } catch {
+        client.connection.stream.destroy();
+        await new Promise(setImmediate);
+      }
+    }
+  };
+  const running = Array.from({ length: lanesAtOnce }, lane);
+  return {
+    get sessions() {
+      return sessions;
+    },
+    async stop() {
+      going = false;
+      await Promise.all(running);
+    },
+  };
+}
+
+/** Opens connections that never say who they are, until the server takes no more. */
+async function takeAll(port: number): Promise<Socket[]> {
+  const startup = Buffer.from('\0\0\0\x15\0\x03\0\0user\0nobody\0\0', 'latin1');
+  const sockets: Socket[] = [];
+  for (let full = false; !full;) {
+    full = await new Promise<boolean>((resolve, reject) => {
+      const socket = createConnection({ host: '127.0.0.1', port });
+      sockets.push(socket);
+      socket.on('error', reject);
+      // "E": sorry, too many clients already. Otherwise it asks for a password.
+      socket.once('data', (said) => resolve(said.toString('latin1', 0, 1) === 'E'));
+      socket.once('connect', () => socket.write(startup));
+    });
+  }
+  return sockets;
+}
