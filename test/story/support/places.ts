@@ -127,6 +127,12 @@ export async function filesCalled(folder: string, name: string): Promise<string[
   const paths = entries
     .filter((entry) => entry.split('/').at(-1) === name)
     .map((entry) => join(folder, entry));
-  const files = await Promise.all(paths.map(async (path) => ((await stat(path)).isFile() ? [path] : [])));
+  // One that goes at this moment is none any more.
+  const isFile = (path: string) =>
+    stat(path).then(
+      (found) => found.isFile(),
+      () => false,
+    );
+  const files = await Promise.all(paths.map(async (path) => ((await isFile(path)) ? [path] : [])));
   return files.flat();
 }
