@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { fail } from './fail.ts';
 import { version } from '../broker/version.ts';
 
@@ -22,12 +22,19 @@ program
   .description('Check the configuration and the templates without starting anything.')
   .option(...config)
   .option('--targets', 'ask the targets too: what is missing there, and what is there that no template says')
-  .action(async (options: { config: string; targets?: true }) =>
-    (await import('./commands/check.ts')).check({
+  .addOption(
+    new Option(
+      '--identity',
+      'explain what the broker sees in an access token, given on standard input',
+    ).conflicts('targets'),
+  )
+  .action(async (options: { config: string; targets?: true; identity?: true }) => {
+    if (options.identity) return (await import('./commands/check-identity.ts')).checkIdentity(options);
+    return (await import('./commands/check.ts')).check({
       config: options.config,
       targets: options.targets === true,
-    }),
-  );
+    });
+  });
 
 program
   .command('target')

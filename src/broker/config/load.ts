@@ -21,7 +21,7 @@ export interface ReadConfig {
   /** Complete; absent if anything is wrong or missing. */
   readonly config?: Config;
   /** Present as soon as the file has the right shape. */
-  readonly outline?: Pick<Config, 'groups' | 'targets' | 'templates'>;
+  readonly outline?: Pick<Config, 'groups' | 'identity' | 'publicUrl' | 'targets' | 'templates'>;
   /** Wrong wherever the file is used. */
   readonly problems: readonly Problem[];
   /** Named by the file and not to be had on this machine: secrets, certificates. */
@@ -54,10 +54,10 @@ export async function readConfig(file: string, environment: Environment = proces
   const report = new Report(document);
   checkConsistency(settings, report);
   const config = await resolveSettings(path, settings, environment, report);
-  const { groups, targets, templates } = config;
+  const { groups, identity, publicUrl, targets, templates } = config;
   return {
     ...(report.wrong.length + report.missing.length === 0 ? { config } : {}),
-    outline: { groups, targets, templates },
+    outline: { groups, identity, publicUrl, targets, templates },
     problems: inReadingOrder(report.wrong),
     missing: report.missing,
     warnings: report.warnings,

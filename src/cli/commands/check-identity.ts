@@ -1,0 +1,194 @@
+import { decodeJwt, decodeProtectedHeader, type JWTPayload, type ProtectedHeaderParameters } from 'jose';
+import { readConfig } from '../../broker/config/load.ts';
+import type { IdentityConfig } from '../../broker/config/config.ts';
+import { spokenProblem } from '../../broker/config/problem.ts';
+import { NotSignedIn, ProviderUnavailable, type Caller } from '../../broker/identity/caller.ts';
+import { callerOf, Refused } from '../../broker/identity/claims.ts';
+import { createVerifier } from '../../broker/identity/verifier.ts';
+import { durationOf, spokenDuration } from '../../contract/durations.ts';
+import { withoutMisleading } from '../../contract/plain-text.ts';
+import { CommandFailed } from '../fail.ts';
+
+/** Most that is read from standard input, in characters; longer than any token that the broker takes. */
+const longest = 64 * 1024;
+
+/**
+ * Explains what the broker sees in an access token that comes on standard input: never as an argument, which others
+ * on the machine can read. The token is printed nowhere. Exit code 0: the broker would take it; 1: it would not, or
+ * the signature could not be checked.
+ */
+export async function checkIdentity({ config: file }: { readonly config: string }): Promise<void> {
+  const { outline, problems } = await readConfig(file);
+  for (const problem of problems) process.stderr.write(`${spokenProblem(problem)}\n`);
+  if (!outline || problems.length > 0) throw new CommandFailed('Mend the configuration first; see above.');
+  const { identity, publicUrl, groups } = outline;
+  const token = await readToken();
+  const { header, payload } = decoded(token);
+  tellClaims(payload, identity);
+
+  const verifier = createVerifier({ identity, publicUrl });
+  let caller: Caller;
+  let unchecked = false;
+  try {
+    caller = await verifier.verify(`Bearer ${token}`);
+  } catch (error) {
+    if (!(error instanceof NotSignedIn) && !(error instanceof ProviderUnavailable)) throw error;
+    unchecked = error instanceof ProviderUnavailable;
+    const refusals = [...(unchecked ? [] : [error.message]), ...wrongWith(header, payload, identity)];
+    for (const refusal of new Set(refusals)) tell('Wrong', withRemedy(refusal, payload, identity));
+    if (refusals.length > 0) throw new CommandFailed('The broker would not take this token; see above.');
+    caller = callerOf(header, payload, identity);
+  }
+  tell('Signature', unchecked ? 'not checked: the identity provider’s keys could not be fetched' : 'right');
+  tellCaller(caller, groups, identity);
+  if (unchecked)
+    throw new CommandFailed(
+      `Nothing else is wrong, but whether ${identity.issuer} signed this token is not known. Run this where the identity provider can be reached.`,
+    );
+  process.stdout.write('The broker would take this token.\n');
+}
+
+async function readToken(): Promise<string> {
+  if (process.stdin.isTTY)
+    throw new CommandFailed(
+      'Give the token on standard input, so that it stays in no history: pipe it in from the clipboard or a file.',
+    );
+  let text = '';
+  for await (const part of process.stdin.setEncoding('utf8') as AsyncIterable<string>) {
+    text += part;
+    if (text.length > longest)
+      throw new CommandFailed(`Standard input holds more than ${longest / 1024} KB; that is no token.`);
+  }
+  const token = text.trim().replace(/^Bearer +/i, '');
+  if (token === '') throw new CommandFailed('No token came on standard input.');
+  return token;
+}
+
+/** Nothing of what the decoder says goes on: it may quote the token. */
+function decoded(token: string): {
+  header: ProtectedHeaderParameters & { alg: string };
+  payload: JWTPayload;
+} {
+  try {
+    const header = decodeProtectedHeader(token);
+    return { header: { ...header, alg: header.alg ?? 'none' }, payload: decodeJwt(token) };
+  } catch {
+    throw new CommandFailed(
+      'This is not a JWT, so the broker cannot read it. Have the identity provider issue JWT access tokens for Daypass (RFC 9068); an opaque token cannot be used.',
+    );
+  }
+}
+
+function tell(what: string, words: string): void {
+  process.stdout.write(`${`${what}:`.padEnd(11)} ${words}\n`);
+}
+
+/** What the token says, whoever signed it. */
+function tellClaims(payload: JWTPayload, identity: IdentityConfig): void {
+  tell('Issuer', shown(payload.iss));
+  tell('Audience', shown(payload.aud));
+  tell('Client', shown(payload['client_id'] ?? payload['azp']));
+  tell('Person', `${shown(payload[identity.personClaim ?? 'sub'])} (${identity.personClaim ?? 'sub'})`);
+  tell('Name', `${shown(payload[identity.nameClaim])} (${identity.nameClaim})`);
+  tell('Expires', spokenExpiry(payload.exp));
+  for (const claim of ['acr', 'amr']) if (claim in payload) tell(claim, shown(payload[claim]));
+  if (typeof payload['auth_time'] === 'number') tell('auth_time', spokenMoment(payload['auth_time']));
+}
+
+function tellCaller(caller: Caller, known: readonly string[], identity: IdentityConfig): void {
+  const count = known.filter((group) => caller.groups.includes(group));
+  const others = caller.groups.length - count.length;
+  const unknown =
+    others === 0
+      ? ''
+      : `; ${others} more that "groups" in the configuration does not name, so no template can`;
+  tell(
+    'Groups',
+    `${count.length === 0 ? 'none that counts' : count.join(', ')} (${identity.groupsClaim})${unknown}`,
+  );
+  if (caller.groups.length === 0)
+    tell(
+      'Note',
+      `the token lists no groups in ${identity.groupsClaim}. Add that claim to access tokens, or set identity.groups_claim.`,
+    );
+  tell(
+    'Decides',
+    caller.mayDecide
+      ? 'yes, where a template lets these groups'
+      : 'no: a token of the device client decides nothing',
+  );
+}
+
+/** Everything that is wrong with what a token says, as the verifier would say it one at a time. */
+function wrongWith(
+  header: ProtectedHeaderParameters & { alg: string },
+  payload: JWTPayload,
+  identity: IdentityConfig,
+): string[] {
+  const wrong: string[] = [];
+  const now = Date.now() / 1000;
+  const algorithms: readonly string[] = identity.algorithms;
+  if (!algorithms.includes(header.alg)) wrong.push('The token is not signed with an accepted algorithm.');
+  if (payload.iss !== identity.issuer) wrong.push('The token is of another issuer.');
+  if (![payload.aud].flat().includes(identity.audience)) wrong.push('The token is for another audience.');
+  if (typeof payload.exp === 'number' && payload.exp <= now) wrong.push('The token has expired.');
+  if (typeof payload.nbf === 'number' && payload.nbf > now + 10)
+    wrong.push('The token is not valid yet (nbf).');
+  try {
+    callerOf(header, payload, identity);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    wrong.push(error.message);
+  }
+  return wrong;
+}
+
+/** What to change so that a refusal does not come again; only what the refusal says where nothing more is known. */
+function withRemedy(refusal: string, payload: JWTPayload, identity: IdentityConfig): string {
+  const remedies: readonly [RegExp, string][] = [
+    [/another issuer/, `identity.issuer is ${identity.issuer}; it must be exactly what the token says.`],
+    [
+      /another audience/,
+      `Have the provider issue access tokens for ${identity.audience}, or set identity.audience to what they say.`,
+    ],
+    [
+      /not configured/,
+      `If ${shown(payload['client_id'] ?? payload['azp'])} is Daypass’s client, add it to identity.clients.`,
+    ],
+    [/is an ID token/, 'Give the access token of the same sign-in.'],
+    [/has expired/, 'Take a fresh one.'],
+    [/accepted algorithm/, `Have the provider sign with one of ${identity.algorithms.join(', ')}.`],
+    [/too many/, 'Have the provider send only the groups that are assigned to Daypass.'],
+    [/not a list/, `Have the provider send ${identity.groupsClaim} as a list of texts.`],
+    [/does not name its client/, 'Have the provider put the client id into client_id or azp.'],
+    [
+      /does not publish|signature is wrong/,
+      `Only tokens that ${identity.issuer} signed with a key of its jwks_uri count.`,
+    ],
+  ];
+  const remedy = remedies.find(([pattern]) => pattern.test(refusal))?.[1];
+  return remedy === undefined ? refusal : `${refusal} ${remedy}`;
+}
+
+/** A claim as text that cannot disturb a terminal. */
+function shown(claim: unknown): string {
+  if (claim === undefined) return 'not said';
+  const text = Array.isArray(claim)
+    ? claim.map(String).join(', ')
+    : typeof claim === 'string'
+      ? claim
+      : 'not a text';
+  return withoutMisleading(text.slice(0, 300).replace(/\s/gu, ' ')) || 'empty';
+}
+
+function spokenMoment(seconds: number): string {
+  const moment = new Date(seconds * 1000);
+  return Number.isNaN(moment.getTime()) ? 'no point in time' : moment.toISOString();
+}
+
+function spokenExpiry(exp: unknown): string {
+  if (typeof exp !== 'number') return 'not said';
+  const left = Math.round(exp - Date.now() / 1000);
+  const apart = spokenDuration(durationOf(Math.abs(left)));
+  return `${spokenMoment(exp)}, ${left > 0 ? `in ${apart}` : `${apart || '0 s'} ago`}`;
+}
