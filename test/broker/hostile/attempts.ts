@@ -51,14 +51,18 @@ const allowed = async (client: pg.Client, statements: readonly string[]) => {
 const turnedAway = (login: Promise<unknown>) => assert.rejects(login);
 
 const late = new WeakMap<Holder, { release: () => void; login: Promise<unknown> }>();
-const isOnItsWay = (server: PostgresServer) =>
-  eventually(async () => {
+// Others are on their way for a few milliseconds only.
+const isOnItsWay = (server: PostgresServer) => {
+  const since = new Map<unknown, number>();
+  return eventually(async () => {
     const inside = await server.run(
-      `select from pg_locks where locktype = 'object' and classid = 'pg_database'::regclass
+      `select pid from pg_locks where locktype = 'object' and classid = 'pg_database'::regclass
           and pid not in (select pid from pg_stat_activity where usesysid is not null)`,
     );
-    return inside.length > 0 || undefined;
+    for (const { pid } of inside) since.set(pid, since.get(pid) ?? Date.now());
+    return inside.some(({ pid }) => Date.now() - (since.get(pid) ?? Infinity) > 500) || undefined;
   });
+};
 
 const own = (holder: Holder) => `"${holder.role}"`;
 
