@@ -8,8 +8,8 @@ export { misleads } from './plain-text.ts';
 /** A point in time, RFC 3339 in UTC, e.g. `2026-03-01T02:14:00.000Z`. */
 export const Instant = z.iso.datetime({ offset: false }).meta({ id: 'Instant' });
 
-/** Identifier of one of our resources. */
-export const Id = z.uuid().meta({ id: 'Id' });
+/** Identifier of one of our resources; capitals are the same letters (RFC 9562 section 4). */
+export const Id = z.uuid().toLowerCase().meta({ id: 'Id' });
 
 /** SHA-256, lower-case hexadecimal. */
 export const Digest = z
