@@ -17,6 +17,8 @@ class MemoryStore implements LeaseStore {
   readonly recorded: string[] = [];
   readonly ends: { leaseId: string; end: { receipt: Receipt } | { absent: string } }[] = [];
   readonly obstacles: string[] = [];
+  /** Evidence in the order in which it was stored. */
+  readonly kept: { cut?: { at: string } }[] = [];
   readonly #leases = new Map<string, OwedLease>();
 
   issued(lease: TestLease, dueAt = lease.intent.expiresAt): void {
@@ -45,8 +47,10 @@ class MemoryStore implements LeaseStore {
   }
   keepEvidence(evidence: ReadonlyMap<string, unknown>): Promise<void> {
     return this.#answer(() => {
-      for (const [leaseId, what] of evidence)
+      for (const [leaseId, what] of evidence) {
+        this.kept.push(what as { cut?: { at: string } });
         this.#change(leaseId, { evidence: JSON.parse(JSON.stringify(what)) as unknown });
+      }
     });
   }
   withEvidence(of: readonly OwedLease[]): Promise<OwedLease[]> {
@@ -133,17 +137,28 @@ describe('a target’s worker', function () {
     const closed = new Promise((resolve) => psql.once('end', resolve));
     const due = new Date(Date.now() + 1_500);
     store.issued(lease, due);
-    start();
+    let cuts = 0;
+    start({
+      cut: (...given) => {
+        cuts += 1;
+        return shop.target.cut(...given);
+      },
+    });
     await psql.query('select 1 from sales.orders limit 1');
     store.away = true;
     await closed;
     assert.ok(Date.now() >= due.getTime(), 'and not before its time');
     await assert.rejects(shop.login(lease), 'no new login');
+    // Tried again meanwhile, when there is nothing left to be seen of it.
+    await eventually(() => cuts > 2 || undefined);
     assert.deepEqual([store.recorded, store.ends], [[], []]);
+    const back = new Date().toISOString();
     store.away = false;
     const end = await ended(lease.leaseId);
     assert.ok('receipt' in end, JSON.stringify(end));
     assert.deepEqual(store.recorded, [lease.leaseId]);
+    assert.equal(end.receipt.connectionsEnded, 1, 'what was seen while nothing could be stored');
+    assert.ok((store.kept[0]?.cut?.at ?? back) < back, 'and when it was closed');
   });
 
   it('tries again to store an end that could not be stored, and concludes it once', async () => {

@@ -7,6 +7,7 @@ import { Prover } from './prove.ts';
 import { settle, type OwedLease, type Seen } from './settle.ts';
 import { Sleep } from './sleep.ts';
 import { Turns } from './turns.ts';
+import { Unstored } from './unstored.ts';
 import type { Target } from '../targets/target.ts';
 
 const issueWithinMs = 30_000;
@@ -65,6 +66,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
 
   const databaseNow = () => clock.now();
   const prover = new Prover({ target, store, log, databaseNow, issueWithinMs });
+  const unstored = new Unstored(store);
   const looks = new Turns(look);
   const wake = () => looks.ask();
   const sleep = new Sleep({ now: () => databaseNow().getTime(), onTime, onJump: wake });
@@ -158,26 +160,34 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     leases: readonly OwedLease[],
     begin: readonly { readonly lease: OwedLease; readonly reason: 'expired' | 'issue not confirmed' }[],
   ): Promise<void> {
-    const cut = target
-      .cut(leases, (evidence) => store.keepEvidence(evidence))
-      .then((notCut) => {
-        const missed = new Set(notCut.map(({ leaseId }) => leaseId));
-        for (const { lease } of begin)
-          if (!missed.has(lease.leaseId)) onCut?.(databaseNow().getTime() - lease.dueAt.getTime());
-      });
-    const recorded =
-      begin.length === 0
-        ? Promise.resolve()
-        : // A thousand records at once would take the machine from the cut; one that does not come back holds up none.
-          Promise.race([cut.catch(() => undefined), pause(recordWithinMs, undefined, { ref: false })]).then(
-            () => store.begin(begin.map(({ lease, reason }) => ({ leaseId: lease.leaseId, reason }))),
-          );
-    const [cutResult, recordResult] = await Promise.allSettled([cut, recorded]);
+    const remember = (evidence: ReadonlyMap<string, unknown>) => {
+      unstored.remember(evidence);
+      return Promise.resolve();
+    };
+    const cut = target.cut(unstored.latest(leases), remember).then((notCut) => {
+      const missed = new Set(notCut.map(({ leaseId }) => leaseId));
+      for (const { lease } of begin)
+        if (!missed.has(lease.leaseId)) onCut?.(databaseNow().getTime() - lease.dueAt.getTime());
+    });
+    const record = async () => {
+      await unstored.store();
+      if (begin.length > 0)
+        await store.begin(begin.map(({ lease, reason }) => ({ leaseId: lease.leaseId, reason })));
+    };
+    // A thousand records at once would take the machine from the cut; one that does not come back holds up none.
+    const recorded = Promise.race([
+      cut.catch(() => undefined),
+      pause(recordWithinMs, undefined, { ref: false }),
+    ]).then(record);
+    // Once more: a cut that took its time has seen more since.
+    const stored = Promise.allSettled([cut, recorded]).then(() => unstored.store());
+    const [cutResult, recordResult, storeResult] = await Promise.allSettled([cut, recorded, stored]);
     if (cutResult.status === 'rejected')
       log.error({ err: cutResult.reason as unknown, target: target.id }, 'A cut failed; trying again.');
-    if (recordResult.status === 'rejected')
+    const notRecorded = [recordResult, storeResult].find((one) => one.status === 'rejected');
+    if (notRecorded)
       log.error(
-        { err: recordResult.reason as unknown, target: target.id },
+        { err: notRecorded.reason as unknown, target: target.id },
         'The end could not be recorded; trying again.',
       );
     // What is being issued is closed once that has come back.
@@ -185,7 +195,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     tryAgain(held);
     const ready = leases.filter((lease) => !held.includes(lease));
     const done = new Set<string>();
-    if (cutResult.status === 'fulfilled' && recordResult.status === 'fulfilled')
+    if (cutResult.status === 'fulfilled' && !notRecorded)
       for (let at = 0; at < ready.length; at += closeTogether)
         for (const id of await prover.prove(ready.slice(at, at + closeTogether))) done.add(id);
     for (const id of done) {

@@ -67,7 +67,9 @@ export async function nologin(site: Site, endings: readonly Present[]): Promise<
       session.batch('logins closed', [lockPatience, ...statements]),
     );
     const at = new Date().toISOString();
-    for (const ending of batch) ending.evidence = { ...ending.evidence, cut: { at } };
+    // Closed already and tried again: it was over then.
+    for (const ending of batch)
+      if (ending.canLogin || !ending.evidence.cut) ending.evidence = { ...ending.evidence, cut: { at } };
   };
   try {
     await close(endings);
