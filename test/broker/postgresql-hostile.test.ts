@@ -51,21 +51,6 @@ describe('A holder of a lease who wants to stay', function () {
       union all select 'dependency' from pg_shdepend
        where refclassid = 'pg_authid'::regclass and refobjid not in (select oid from pg_roles)`);
 
-  it('reconnects in a loop, many at once', async () => {
-    for (let round = 0; round < 3; round += 1) {
-      const lease = await shop.lease('fix-order-status');
-      const loop = reconnecting(shop, lease, 8);
-      while (loop.sessions < 10) await new Promise(setImmediate);
-      const receipt = await shop.receipt(lease);
-      const after = loop.sessions;
-      assert.deepEqual(await traces(lease), []);
-      assert.ok(receipt.connectionsEnded >= 0);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      assert.equal(loop.sessions, after, 'no session began after the receipt');
-      await loop.stop();
-    }
-  });
-
   it('changes the password, forever and from an open transaction that locks the login', async () => {
     const lease = await shop.lease('fix-order-status');
     const client = await shop.login(lease);

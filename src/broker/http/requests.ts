@@ -21,7 +21,7 @@ import {
   type RequestRow,
 } from '../store/request.ts';
 import type { Trx } from '../store/schema.ts';
-import { digestOf } from '../templates/digest.ts';
+import { digestOfRequest } from '../store/authentic.ts';
 import type { ResolvedTemplate } from '../templates/template.ts';
 import { ticketExpression } from '../templates/ticket.ts';
 import { present } from '../templates/present.ts';
@@ -131,26 +131,22 @@ async function createRequest(trx: Trx, context: Context, caller: Caller, body: N
       `You have ${mostOpen} accesses already, open, approved or asked for. End one first.`,
     );
 
-  const durationSeconds = secondsOf(body.duration);
-  const request = await insertRequest(trx, context.integrity.macs, {
-    id: randomUUID(),
+  const asked = {
     requester: caller.id,
+    template: shown,
+    target: template.target,
+    scope: template.scope,
+    duration_s: secondsOf(body.duration),
+    reason: body.reason,
+    ticket: body.ticket ?? null,
+  };
+  const request = await insertRequest(trx, context.integrity.macs, {
+    ...asked,
+    id: randomUUID(),
     template_id: template.id,
     template: JSON.stringify(shown),
     scope: JSON.stringify(template.scope),
-    target: template.target,
-    duration_s: durationSeconds,
-    reason: body.reason,
-    ticket: body.ticket ?? null,
-    digest: digestOf({
-      requester: caller.id,
-      template: shown,
-      target: template.target,
-      scope: template.scope,
-      durationSeconds,
-      reason: body.reason,
-      ticket: body.ticket ?? null,
-    }),
+    digest: digestOfRequest(asked),
     approve_by: [...template.approveBy],
     revoke_by: [...template.revokeBy],
     quorum,

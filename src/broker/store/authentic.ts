@@ -7,8 +7,6 @@ import type { RequestRow } from './request.ts';
 
 /** What of each record is authenticated: everything by which it decides who gets what, where, and for how long. */
 
-type Without<Row> = Omit<Row, 'mac'>;
-
 export const requestFields = (
   row: Pick<RequestRow, 'id' | 'requester' | 'digest' | 'approve_by' | 'revoke_by' | 'quorum' | 'answer_by'>,
 ): Fields => ({
@@ -33,7 +31,7 @@ export const decisionFields = (
 
 export const grantFields = (
   row: Pick<
-    Without<GrantRow>,
+    GrantRow,
     | 'id'
     | 'request_id'
     | 'holder'
@@ -57,7 +55,7 @@ export const grantFields = (
 });
 
 export const leaseFields = (
-  row: Pick<Without<LeaseRow>, 'id' | 'grant_id' | 'person_id' | 'target' | 'role' | 'due_at'>,
+  row: Pick<LeaseRow, 'id' | 'grant_id' | 'person_id' | 'target' | 'role' | 'due_at'>,
 ): Fields => ({
   id: row.id,
   grant: row.grant_id,
@@ -67,7 +65,7 @@ export const leaseFields = (
   dueAt: row.due_at.toISOString(),
 });
 
-/** The digest of what a request asks for, from what is stored of it. */
+/** The digest over what a request asks for: what deciders are shown, and decide on. */
 export function digestOfRequest(
   row: Pick<RequestRow, 'requester' | 'template' | 'target' | 'scope' | 'duration_s' | 'reason' | 'ticket'>,
 ): string {
@@ -88,12 +86,12 @@ export function isAuthenticRequest(macs: Macs, row: RequestRow): boolean {
 }
 
 /**
- * The states that a grant's own events leave it in. A row that was put back to what it was before is authentic by its
- * mac, and is told by what happened since.
+ * The state that a grant's own events leave it in; `over` where one of them ended it, or none of them began it. A row
+ * that was put back to what it was before is authentic by its mac, and is told by what happened since.
  */
-export function statesTold(happened: readonly string[]): readonly GrantRow['state'][] {
+export function stateTold(happened: readonly string[]): 'approved' | 'active' | 'over' {
   const count = (action: string) => happened.filter((one) => one === action).length;
-  if (happened.some((one) => /^grant (lapsed|ended|expired|revoked)$/.test(one))) return [];
-  if (count('grant approved') !== 1) return [];
-  return count('grant activated') > count('grant not begun') ? ['active'] : ['approved'];
+  const ended = happened.some((one) => /^grant (lapsed|ended|expired|revoked)$/.test(one));
+  if (ended || count('grant approved') !== 1) return 'over';
+  return count('grant activated') > count('grant not begun') ? 'active' : 'approved';
 }

@@ -4,7 +4,7 @@ import type { GrantState } from '../../contract/grants.ts';
 import { append, recording } from '../audit/append.ts';
 import { expiryOf, moveGrant, type GrantEvent, type Step } from '../rules/lifecycle.ts';
 import type { Macs } from '../integrity/macs.ts';
-import { grantFields, statesTold } from './authentic.ts';
+import { grantFields, stateTold } from './authentic.ts';
 import { channels, isNear, notifying } from './notify.ts';
 import { inSeconds } from './now.ts';
 import type { Reader, RequestRow } from './request.ts';
@@ -86,9 +86,7 @@ export function lockGrant(trx: Trx, id: string): Promise<LockedGrant | undefined
 
 /** Whether a grant is as the broker wrote it last: its terms, and the state that its own events left it in. */
 export function isAuthenticGrant(macs: Macs, grant: LockedGrant): boolean {
-  return (
-    macs.holds('grant', grantFields(grant), grant.mac) && statesTold(grant.happened).includes(grant.state)
-  );
+  return macs.holds('grant', grantFields(grant), grant.mac) && grant.state === stateTold(grant.happened);
 }
 
 /**
