@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { sessionModel } from '../../src/extension/views/sessionModel.ts';
+import { timeOfDay } from '../../src/extension/views/words.ts';
 import { sessionPage } from '../../src/extension/views/sessionPage.ts';
 import {
   ana,
@@ -68,6 +69,14 @@ describe('the session view', () => {
       ['ready', 'waiting'],
     );
     assert.equal(cards[1]?.is === 'waiting' && cards[1].headline, 'Waiting for Ben Roth');
+  });
+
+  it('says when the time was up, however late the broker came to record it', () => {
+    const expiresAt = inMs(-minutes(5));
+    const one = grant({ state: 'expired', expiresAt, endedAt: inMs(-1000), settled: true });
+    const [card] = model(ana, { grants: [one] }).cards;
+    assert.ok(card?.is === 'over');
+    assert.equal(card.headline, `Ended at ${timeOfDay(Date.parse(expiresAt))}, as planned.`);
   });
 
   it('says at the end what was proven, in the receipt’s words', () => {

@@ -103,9 +103,19 @@ function isShownAsOver(grant: Grant, now: number): boolean {
   return !grant.settled || now - endOf(grant) < shownAfterwardsMs;
 }
 
-/** When a grant that is over came to its end, ms since the epoch on the broker's clock. */
+/**
+ * When a grant that is over came to its end, ms since the epoch on the broker's clock. What the clock ends, ends at its
+ * time; the broker records it a moment later, or long after where it was down.
+ */
 export function endOf(grant: Grant): number {
-  return Date.parse(grant.endedAt ?? grant.expiresAt ?? grant.activateBy);
+  switch (grant.state) {
+    case 'expired':
+      return Date.parse(grant.expiresAt ?? grant.activateBy);
+    case 'lapsed':
+      return Date.parse(grant.activateBy);
+    default:
+      return Date.parse(grant.endedAt ?? grant.expiresAt ?? grant.activateBy);
+  }
 }
 
 /** Since when the target owes the proof that a grant's credentials are closed, and what stands in the way. */
