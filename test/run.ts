@@ -3,7 +3,7 @@
  * What a test needs and is not there is a loud skip, and a failure when CI is set.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Mocha from 'mocha';
@@ -25,6 +25,8 @@ if (!words.includes(readyMade)) {
   for (const line of missing) console.log(`\n!! ${line}`);
   if (missing.length > 0 && inCi) process.exitCode = 1;
 
+  // Pictures of an earlier run would be taken for this one's.
+  rmSync('dist/screenshots', { recursive: true, force: true });
   console.log('Building…');
   execFileSync(process.execPath, ['build.js', '--package'], { stdio: ['ignore', 'ignore', 'inherit'] });
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../broker/support/eventually.ts';
 import type { Editor } from './support/editor.ts';
@@ -14,8 +14,6 @@ describe('the main job, as people see it', function () {
   let ana: Editor;
   let ben: Editor;
   let dan: Editor;
-
-  before(() => rm('dist/screenshots', { recursive: true, force: true }));
 
   it('first look: without a broker one sentence and one button, and a bad address is said plainly', async () => {
     const file = join(stage.window('dan').userData, 'User', 'settings.json');
