@@ -371,6 +371,8 @@ describe('launcher', function () {
         `stty tostop -opost; sleep ${stage.sign} & printf '\\033[?1049h\\033[?1003h\\033[?25l'; echo wild`,
         /^ *wild/m,
       );
+      // Until then it is a shell that is about to become one.
+      await eventually(() => stage.left().length > 0 || undefined);
       const mark = terminal.output.length;
       process.kill(await stage.shellPid(), 'SIGKILL');
       await terminal.see(/Ended: the shell was stopped by SIGKILL\. Stopped here: sleep\./, mark);

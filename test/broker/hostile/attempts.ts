@@ -51,13 +51,13 @@ const allowed = async (client: pg.Client, statements: readonly string[]) => {
 const turnedAway = (login: Promise<unknown>) => assert.rejects(login);
 
 const late = new WeakMap<Holder, { release: () => void; login: Promise<unknown> }>();
-// Others are on their way for a few milliseconds only.
+// Others are on their way for a few milliseconds only; the server's own workers never were.
 const isOnItsWay = (server: PostgresServer) => {
   const since = new Map<unknown, number>();
   return eventually(async () => {
     const inside = await server.run(
       `select pid from pg_locks where locktype = 'object' and classid = 'pg_database'::regclass
-          and pid not in (select pid from pg_stat_activity where usesysid is not null)`,
+          and pid not in (select pid from pg_stat_activity where usesysid is not null or backend_type <> 'client backend')`,
     );
     for (const { pid } of inside) since.set(pid, since.get(pid) ?? Date.now());
     return inside.some(({ pid }) => Date.now() - (since.get(pid) ?? Infinity) > 500) || undefined;
