@@ -210,6 +210,7 @@ describe('secrets, looked for in every place where one could have been left', fu
       'the broker’s password at the shop': join(brokersFolder(), 'shop-password'),
       'the database owner’s password': join(brokersFolder(), 'database', 'owner.password'),
       'the broker’s password at its database': join(brokersFolder(), 'database', 'runtime.password'),
+      'the key that authenticates its records': join(brokersFolder(), 'database', 'integrity.key'),
     };
     needles = [
       { name: 'the password', secret: password },
