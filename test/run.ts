@@ -3,8 +3,11 @@
  * What a test needs and is not there is a loud skip, and a failure when CI is set.
  */
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import Mocha from 'mocha';
 import { prepare } from './prerequisites.ts';
@@ -14,6 +17,9 @@ const lanes = [
   ['unit', 'broker', 'fuzz'],
   ['vscode', 'story'],
 ];
+
+/** No single test may take as long. */
+const minutesOfSilence = 10;
 
 const readyMade = '--ready-made';
 const inCi = process.env['CI'] === 'true';
@@ -64,34 +70,43 @@ function finish({ passed, failed, skipped }: Totals): never {
   process.exit(failed > 0 || skippedInCi || process.exitCode ? 1 : 0);
 }
 
-/** Each lane in a process of its own; what it prints comes as a whole when it is done. */
+/** Each lane in a process of its own; what it prints comes at once, so that a lane that hangs shows where. */
 async function runSideBySide(): Promise<void> {
   const done = await Promise.all(lanes.map(runLane));
   const total = (name: keyof Totals) => done.reduce((sum, one) => sum + one[name], 0);
   finish({ passed: total('passed'), failed: total('failed'), skipped: total('skipped') });
 }
 
-function runLane(folders: readonly string[]): Promise<Totals> {
+async function runLane(folders: readonly string[]): Promise<Totals> {
+  const name = folders.join(', ');
   const child = spawn(process.execPath, [...process.execArgv, 'test/run.ts', readyMade, ...folders], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const said: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => said.push(part));
-  return new Promise((resolve) => {
-    child.on('close', (code) => {
-      const text = Buffer.concat(said).toString();
-      process.stdout.write(`\n${folders.join(', ')}\n${text}`);
-      const [, passed, failed, skipped] =
-        /(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$/.exec(text) ?? [];
-      // A lane that died before its last line has failed, whatever it had counted.
-      const died = failed === undefined || (code !== 0 && failed === '0' && skipped === undefined);
-      resolve({
-        passed: Number(passed ?? 0),
-        failed: died ? 1 : Number(failed),
-        skipped: Number(skipped ?? 0),
-      });
+  let last = '';
+  const hangs = () => {
+    console.log(
+      `${name} │ !! said nothing for ${minutesOfSilence} minutes, and is ended. Its last word: ${last}`,
+    );
+    child.kill('SIGKILL');
+  };
+  let silence = setTimeout(hangs, minutesOfSilence * 60_000);
+  const lines = [child.stdout, child.stderr].map((stream) => createInterface({ input: stream }));
+  for (const each of lines)
+    each.on('line', (line) => {
+      console.log(`${name} │ ${line}`);
+      if (line.trim()) last = line;
+      clearTimeout(silence);
+      silence = setTimeout(hangs, minutesOfSilence * 60_000);
     });
-  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  // A program that a test left running holds the pipe open for ever: what the lane itself said is there by then.
+  const ended = Promise.all(lines.map((each) => once(each, 'close')));
+  await Promise.race([ended, delay(2_000, undefined, { ref: false })]);
+  clearTimeout(silence);
+  const [, passed, failed, skipped] = /(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$/.exec(last) ?? [];
+  // A lane that died before its last line has failed, whatever it had counted.
+  const died = failed === undefined || (code !== 0 && failed === '0' && skipped === undefined);
+  return { passed: Number(passed ?? 0), failed: died ? 1 : Number(failed), skipped: Number(skipped ?? 0) };
 }
 
 function testsIn(folder: string): string[] {
