@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import pg from 'pg';
 import { eventIds } from '../../../src/broker/events/id.ts';
-import { findPostmaster } from '../../../src/broker/store/embedded-postmaster.ts';
 import type { Grant } from '../../../src/contract/grants.ts';
 import type { IssuedLease } from '../../../src/contract/leases.ts';
 import { kindOf, type Problem, type ProblemKind } from '../../../src/contract/problems.ts';
 import type { AccessRequest } from '../../../src/contract/requests.ts';
 import type { TemplateList } from '../../../src/contract/templates.ts';
 import { openStream, type OpenStream } from '../support/event-stream.ts';
-import { newKey, newSecret, startWorld, type Answer, type Name, type World } from '../support/world.ts';
+import {
+  inState,
+  newKey,
+  newSecret,
+  startWorld,
+  type Answer,
+  type Name,
+  type World,
+} from '../support/world.ts';
 
 /** What a person who is signed in tries on things, keys and streams that are not theirs. */
 describe('Attacks by people who are signed in', function () {
@@ -66,26 +70,10 @@ describe('Attacks by people who are signed in', function () {
       unknown
     >;
   }
-  const inState = async <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
-    const state = join(world.folder, 'state');
-    const client = new pg.Client({
-      host: '127.0.0.1',
-      port: (await findPostmaster(join(state, 'data')))!.port,
-      user: 'daypass_runtime',
-      password: (await readFile(join(state, 'runtime.password'), 'utf8')).trim(),
-      database: 'daypass',
-    });
-    await client.connect();
-    try {
-      return await work(client);
-    } finally {
-      await client.end();
-    }
-  };
   /** The attempts that stand in the audit log, the first one first. */
   const recorded = async (who: Name): Promise<Recorded[]> => {
     const actor = await idOf(who);
-    const { rows } = await inState((client) =>
+    const { rows } = await inState(world, (client) =>
       client.query<Recorded>(
         `select actor, detail from daypass.audit_event
          where action = 'attempt refused' and actor = $1 order by at, id`,
@@ -342,7 +330,7 @@ describe('Attacks by people who are signed in', function () {
       const path = `/v1/requests/${request.id}/decisions`;
       assert.equal((await call('ben', 'POST', path, body, key)).status, 201);
       assert.equal((await call('ben', 'POST', path, body, key)).status, 201, 'a repetition');
-      await inState((client) => client.query('delete from daypass.idempotency_key'));
+      await inState(world, (client) => client.query('delete from daypass.idempotency_key'));
       assert.equal(kind(await call('ben', 'POST', path, body, key)), 'too-late');
       const { body: after } = await call<AccessRequest>('ana', 'GET', `/v1/requests/${request.id}`);
       assert.equal(after.decisions.length, 1);

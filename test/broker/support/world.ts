@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { pino } from 'pino';
 import { startBroker, type Broker } from '../../../src/broker/broker.ts';
 import { loadConfig } from '../../../src/broker/config/load.ts';
+import { findPostmaster } from '../../../src/broker/store/embedded-postmaster.ts';
 import { setupSql } from '../../../src/broker/targets/postgresql/setup.ts';
 import { storedScope } from '../../../src/broker/targets/postgresql/scope.ts';
 import { loadTemplates } from '../../../src/broker/templates/folder.ts';
@@ -269,6 +270,24 @@ targets:
     },
     stop,
   };
+}
+
+/** Works in the broker's own database, with its runtime role. */
+export async function inState<T>(world: World, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const state = join(world.folder, 'state');
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port: (await findPostmaster(join(state, 'data')))!.port,
+    user: 'daypass_runtime',
+    password: (await readFile(join(state, 'runtime.password'), 'utf8')).trim(),
+    database: 'daypass',
+  });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
 }
 
 export const newKey = () => randomBytes(16).toString('base64url');
