@@ -137,6 +137,21 @@ describe('A receipt from PostgreSQL', function () {
     await shop.finish([closed.lease, expired.lease]);
   });
 
+  it('is had for a login that nobody knows anything about any more: nothing that it made is lost', async () => {
+    const lease = await shop.lease('migrate');
+    const client = await shop.login(lease);
+    await client.query('create table sales.migrated (x int)');
+    const bare = { leaseId: lease.leaseId, role: lease.role };
+    await shop.target.cut([bare], shop.keep);
+    const [closed] = await shop.target.close([bare], shop.keep);
+    assert.equal(closed!.outcome, 'confirmed');
+    const [table] = await shop.server.run(
+      "select relowner::regrole::text as owner from pg_class where relname = 'migrated'",
+      'shop',
+    );
+    assert.deepEqual(table, { owner: `daypass_${shop.installation}_kept` });
+  });
+
   describe('after a crash', () => {
     /** A store that fails at its nth write, as if the broker had died there. */
     const dyingAt = (write: number): Keep => {

@@ -64,6 +64,11 @@ const isOnItsWay = (server: PostgresServer) => {
   });
 };
 
+/** More objects than the server has places for locks, which is what ends a transaction that drops them all. */
+const crowd = 9_000;
+
+const misleading = 'safe\u202ereversed\nline';
+
 const own = (holder: Holder) => `"${holder.role}"`;
 
 export const attempts: readonly Attempt[] = [
@@ -255,8 +260,11 @@ export const attempts: readonly Attempt[] = [
       const client = await holder.login({ database: 'warehouse' });
       await allowed(client, [
         `drop owned by "${holder.carrier}"`,
+        `reassign owned by "${holder.carrier}" to ${own(holder)}`,
         `alter default privileges for role "${holder.carrier}" grant all on tables to public`,
         `alter default privileges for role "${holder.carrier}" revoke execute on functions from public`,
+        `alter default privileges for role "${holder.carrier}" revoke all on sequences from "${holder.carrier}"`,
+        `alter default privileges for role "${holder.carrier}" grant usage on types to shop_app`,
       ]);
       const still = await holder.login();
       await allowed(still, ['select from sales.orders']);
@@ -264,6 +272,11 @@ export const attempts: readonly Attempt[] = [
     cleaned: ['warehouse: default privileges of its template’s role: set back'],
     async after(holder) {
       assert.deepEqual(await holder.server.run('select from pg_default_acl', 'warehouse'), []);
+      const [row] = await holder.server.run(
+        `select has_table_privilege('${holder.carrier}', 'sales.orders', 'select') as still`,
+        'shop',
+      );
+      assert.deepEqual(row, { still: true }, 'what others of the template may do is as before');
     },
   },
   {
@@ -344,26 +357,86 @@ export const attempts: readonly Attempt[] = [
     async does(holder) {
       for (const database of ['warehouse', 'postgres', 'template1']) {
         const client = await holder.login({ database });
-        await allowed(client, ['create table public.left_here (x int)', 'select lo_create(0)']);
+        await allowed(client, [
+          'create table public.left_here (x int); grant all on public.left_here to public',
+          'create function public.door() returns int language sql security definer as $$ select 1 $$',
+          'alter default privileges grant select on tables to public',
+          'select lo_create(0)',
+        ]);
         await client.end();
       }
     },
     cleaned: ['postgres', 'template1', 'warehouse'].flatMap((database) => [
+      `${database}: default privileges on new relations belonging to role it: dropped`,
+      `${database}: function public.door(), which runs with its owner’s rights: dropped`,
       `${database}: large object N: dropped`,
       `${database}: table public.left_here: dropped`,
     ]),
+    async after(holder) {
+      for (const database of ['warehouse', 'postgres', 'template1'])
+        assert.deepEqual(
+          await holder.server.run(`select from pg_class where relname = 'left_here'`, database),
+          [],
+          database,
+        );
+    },
   },
   {
-    attempt: 'makes others depend on what it leaves',
-    outcome: 'nothing of others is dropped: set aside, listed',
+    attempt: 'leaves more than one transaction can drop',
+    outcome: 'dropped a part at a time',
     async does(holder) {
-      await allowed(await holder.login(), ['create table public.relied_on (x int)']);
-      await holder.server.run('create view public.theirs as select x from public.relied_on', 'shop');
+      const client = await holder.login();
+      await allowed(client, [
+        `do $$ begin for i in 1..${crowd} loop perform lo_create(0); if i % 1000 = 0 then commit; end if; end loop; end $$`,
+      ]);
+      await refused(
+        client,
+        [
+          'do $$ begin perform lo_unlink(oid) from pg_largeobject_metadata where lomowner::regrole = current_user::regrole; end $$',
+        ],
+        '53200',
+      );
     },
-    cleaned: ['shop: table public.relied_on: given to kept'],
-    remains: ['table public.relied_on in shop belongs to kept now.'],
+    cleaned: [
+      ...Array<string>(100).fill('shop: large object N: dropped'),
+      `shop: ${crowd - 100} more objects: dropped`,
+    ],
+  },
+  {
+    attempt: 'makes others depend on what it leaves, under a name that would mislead who reads it',
+    outcome:
+      'nothing of others is dropped: set aside to a role that nobody can be, listed in letters that show',
+    async does(holder) {
+      await allowed(await holder.login(), [
+        `create table public."${misleading}" (x int); grant all on public."${misleading}" to public`,
+        'create table public.alone (x int)',
+        'create function public.one() returns int language sql security definer as $$ select 1 $$',
+      ]);
+      await holder.server.run(
+        `create view public.theirs as select x, public.one() from public."${misleading}"`,
+        'shop',
+      );
+    },
+    cleaned: [
+      'shop: function public.one(), which runs with its owner’s rights: given to kept',
+      'shop: table public."safe\\u{202e}reversed\\u{a}line": given to kept',
+      'shop: table public.alone: given to kept',
+    ],
+    remains: [
+      'function public.one(), which runs with its owner’s rights in shop belongs to kept now.',
+      'table public."safe\\u{202e}reversed\\u{a}line" in shop belongs to kept now.',
+      'table public.alone in shop belongs to kept now.',
+    ],
     async after(holder) {
       assert.deepEqual(await holder.server.run('select * from public.theirs', 'shop'), []);
+      assert.deepEqual(
+        await holder.server.run(
+          `select distinct r.rolcanlogin as login, exists (select from pg_auth_members where member = r.oid) as member
+             from pg_class c join pg_roles r on r.oid = c.relowner where c.relname = 'alone'`,
+          'shop',
+        ),
+        [{ login: false, member: false }],
+      );
     },
   },
   {
@@ -394,7 +467,11 @@ export const attempts: readonly Attempt[] = [
       await allowed(client, [
         'create table catalog.made (id int primary key)',
         'alter table catalog.prices add column cheap boolean default false',
+        'create index on catalog.prices (price)',
         'grant select on catalog.prices to public',
+        'revoke delete on catalog.prices from shop_app',
+        'create function catalog.door() returns int language sql security definer as $$ select 1 $$',
+        'alter table catalog.labels owner to session_user',
         'create or replace function catalog.discount() returns int language sql security definer as $$ select 99 $$',
         'create or replace view catalog.cheap as select id from catalog.prices where true',
         'alter table catalog.prices alter column price set default catalog.discount()',
@@ -407,13 +484,21 @@ export const attempts: readonly Attempt[] = [
         `alter role shop_catalog_owner login password 'x'`,
         'set role shop_catalog_owner',
         'alter table catalog.prices owner to daypass_broker',
+        'alter table catalog.prices owner to shop_app',
       ]);
     },
     cleaned: [
+      'shop: function catalog.door(), which runs with its owner’s rights: given to shop_catalog_owner',
       'shop: function catalog.watch(): given to shop_catalog_owner',
+      'shop: table catalog.labels: given to shop_catalog_owner',
       'shop: table catalog.made: given to shop_catalog_owner',
     ],
     remains: [
+      'function catalog.door(), which runs with its owner’s rights in shop belongs to shop_catalog_owner now.',
+      'table catalog.labels in shop belongs to shop_catalog_owner now.',
+      'Since it began, new: everybody may execute on function catalog.door().',
+      'Since it began, new: function catalog.door() runs with the rights of shop_catalog_owner.',
+      'Since it began, no longer: shop_app may delete on table catalog.prices.',
       'function catalog.watch() in shop belongs to shop_catalog_owner now.',
       'table catalog.made in shop belongs to shop_catalog_owner now.',
       'Since it began, new: everybody may select on table catalog.prices.',
@@ -426,6 +511,13 @@ export const attempts: readonly Attempt[] = [
       'Since it began, new: the value of price unless given, in catalog.prices.',
       'Since it began, changed: row security policy shown on catalog.prices.',
     ],
+    async after(holder) {
+      const owners = await holder.server.run(
+        `select distinct relowner::regrole::text as owner from pg_class where relname in ('made', 'labels', 'prices')`,
+        'shop',
+      );
+      assert.deepEqual(owners, [{ owner: 'shop_catalog_owner' }]);
+    },
   },
   {
     attempt:
@@ -490,22 +582,32 @@ export const attempts: readonly Attempt[] = [
   },
   {
     attempt: 'makes two leases lean on each other',
-    outcome: 'a lease cannot be given to another; what one may do with the other’s goes with either',
+    outcome:
+      'a lease cannot be given to another; what one may do with the other’s goes with whichever goes first',
     async does(holder) {
       const other = await holder.second();
-      const client = await holder.login();
-      await refused(client, [`grant ${own(holder)} to ${own(other)}`, `set role ${own(other)}`]);
-      await allowed(client, [
-        `create table public.shared (x int); grant all on public.shared to ${own(other)}`,
-        `alter default privileges grant all on tables to ${own(other)}`,
-      ]);
-      await refused(await other.login(), [
-        `select pg_terminate_backend(pid) from pg_stat_activity where usename = '${holder.role}'`,
-      ]);
+      const [mine, theirs] = [await holder.login(), await other.login()];
+      for (const [one, client, another] of [
+        [holder, mine, other],
+        [other, theirs, holder],
+      ] as const) {
+        await refused(client, [
+          `grant ${own(one)} to ${own(another)}`,
+          `set role ${own(another)}`,
+          `select pg_terminate_backend(pid) from pg_stat_activity where usename = '${another.role}'`,
+        ]);
+        await allowed(client, [
+          `create table public.${own(one)} (x int); grant all on public.${own(one)} to ${own(another)}`,
+          `alter default privileges grant all on tables to ${own(another)}`,
+        ]);
+      }
     },
     cleaned: [
       'shop: default privileges on new relations belonging to role it: dropped',
-      'shop: table public.shared: dropped',
+      'shop: privileges on default privileges on new relations belonging to role it: taken back',
+      'shop: privileges on table public.it: taken back',
+      'shop: table public.it: dropped',
+      'shop: table public.it: dropped',
     ],
   },
   {

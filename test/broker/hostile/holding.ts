@@ -50,8 +50,12 @@ alter table stock.items owner to shop_stock_owner;
 
 const moreInShop = `
 create extension dblink;
+create role shop_app nologin;
+create table catalog.labels (id int primary key);
+alter table catalog.labels owner to shop_catalog_owner;
 create table catalog.prices (id int primary key, price int);
 alter table catalog.prices owner to shop_catalog_owner;
+grant select, delete on catalog.prices to shop_app;
 alter table catalog.prices enable row level security;
 create policy shown on catalog.prices using (price > 0);
 create function catalog.discount() returns int language sql security definer as 'select 1';
@@ -68,7 +72,12 @@ export async function openHostileWorld(
   const world = await startWorld({
     shop: {
       ...shop,
-      settings: { max_prepared_transactions: '20', reserved_connections: '3', ...shop.settings },
+      settings: {
+        max_prepared_transactions: '20',
+        max_locks_per_transaction: '10',
+        reserved_connections: '3',
+        ...shop.settings,
+      },
     },
     mostOpen: 1_000,
     sql: stock,

@@ -138,6 +138,29 @@ for (const version of versions)
         await weak.end();
       });
 
+      it('locks its login by a transaction that it prepared: everybody else’s end takes one look all the same', async () => {
+        const locking = await hostile.hold('orders');
+        const others = await Promise.all(
+          ['orders', 'other', 'other'].map((template) => hostile.hold(template)),
+        );
+        const sessions = await Promise.all(others.map(({ holder }) => holder.login()));
+        const client = await locking.holder.login({ database: 'warehouse' });
+        await client.query(
+          `begin; alter role "${locking.holder.role}" password 'x'; prepare transaction 'stay'`,
+        );
+        await Promise.all([locking, ...others].map((held) => held.end()));
+        const ended = await Promise.all([locking, ...others].map((held) => held.settled()));
+        for (const session of sessions) await assert.rejects(session.query('select 1'));
+        const leases = ended.flatMap((grant) => grant.leases.map(({ id }) => id));
+        const { rows } = await inState(hostile.world, (state) =>
+          state.query(
+            `select from daypass.audit_event where action = 'lease unconfirmed' and resource_id = any($1)`,
+            [leases],
+          ),
+        );
+        assert.deepEqual(rows, []);
+      });
+
       it('takes every connection that the server has: cut in time all the same, proven as soon as it can be', async () => {
         const held = await hostile.hold('orders');
         const session = await held.holder.login();
