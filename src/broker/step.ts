@@ -86,7 +86,7 @@ export const stepNames: readonly StepName[] = [...inTheStore, ...atATarget];
 /** What subscribers of the channel `daypass:step` are told, in the moment that it happens. */
 export interface StepMessage {
   readonly name: StepName;
-  readonly is: 'begun' | 'done';
+  readonly is: 'begun' | 'done' | 'failed';
 }
 
 const steps = channel('daypass:step');
@@ -97,9 +97,14 @@ const steps = channel('daypass:step');
  */
 export async function step<T>(name: StepName, work: () => Promise<T>): Promise<T> {
   tell({ name, is: 'begun' });
-  const result = await work();
-  tell({ name, is: 'done' });
-  return result;
+  try {
+    const result = await work();
+    tell({ name, is: 'done' });
+    return result;
+  } catch (error) {
+    tell({ name, is: 'failed' });
+    throw error;
+  }
 }
 
 function tell(message: StepMessage): void {

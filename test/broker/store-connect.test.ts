@@ -54,6 +54,7 @@ describe('The store as the broker uses it', () => {
       { name: 'request made', is: 'begun' },
       { name: 'request made', is: 'done' },
       { name: 'person known', is: 'begun' },
+      { name: 'person known', is: 'failed' },
     ]);
   });
 

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import { find } from './found.ts';
+import { violationsOf } from './invariants.ts';
+import { Ledger, type Held } from './ledger.ts';
+import { People } from './people.ts';
+import { brokerNames, scheduleOf, smallSize } from './schedule.ts';
+import { settle } from './settle.ts';
+import { Watch } from './watch.ts';
+import { startWorld, type World } from './world.ts';
+
+describe('What the harness of faults holds against', function () {
+  this.timeout(180_000);
+  let world: World;
+  let ledger: Ledger;
+  let watch: Watch;
+  before(async () => {
+    world = await startWorld('dist/daypass.js');
+    ledger = new Ledger();
+    const people = new People(world, scheduleOf(1, smallSize), ledger);
+    watch = new Watch(world, ledger);
+    await people.begin();
+    watch.begin();
+    while (people.lives < 60) await pause(100);
+    await people.stop();
+    assert.deepEqual((await settle(world)).violations, []);
+  });
+  after(() => world.stop());
+
+  const told = async () => violationsOf(await find(world.store, world.targets), ledger);
+  /** Each breaks something for good: what is told because of it was not told before. */
+  const breaks = async (sql: string, expected: RegExp, at: 'store' | 'shop' = 'store') => {
+    const before = new Set(await told());
+    await (at === 'store' ? world.store : world.targets.shop).query(sql);
+    const fresh = (await told()).filter((one) => !before.has(one));
+    assert.ok(
+      fresh.some((one) => expected.test(one)),
+      fresh.join('\n') || 'nothing was told',
+    );
+  };
+  const ofLease = (state: string) =>
+    `(select min(id::text)::uuid from daypass.lease where state = '${state}' and target = 'shop')`;
+
+  it('tells nothing where nothing is wrong', async () => {
+    assert.deepEqual(await told(), []);
+    assert.ok(ledger.held.length > 20);
+    // From here on nobody repairs what is broken below.
+    for (const name of brokerNames) await world.brokers[name].stop();
+  });
+
+  it('a number that was another event before', async () => {
+    const [five, six] = (await find(world.store, world.targets)).events.slice(4, 6);
+    await world.store.query('delete from daypass.audit_number where number in (5, 6)');
+    await world.store.query('insert into daypass.audit_number values (5, $1), (6, $2)', [six?.id, five?.id]);
+    await watch.end();
+    assert.deepEqual(watch.violations, [
+      `Number 5 was another event before: ${five?.id ?? ''}`,
+      `Number 6 was another event before: ${six?.id ?? ''}`,
+    ]);
+  });
+
+  it('a number that is missing, and an event that has none', async () => {
+    await breaks('delete from daypass.audit_number where number = 3', /^After number 2 comes 4/);
+    assert.ok((await told()).some((said) => /^The event .* has no number/.test(said)));
+  });
+
+  it('an event that was acknowledged and is lost, although no number is missing', async () => {
+    const { events } = await find(world.store, world.targets);
+    const lost = events.findLast(
+      ({ action, resourceId }) =>
+        action === 'lease issued' && ledger.acknowledgements.has(`${action} ${resourceId ?? ''}`),
+    );
+    const later = events.slice(events.findIndex((one) => one === lost));
+    for (const { number } of later)
+      await world.store.query('delete from daypass.audit_number where number = $1', [number]);
+    for (const [at, { id }] of later.slice(1).entries())
+      await world.store.query('insert into daypass.audit_number values ($1, $2)', [
+        (lost?.number ?? 0) + at,
+        id,
+      ]);
+    await world.store.query('delete from daypass.audit_event where id = $1', [lost?.id]);
+    const said = await told();
+    assert.ok(said.includes(`Acknowledged and not in the audit log: lease issued ${lost?.resourceId ?? ''}`));
+  });
+
+  it('a receipt that is missing', () =>
+    breaks(
+      'delete from daypass.receipt where lease_id = (select min(lease_id::text)::uuid from daypass.receipt)',
+      /is closed without a receipt or a word why/,
+    ));
+
+  it('a lease that is not over, and whose events say otherwise', () =>
+    breaks(
+      `update daypass.lease set state = 'closing', closed_at = null where id = ${ofLease('closed')}`,
+      /is still closing/,
+    ));
+
+  it('an effect that came twice', async () => {
+    await breaks(
+      `insert into daypass.request select (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid()))).*
+         from daypass.request r limit 1`,
+      /^Twice the same reason/,
+    );
+    ledger.answered('one call', randomUUID());
+    ledger.answered('one call', randomUUID());
+    assert.ok((await told()).some((said) => /^One call got several answers/.test(said)));
+  });
+
+  it('a login that no lease accounts for, after its row was deleted', async () => {
+    const id = ofLease('closed');
+    const [{ role } = { role: '' }] = await world.store.query<{ role: string }>(
+      `select role from daypass.lease where id = ${id}`,
+    );
+    await world.store.query(`delete from daypass.receipt where lease_id = ${id}`);
+    await world.store.query(`delete from daypass.lease where id = ${id}`);
+    await breaks(
+      `create role "${role}" login`,
+      /^At shop, no lease with a due time accounts for the login/,
+      'shop',
+    );
+    const looking = new Watch(world, new Ledger());
+    await looking.end();
+    assert.ok(
+      looking.violations.some((said) => /no lease with a due time accounts for the login/.test(said)),
+    );
+  });
+
+  it('a credential that works after its time, and a connection that is still open', async () => {
+    const server = world.targets.shop;
+    await server.query(`create role kept_open login password 'kept open'`);
+    const login = { host: '127.0.0.1', port: server.port, user: 'kept_open', password: 'kept open' };
+    const socket = new pg.Client({ ...login, database: 'shop' });
+    await socket.connect();
+    const held: Held = {
+      leaseId: randomUUID(),
+      grantId: randomUUID(),
+      role: login.user,
+      password: login.password,
+      target: 'shop',
+      dueAt: new Date(Date.now() - 5_000),
+      socket,
+    };
+    const withIt = new Ledger();
+    withIt.held.push(held);
+    // Nothing keeps a broker from the target, as far as the harness knows.
+    for (const name of brokerNames) world.brokers[name].wellSince = 0;
+    const looking = new Watch(world, withIt, 1_000);
+    await looking.end();
+    await socket.end();
+    const said = looking.violations.join('\n');
+    assert.match(said, /Somebody logged in with lease/);
+    assert.match(said, /The connection of lease .* is open \d+ ms after its time/);
+  });
+});

@@ -1,0 +1,102 @@
+import { targetNames, type TargetName } from './schedule.ts';
+import type { Server } from './server.ts';
+
+export interface FoundRequest {
+  readonly id: string;
+  readonly state: string;
+  readonly reason: string;
+}
+
+export interface FoundGrant {
+  readonly id: string;
+  readonly requestId: string;
+  readonly state: string;
+}
+
+export interface FoundLease {
+  readonly id: string;
+  readonly grantId: string;
+  readonly target: string;
+  readonly role: string;
+  readonly state: string;
+  readonly dueAt: Date | null;
+  readonly obstacle: string | null;
+  readonly key: string;
+  readonly hasReceipt: boolean;
+}
+
+export interface FoundEvent {
+  readonly number: number;
+  readonly id: string;
+  readonly action: string;
+  /** What it is about. */
+  readonly resourceId: string | null;
+  /** The thing whose version it tells: a grant, or a request. */
+  readonly thing: string | null;
+  readonly version: number | null;
+  readonly absent: string | null;
+}
+
+/** What is in the store and at the targets, read as their superuser and not through any broker. */
+export interface Found {
+  readonly requests: readonly FoundRequest[];
+  readonly grants: readonly FoundGrant[];
+  readonly leases: readonly FoundLease[];
+  /** In the order of their numbers. */
+  readonly events: readonly FoundEvent[];
+  /** Ids of events that have no number. */
+  readonly unnumbered: readonly string[];
+  /** Names of leases' roles at each target. */
+  readonly roles: ReadonlyMap<TargetName, readonly string[]>;
+  /** Connections there that are a lease's, or nobody's any more. */
+  readonly connections: ReadonlyMap<TargetName, readonly string[]>;
+}
+
+export const leaseRoles = "select rolname as role from pg_roles where rolname ~ '^daypass_[0-9a-f]{8}_'";
+
+const leaseConnections = `
+select coalesce(usename, 'nobody any more') as role from pg_stat_activity
+ where backend_type = 'client backend' and (usename is null or usename ~ '^daypass_[0-9a-f]{8}_')`;
+
+const leases = `
+select l.id, grant_id as "grantId", target, role, state, due_at as "dueAt", obstacle, idempotency_key as key,
+       exists (select from daypass.receipt r where r.lease_id = l.id) as "hasReceipt"
+  from daypass.lease l`;
+
+const events = `
+select n.number::int as number, n.event_id as id, e.action, e.resource_id as "resourceId",
+       coalesce(e.grant_id, e.resource_id) as thing, e.version, e.detail ->> 'absent' as absent
+  from daypass.audit_number n left join daypass.audit_event e on e.id = n.event_id
+ where n.number > $1
+ order by n.number`;
+
+/** Numbered events after a number. */
+export const eventsAfter = (store: Server, number: number) => store.query<FoundEvent>(events, [number]);
+
+export async function find(store: Server, targets: Readonly<Record<TargetName, Server>>): Promise<Found> {
+  const atTargets = async (sql: string) => {
+    const found = new Map<TargetName, string[]>();
+    for (const name of targetNames)
+      found.set(
+        name,
+        (await targets[name].query<{ role: string }>(sql)).map(({ role }) => role),
+      );
+    return found;
+  };
+  // The targets first: what is told of them must stand in the store by then.
+  const [roles, connections] = [await atTargets(leaseRoles), await atTargets(leaseConnections)];
+  return {
+    roles,
+    connections,
+    requests: await store.query<FoundRequest>('select id, state, reason from daypass.request'),
+    grants: await store.query<FoundGrant>('select id, request_id as "requestId", state from daypass."grant"'),
+    leases: await store.query<FoundLease>(leases),
+    events: await eventsAfter(store, 0),
+    unnumbered: (
+      await store.query<{ id: string }>(
+        `select id from daypass.audit_event e
+          where not exists (select from daypass.audit_number n where n.event_id = e.id)`,
+      )
+    ).map(({ id }) => id),
+  };
+}

@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const prefix = 'daypass-faults-';
+
+/** A folder for one world; it carries this process's id, by which what a killed run left is found. */
+export async function newFolder(): Promise<string> {
+  await removeLeftBehind();
+  return mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
+}
+
+/** Ends the servers, unmounts the disks and removes the folders of runs that are not alive any more. */
+async function removeLeftBehind(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const owner = /^(\d+)-/.exec(name.startsWith(prefix) ? name.slice(prefix.length) : '')?.[1];
+    if (owner === undefined || isAlive(Number(owner))) continue;
+    const folder = join(tmpdir(), name);
+    await endServersIn(folder);
+    await run('umount', ['-l', join(folder, 'disk')]).catch(() => undefined);
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** PostgreSQL's processes work in their data directory. */
+async function endServersIn(folder: string): Promise<void> {
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const place = await readlink(join('/proc', name, 'cwd')).catch(() => '');
+    const program = await readFile(join('/proc', name, 'comm'), 'utf8').catch(() => '');
+    if (place.startsWith(`${folder}/`) && program.startsWith('postgres'))
+      process.kill(Number(name), 'SIGKILL');
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,154 @@
+import pg from 'pg';
+import { eventsAfter, leaseRoles } from './found.ts';
+import type { Held, Ledger } from './ledger.ts';
+import { brokerNames, targetNames } from './schedule.ts';
+import type { World } from './world.ts';
+
+/** After its time a login is tried so much later, in ms: the clocks are the same one, its reading is not. */
+const afterTimeMs = 200;
+/**
+ * How long an open connection may live on after its time, in ms, once a broker that runs can reach the target and the
+ * store: longer than the longest wait for an answer and the pause until the next try.
+ */
+export const cutWithinMs = 30_000;
+const lookEveryMs = 500;
+
+/** Looks from outside, while everything goes wrong, at what must hold all the time. */
+export class Watch {
+  readonly #world: World;
+  readonly #ledger: Ledger;
+  readonly #withinMs: number;
+  readonly violations: string[] = [];
+  readonly #open = new Set<Held>();
+  #known = 0;
+  /** Ids of the events that had a number already, in order. */
+  readonly #numbered: string[] = [];
+  readonly #strangers = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+
+  /** @param withinMs how long a connection may live on */
+  constructor(world: World, ledger: Ledger, withinMs = cutWithinMs) {
+    this.#world = world;
+    this.#ledger = ledger;
+    this.#withinMs = withinMs;
+  }
+
+  begin(): void {
+    this.#looking = this.#look().finally(() => {
+      this.#timer = setTimeout(() => this.begin(), lookEveryMs);
+    });
+  }
+
+  /** Looks once more, and no more then. */
+  async end(): Promise<void> {
+    await this.#looking;
+    clearTimeout(this.#timer);
+    await this.#look();
+    await this.#checkNumbers();
+  }
+
+  async #look(): Promise<void> {
+    const { held } = this.#ledger;
+    for (; this.#known < held.length; this.#known += 1) {
+      const one = held[this.#known];
+      if (one) this.#open.add(one);
+    }
+    await Promise.all([...this.#open].map((one) => this.#lookAt(one)));
+    // A server that is away is looked at the next time.
+    await this.#lookForStrangers().catch(() => undefined);
+    await this.#readNumbers().catch(() => undefined);
+  }
+
+  async #lookAt(held: Held): Promise<void> {
+    const now = Date.now();
+    const bound = Math.min(held.dueAt.getTime(), held.endedAt?.getTime() ?? Infinity);
+    if (now < bound) return;
+    if (now > held.dueAt.getTime() + afterTimeMs && !held.refused && (await this.#isRefused(held)))
+      held.refused = true;
+    if (!held.socket) {
+      // Where it broke for another reason, or was cut before, this says nothing.
+      if (held.refused) this.#open.delete(held);
+      return;
+    }
+    const since = Math.max(now - bound, 0);
+    const reachable = performance.now() - this.#reachableSince(held);
+    if (Math.min(since, reachable) > this.#withinMs) {
+      this.violations.push(
+        `The connection of lease ${held.leaseId} is open ${since} ms after its time, ${Math.round(reachable)} ms of which the target could be reached.`,
+      );
+      this.#open.delete(held);
+    }
+  }
+
+  /** Tries to log in after the time, past every network that fails. */
+  async #isRefused(held: Held): Promise<boolean> {
+    const server = this.#world.targets[held.target];
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port: server.port,
+      user: held.role,
+      password: held.password,
+      database: held.target,
+      connectionTimeoutMillis: 5_000,
+    });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      this.violations.push(
+        `Somebody logged in with lease ${held.leaseId} after ${held.dueAt.toISOString()}.`,
+      );
+      return true;
+    } catch (error) {
+      // 28P01: the time has passed, or the login is gone. 28000: it is closed.
+      return error instanceof pg.DatabaseError && (error.code === '28P01' || error.code === '28000');
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  /** Since when some broker runs that nothing keeps from this target and from the store; Infinity: none does. */
+  #reachableSince({ target }: Held): number {
+    const { brokers, links, targets, store } = this.#world;
+    const well = brokerNames.map((name) => {
+      const { store: toStore, [target]: toTarget } = links[name];
+      return Math.max(brokers[name].wellSince, toStore.freeSince, toTarget.freeSince);
+    });
+    return Math.max(Math.min(...well), targets[target].upSince, store.upSince);
+  }
+
+  /** A login of a lease's at a target has a row with a due time in the store, whenever one looks. */
+  async #lookForStrangers(): Promise<void> {
+    const { targets, store } = this.#world;
+    for (const name of targetNames) {
+      const roles = (await targets[name].query<{ role: string }>(leaseRoles)).map(({ role }) => role);
+      const rows = await store.query<{ role: string }>(
+        'select role from daypass.lease where role = any($1) and due_at is not null',
+        [roles],
+      );
+      const accounted = new Set(rows.map(({ role }) => role));
+      for (const role of roles)
+        if (!accounted.has(role) && !this.#strangers.has(role)) {
+          this.#strangers.set(role, Date.now());
+          this.violations.push(`At ${name}, no lease with a due time accounts for the login ${role}.`);
+        }
+    }
+  }
+
+  /** Reads on where it stopped, so that a number that changes later shows. */
+  async #readNumbers(): Promise<void> {
+    for (const { number, id } of await eventsAfter(this.#world.store, this.#numbered.length)) {
+      if (number !== this.#numbered.length + 1)
+        this.violations.push(`After number ${this.#numbered.length} came ${number}.`);
+      this.#numbered.push(id);
+    }
+  }
+
+  /** What had a number has it still. */
+  async #checkNumbers(): Promise<void> {
+    const now = await eventsAfter(this.#world.store, 0);
+    this.#numbered.forEach((id, at) => {
+      if (now[at]?.id !== id) this.violations.push(`Number ${at + 1} was another event before: ${id}`);
+    });
+  }
+}

@@ -1,0 +1,240 @@
+import { transform } from 'esbuild';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadConfig } from '../../src/broker/config/load.ts';
+import { storedScope } from '../../src/broker/targets/postgresql/scope.ts';
+import { setupSql } from '../../src/broker/targets/postgresql/setup.ts';
+import { loadTemplates } from '../../src/broker/templates/folder.ts';
+import { ben, carol } from '../../src/sandbox/provider/people.ts';
+import { startProvider } from '../../src/sandbox/provider/provider.ts';
+import { eventually } from '../broker/support/eventually.ts';
+import { freePort } from '../broker/support/postgres.ts';
+import { BrokerProcess } from './broker.ts';
+import { requesters, writeConfiguration, writeShared } from './configuration.ts';
+import { Disk } from './disk.ts';
+import { Front } from './front.ts';
+import { newFolder } from './left-behind.ts';
+import { Link } from './link.ts';
+import {
+  brokerNames,
+  serverNames,
+  targetNames,
+  type BrokerName,
+  type ServerName,
+  type TargetName,
+} from './schedule.ts';
+import { findPostgres, Server } from './server.ts';
+
+/** Holds the store and, while it fails over, a copy of it. */
+const diskMegabytes = 700;
+/** Longer than a clock of a broker's machine is ever wrong by. */
+const tokensForSeconds = 24 * 3600;
+
+const ordersSql = `
+create schema sales;
+create table sales.orders (id int primary key, status text);
+insert into sales.orders select n, 'paid' from generate_series(1, 20) n;
+`;
+
+/** Two brokers with everything real around them, each of which everything reaches over a network that can fail. */
+export interface World {
+  readonly brokers: Readonly<Record<BrokerName, BrokerProcess>>;
+  readonly fronts: Readonly<Record<BrokerName, Front>>;
+  readonly links: Readonly<Record<BrokerName, Readonly<Record<ServerName, Link>>>>;
+  readonly targets: Readonly<Record<TargetName, Server>>;
+  /** The server that has the store now. */
+  readonly store: Server;
+  readonly disk: Disk;
+  /** Access tokens by person. */
+  readonly tokens: ReadonlyMap<string, string>;
+  /** From now on the brokers' links lead to this one. */
+  setStore(server: Server): void;
+  /** Resolves when both brokers can be called. */
+  everybodyListens(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** @param program the shipped broker, built */
+export async function startWorld(program: string): Promise<World> {
+  const folder = await newFolder();
+  const ends: (() => Promise<unknown>)[] = [
+    () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
+  ];
+  const stop = async () => {
+    for (let end = ends.pop(); end; end = ends.pop()) await end();
+  };
+  try {
+    return await build(program, folder, ends, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function build(
+  program: string,
+  folder: string,
+  ends: (() => Promise<unknown>)[],
+  stop: () => Promise<void>,
+): Promise<World> {
+  // As root, PostgreSQL runs as an account of its own, which must be able to pass through.
+  await chmod(folder, 0o711);
+  const postgres = await findPostgres(folder);
+  const disk = await Disk.make(join(folder, 'disk'), diskMegabytes);
+  ends.push(() => disk.remove());
+  const own = async (path: string) => {
+    await mkdir(path, { recursive: true });
+    // The account makes its own files in it.
+    await chmod(path, 0o777);
+    return path;
+  };
+  await own(disk.folder);
+  const places = await own(join(folder, 'servers'));
+  const server = async (directory: string) => {
+    const one = await Server.make(postgres, directory);
+    ends.push(() => one.remove());
+    return one;
+  };
+  const passwords = { owner: secret(), runtime: secret(), target: secret(), integrity: secret() };
+  let store = await server(join(disk.folder, 'store-0'));
+  const made = store;
+  ends.push(async () => {
+    if (store !== made) await store.remove();
+  });
+  const targets = {
+    shop: await server(join(places, 'shop')),
+    depot: await server(join(places, 'depot')),
+  };
+  await prepareStore(store, passwords);
+
+  const links = await perBroker(async () => {
+    const made = {
+      store: new Link(() => store.port),
+      shop: new Link(() => targets.shop.port),
+      depot: new Link(() => targets.depot.port),
+    };
+    for (const name of serverNames) {
+      await made[name].open();
+      ends.push(() => made[name].close());
+    }
+    return made;
+  });
+  const ports = { one: await freePort(), two: await freePort() };
+  const fronts = await perBroker(async (name) => {
+    const front = new Front(
+      () => ports[name],
+      () => ports[name === 'one' ? 'two' : 'one'],
+    );
+    await front.open();
+    ends.push(() => front.close());
+    return front;
+  });
+  const publicUrl = `http://127.0.0.1:${fronts.one.port}`;
+  const provider = await startProvider({
+    resource: publicUrl,
+    people: [...requesters, ben, carol],
+    accessTokenTtl: tokensForSeconds,
+  });
+  ends.push(() => provider.close());
+  const tokens = new Map<string, string>();
+  for (const { id } of provider.people) tokens.set(id, (await provider.tokenFor(id)).accessToken);
+
+  const shared = {
+    folder,
+    publicUrl,
+    issuer: provider.issuer,
+    passwords,
+    advertised: { shop: targets.shop.port, depot: targets.depot.port },
+  };
+  await writeShared(shared);
+  const configurations = await perBroker((name) =>
+    writeConfiguration(shared, name, {
+      listen: ports[name],
+      store: links[name].store.port,
+      shop: links[name].shop.port,
+      depot: links[name].depot.port,
+    }),
+  );
+  for (const name of targetNames)
+    await prepareTarget(targets[name], name, configurations.one, passwords.target);
+
+  const hook = await compiledHook(folder);
+  const brokers = await perBroker((name) =>
+    Promise.resolve(new BrokerProcess({ program, hook, configuration: configurations[name] })),
+  );
+  for (const name of brokerNames) {
+    brokers[name].start();
+    ends.push(() => brokers[name].stop());
+  }
+  const world: World = {
+    brokers,
+    fronts,
+    links,
+    targets,
+    get store() {
+      return store;
+    },
+    setStore(now) {
+      store = now;
+    },
+    disk,
+    tokens,
+    async everybodyListens() {
+      for (const name of brokerNames)
+        await eventually(() => brokers[name].listens || undefined, 60_000).catch(() => {
+          throw new Error(
+            `The broker "${name}" does not listen.\n${brokers[name].log.slice(-20).join('\n')}`,
+          );
+        });
+    },
+    stop,
+  };
+  await world.everybodyListens();
+  return world;
+}
+
+async function perBroker<T>(make: (name: BrokerName) => Promise<T>): Promise<Record<BrokerName, T>> {
+  return { one: await make('one'), two: await make('two') };
+}
+
+const secret = () => randomBytes(24).toString('base64url');
+
+async function prepareStore(
+  store: Server,
+  { owner, runtime }: Readonly<Record<'owner' | 'runtime', string>>,
+): Promise<void> {
+  await store.query(`create role daypass_owner login password '${owner}'`);
+  await store.query(`create role daypass_runtime login password '${runtime}'`);
+  await store.query('create database daypass owner daypass_owner');
+  await store.use('daypass');
+}
+
+async function prepareTarget(
+  server: Server,
+  name: TargetName,
+  configuration: string,
+  password: string,
+): Promise<void> {
+  const config = await loadConfig(configuration);
+  const target = config.targets.get(name);
+  if (!target) throw new Error(`The target "${name}" is not configured.`);
+  await server.query(`create database ${name}`);
+  await server.use(name);
+  await server.query(ordersSql);
+  const { templates } = await loadTemplates(config.templates, config);
+  const scoped = [...templates.values()]
+    .filter((template) => template.target === name)
+    .map(({ id, scope }) => ({ id, scope: storedScope(scope) }));
+  await server.query(setupSql(target, scoped).replace(/^\\.*$/gm, ''));
+  await server.query(`alter role daypass_broker login password '${password}'`);
+}
+
+/** Node loads it as it is, which is quicker than through a loader. */
+async function compiledHook(folder: string): Promise<string> {
+  const source = await readFile(join(import.meta.dirname, 'hook.ts'), 'utf8');
+  const { code } = await transform(source, { loader: 'ts', format: 'esm' });
+  const file = join(folder, 'hook.mjs');
+  await writeFile(file, code);
+  return file;
+}
