@@ -46,7 +46,7 @@ export interface Answer {
 /** The answer to whatever a call ended with. `instance` (RFC 9457 section 3.1.5) names the call in our log. */
 export function answerTo(error: unknown, instance: string): Answer {
   if (error instanceof NotSignedIn)
-    return answer('not-signed-in', error.words, instance, {
+    return answer(error.problem, error.words, instance, {
       headers: { 'www-authenticate': error.wwwAuthenticate },
     });
   if (error instanceof ProviderUnavailable)

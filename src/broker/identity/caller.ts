@@ -12,7 +12,8 @@ export interface Caller {
 }
 
 /**
- * A call without an access token that counts here; answered with 401. Its message is the reason, for the log: which
+ * A call without an access token that counts here; answered with 401, or 400 where it is no call that could carry one
+ * (RFC 6750 section 3.1). Its message is the reason, for the log: which
  * check failed, never any part of the token. It has no cause: the library's errors carry the token's claims.
  */
 export class NotSignedIn extends Error {
@@ -20,12 +21,19 @@ export class NotSignedIn extends Error {
   readonly words: string;
   /** Value of the `WWW-Authenticate` header (RFC 6750 section 3, RFC 9728 section 5.1). */
   readonly wwwAuthenticate: string;
+  readonly problem: 'not-signed-in' | 'invalid-request';
 
-  constructor(reason: string, words: string, wwwAuthenticate: string) {
+  constructor(
+    reason: string,
+    words: string,
+    wwwAuthenticate: string,
+    problem: NotSignedIn['problem'] = 'not-signed-in',
+  ) {
     super(reason);
     this.name = 'NotSignedIn';
     this.words = words;
     this.wwwAuthenticate = wwwAuthenticate;
+    this.problem = problem;
   }
 }
 

@@ -45,7 +45,8 @@ export function callerOf(
 
 /** An ID token says who signed in and is for the client's eyes; other kinds are for other purposes altogether. */
 function refuseOtherTokens(header: JWTHeaderParameters, payload: JWTPayload, identity: IdentityConfig): void {
-  const type = header.typ?.toLowerCase().replace(/^application\//, '');
+  const named: unknown = header.typ;
+  const type = typeof named === 'string' ? named.toLowerCase().replace(/^application\//, '') : named;
   if (type !== undefined && type !== 'at+jwt' && type !== 'jwt')
     throw new Refused('The token is of another type than an access token.', notForUs);
   const audiences = [payload.aud].flat();
@@ -58,6 +59,13 @@ function refuseOtherTokens(header: JWTHeaderParameters, payload: JWTPayload, ide
     (typeof payload['typ'] === 'string' && /^(id|refresh|logout|offline)$/i.test(payload['typ']));
   if (markedAsId || audiences.some((audience) => clients.includes(audience)))
     throw new Refused('The token is an ID token, not an access token.', notForUs);
+  if ('events' in payload)
+    throw new Refused('The token tells of an event (a logout, for example), and lets nobody in.', notForUs);
+  if ('act' in payload)
+    throw new Refused(
+      'The token was handed on: somebody acts for the person (act).',
+      'This sign-in lets somebody else act for you. Access is for people themselves: sign in as yourself.',
+    );
   if ('cnf' in payload)
     throw new Refused(
       'The token is bound to a key (cnf), and came without its proof.',

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { decodeProtectedHeader, errors, jwtVerify, type JWTVerifyOptions, type JWTVerifyResult } from 'jose';
 import type { IdentityConfig } from '../config/config.ts';
 import { NotSignedIn, type Caller } from './caller.ts';
@@ -50,6 +51,16 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const verify = async (authorization: string | undefined): Promise<Caller> => {
     if (authorization === undefined || authorization === '')
       throw new NotSignedIn('No token came.', 'Sign in first.', `Bearer ${where}`);
+    // RFC 6750 section 3.1: no error code for whoever did not know better, another one for a call that is malformed.
+    if (!/^Bearer( |$)/i.test(authorization))
+      throw new NotSignedIn('The call signs in by another scheme than Bearer.', again, `Bearer ${where}`);
+    if (authorization.includes(','))
+      throw new NotSignedIn(
+        'More than one sign-in came with the call.',
+        'The call signs in more than once, so that nobody can say who calls. Send one Authorization header.',
+        `Bearer error="invalid_request", ${where}`,
+        'invalid-request',
+      );
     const token = authorization.length > longest ? undefined : bearer.exec(authorization)?.[1];
     if (token === undefined)
       throw refuse('The Authorization header is not a bearer token of a sensible size.', again);
@@ -73,6 +84,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
     };
     if (!token.split('.').every(isCanonical))
       throw refuse('The token is not written as it must be (base64url).', again);
+    // What is no UTF-8 would be read as U+FFFD, and two subjects that differ in it as one (RFC 8725 section 3.7).
+    if (!token.split('.').slice(0, 2).every(isText)) throw refuse('The token is not in UTF-8.', again);
     let header;
     try {
       header = decodeProtectedHeader(token);
@@ -110,6 +123,8 @@ const bearer = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)$/i;
 function isCanonical(part: string): boolean {
   return Buffer.from(part, 'base64url').toString('base64url') === part;
 }
+
+const isText = (part: string): boolean => isUtf8(Buffer.from(part, 'base64url'));
 
 const again = 'This sign-in cannot be read. Sign in again.';
 const elsewhere =

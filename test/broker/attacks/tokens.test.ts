@@ -48,7 +48,7 @@ describe('Attacks on tokens, at a whole broker', function () {
 
   before(async () => {
     await provider.start();
-    const keys = { ec: provider.addKey('ec'), rsa: provider.addKey('rsa') };
+    const keys = { ec: provider.addKey('ec'), ec2: provider.addKey('ec'), rsa: provider.addKey('rsa') };
     const port = await freePort();
     metrics = `http://127.0.0.1:${port}/metrics`;
     world = await startWorld({ issuer: provider.issuer, configuration: `metrics: 127.0.0.1:${port}` });
@@ -79,7 +79,7 @@ describe('Attacks on tokens, at a whole broker', function () {
   };
   const written = () => world.log.join('');
 
-  for (const { from, says, attack, forge: forged, expected } of tokenAttacks)
+  for (const { from, says, attack, forge: forged, expected, error = 'invalid_token' } of tokenAttacks)
     it(`${attack} (${from}): ${says}`, async () => {
       const before = await refused();
       const made = await forged(forge);
@@ -94,16 +94,21 @@ describe('Attacks on tokens, at a whole broker', function () {
         assert.deepEqual(counted, []);
         return;
       }
-      assert.equal(answer.status, 401, answer.text);
+      const [status, kind] =
+        error === 'invalid_request' ? ([400, 'invalid-request'] as const) : ([401, 'not-signed-in'] as const);
+      assert.equal(answer.status, status, answer.text);
       const problem = JSON.parse(answer.text) as { type: string; instance: string };
-      assert.equal(problem.type, problemType('not-signed-in'));
-      assert.match(
-        answer.headers['www-authenticate'] ?? '',
-        /^Bearer (error="invalid_token", )?resource_metadata="http:.*\/\.well-known\/oauth-protected-resource"$/,
+      assert.equal(problem.type, problemType(kind));
+      assert.equal(
+        answer.headers['www-authenticate'],
+        `Bearer ${error === 'none' ? '' : `error="${error}", `}resource_metadata="${world.url}/.well-known/oauth-protected-resource"`,
       );
       const [[reason] = [''], ...others] = counted;
       assert.match(reason, expected);
       assert.deepEqual(others, []);
+      assert.ok(!answer.text.includes(reason), 'why is for the log alone');
+      for (const part of JSON.stringify(sent).match(/[\w-]{30,}/g) ?? [])
+        assert.ok(!answer.text.includes(part), 'nothing of the token comes back');
       assert.equal(after.get(reason), (before.get(reason) ?? 0) + 1, 'recorded once');
       // The first few of a reason stand in the log one by one; all of them are counted.
       if (after.get(reason)! <= 5) {
