@@ -159,7 +159,7 @@ describe('A receipt from PostgreSQL', function () {
       return async (evidence) => {
         writes += 1;
         if (writes >= write) throw new Error('the broker is gone');
-        await shop.keep(evidence);
+        return shop.keep(evidence);
       };
     };
 

@@ -45,12 +45,13 @@ class MemoryStore implements LeaseStore {
       }
     });
   }
-  keepEvidence(evidence: ReadonlyMap<string, unknown>): Promise<void> {
+  keepEvidence(evidence: ReadonlyMap<string, unknown>): Promise<ReadonlyMap<string, unknown>> {
     return this.#answer(() => {
       for (const [leaseId, what] of evidence) {
         this.kept.push(what as { cut?: { at: string } });
         this.#change(leaseId, { evidence: JSON.parse(JSON.stringify(what)) as unknown });
       }
+      return evidence;
     });
   }
   withEvidence(of: readonly OwedLease[]): Promise<OwedLease[]> {

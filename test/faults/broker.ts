@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Order, Told } from './hook.ts';
@@ -24,7 +25,7 @@ export class BrokerProcess {
   #listens = false;
   #isPaused = false;
   #clockByMs = 0;
-  #struck: ((at: Moment) => void) | undefined;
+  #forgotten: () => void = () => undefined;
   readonly #underWay = new Map<string, number>();
   /** Since when it listens without being stopped, on this process's monotonic clock; Infinity: it does not. */
   wellSince = Infinity;
@@ -58,15 +59,19 @@ export class BrokerProcess {
    * @returns whether that came within `withinMs`
    */
   async strikeAt(at: Moment, signal: 'SIGKILL' | 'SIGSTOP', withinMs: number): Promise<boolean> {
-    const struck = new Promise<true>((resolve) => (this.#struck = () => resolve(true)));
+    const child = this.#child;
+    if (!child || !this.listens) return false;
+    const forgotten = new Promise<void>((resolve) => (this.#forgotten = resolve));
     this.#order({ at, signal });
-    const done = await Promise.race([struck, pause(withinMs, false)]);
-    if (!done) this.#order({ forget: true });
-    // It may have come while it was called off.
-    const came = done || (await Promise.race([struck, pause(50, false)]));
-    this.#struck = undefined;
-    if (came && signal === 'SIGSTOP') this.#paused(true);
-    return came;
+    const struck = signal === 'SIGKILL' ? this.#dies(child) : stops(child);
+    let done = await Promise.race([struck, pause(withinMs, false)]);
+    if (!done) {
+      this.#order({ forget: true });
+      // It may come until it is called off.
+      done = await Promise.race([struck, forgotten.then(() => false)]);
+    }
+    if (done && signal === 'SIGSTOP') this.#paused(true);
+    return done;
   }
 
   goOn(): void {
@@ -85,6 +90,11 @@ export class BrokerProcess {
     this.#child?.kill('SIGCONT');
     this.#child?.kill('SIGKILL');
     await this.#running;
+  }
+
+  async #dies(child: ChildProcess): Promise<boolean> {
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    return child.signalCode === 'SIGKILL';
   }
 
   #paused(now: boolean): void {
@@ -122,8 +132,8 @@ export class BrokerProcess {
   }
 
   #hear(told: Told): void {
-    if ('struck' in told) {
-      this.#struck?.(told.struck);
+    if ('forgotten' in told) {
+      this.#forgotten();
       return;
     }
     const now = (this.#underWay.get(told.name) ?? 0) + (told.is === 'begun' ? 1 : -1);
@@ -139,5 +149,16 @@ export class BrokerProcess {
     if (line.includes('"answered"')) return;
     this.log.push(line);
     if (this.log.length > 200) this.log.shift();
+  }
+}
+
+/** Resolves when the process is stopped, or gone. */
+async function stops({ pid = 0 }: ChildProcess): Promise<boolean> {
+  for (;;) {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+    if (stat === '') return false;
+    // The state follows the program's name, which stands in brackets.
+    if (stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')) return true;
+    await pause(20);
   }
 }

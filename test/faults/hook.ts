@@ -13,8 +13,8 @@ export type Order =
   | { readonly forget: true }
   | { readonly clockByMs: number };
 
-/** `struck`: the signal that it was told to give itself comes next. */
-export type Told = StepMessage | { readonly struck: Moment };
+/** `forgotten`: it will not give itself the signal that it was told to; had it done so, it would not say anything. */
+export type Told = StepMessage | { readonly forgotten: true };
 
 let order: Extract<Order, { signal: string }> | undefined;
 let clockByMs = Number(process.env['DAYPASS_TEST_CLOCK_BY_MS'] ?? 0);
@@ -34,7 +34,11 @@ const tell = (told: Told) => process.send?.(told);
 
 process.on('message', (told: Order) => {
   if ('clockByMs' in told) clockByMs = told.clockByMs;
-  else order = 'signal' in told ? told : undefined;
+  else if ('signal' in told) order = told;
+  else {
+    order = undefined;
+    tell({ forgotten: true });
+  }
 });
 // A broker whose harness is gone is nobody's.
 process.on('disconnect', () => process.exit());
@@ -44,8 +48,7 @@ subscribe('daypass:step', (message) => {
   const step = message as StepMessage;
   tell(step);
   if (order?.at.step !== step.name || order.at.is !== step.is) return;
-  const { at, signal } = order;
+  const { signal } = order;
   order = undefined;
-  tell({ struck: at });
   process.kill(process.pid, signal);
 });

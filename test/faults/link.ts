@@ -57,6 +57,8 @@ export class Link {
   #armed: Armed | undefined;
   readonly #held = new Set<Direction>();
   #slowMs = 0;
+  /** How many connections were begun. */
+  begun = 0;
   /** Since when everything passes in time, on this process's monotonic clock; Infinity: it does not. */
   freeSince = -Infinity;
 
@@ -102,12 +104,15 @@ export class Link {
     return counted;
   }
 
-  /** Nothing passes for so long, in these directions, new connections included. Then all of them are cut. */
-  async hold(which: readonly Direction[], forMs: number): Promise<void> {
+  /** From now on nothing passes in these directions, new connections included. */
+  hold(which: readonly Direction[] = directions): void {
     this.freeSince = Infinity;
     for (const one of which) this.#held.add(one);
     for (const { ways } of this.#connections) for (const one of which) ways[one].hold();
-    await pause(forMs);
+  }
+
+  /** What was held is cut; new connections pass again. */
+  letGo(): void {
     this.#held.clear();
     this.freeSince = performance.now();
     this.cut();
@@ -134,6 +139,7 @@ export class Link {
   }
 
   #accept(broker: Socket): void {
+    this.begun += 1;
     const server = connect(this.#destination(), '127.0.0.1');
     const one: Connection = {
       broker,
@@ -190,7 +196,8 @@ export class Link {
         for (const each of both(fault.direction)) delay(one.ways[each], fault.forMs);
         return false;
       case 'held half open':
-        void this.hold(both(fault.direction), fault.forMs);
+        this.hold(both(fault.direction));
+        setTimeout(() => this.letGo(), fault.forMs);
         return false;
     }
   }

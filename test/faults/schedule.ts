@@ -2,7 +2,7 @@
  * From a seed, what goes wrong and what people do, in lanes that run side by side. Pure: the same seed gives the same
  * schedule. When exactly each fault falls is the machine's timing: a fault waits for an operation to fall into.
  */
-import { stepNames, type StepName } from '../../src/broker/step.ts';
+import type { StepName } from '../../src/broker/step.ts';
 import { randomOf, type Random } from './random.ts';
 
 export const brokerNames = ['one', 'two'] as const;
@@ -180,10 +180,37 @@ function callFault(random: Random): CallFault {
   return { kind, afterMs };
 }
 
-/** Steps of a start, which only a broker that starts takes, and such as take a rare state of things. */
-const rare =
-  /^(schema|installation|privileges|keys|target checked|attempt|alarm|stranger|arrival |prepared transaction |leftover|heir|default)/;
-const usual = stepNames.filter((name) => !rare.test(name));
+/** Steps that ordinary accesses take; those of a start and of rare states of things would be waited for in vain. */
+const usual: readonly StepName[] = [
+  'request made',
+  'request decided',
+  'request withdrawn',
+  'grant ended',
+  'grant revoked',
+  'grant expired',
+  'lease intended',
+  'lease issued',
+  'lease ended',
+  'leases closing',
+  'evidence kept',
+  'lease closed',
+  'obstacle noted',
+  'events numbered',
+  'login created',
+  'logins located',
+  'connections ended',
+  'logins closed',
+  'arrivals looked for',
+  'connections counted',
+  'privileges held looked up',
+  'probe prepared',
+  'login probed',
+  'prepared transactions found',
+  'leftovers located',
+  'logins dropped',
+  'traces looked for',
+  'standbys looked for',
+];
 const cutting = ['connections ended', 'logins closed', 'leases closing'] as const;
 
 const momentOf = (random: Random, steps: readonly StepName[]): Moment => ({

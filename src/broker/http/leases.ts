@@ -165,7 +165,8 @@ async function issue(
           verifier: body.verifier,
           expiresAt: lease.due_at,
         },
-        (evidence) => store.write('evidence kept', (db) => keepEvidence(db, evidence)),
+        (evidence) =>
+          store.transaction('evidence kept', (trx) => keepEvidence(trx, evidence, at.target.together)),
       );
       metrics.issued((performance.now() - begun) / 1000);
     } catch (error) {

@@ -5,7 +5,7 @@ import type { Integrity } from '../integrity/integrity.ts';
 import * as leases from '../store/lease.ts';
 import type { Reservations, Reserved } from '../store/lease-reserve.ts';
 import type { Store } from '../store/connect.ts';
-import type { Closed } from '../targets/target.ts';
+import type { Closed, Together } from '../targets/target.ts';
 import type { OwedLease } from './settle.ts';
 
 /** What the worker asks of the store, and nothing else. */
@@ -13,7 +13,11 @@ export interface LeaseStore {
   owed(target: string): Promise<{ now: Date; leases: OwedLease[] }>;
   openRoles(roles: readonly string[]): Promise<Set<string>>;
   begin(closing: readonly { leaseId: string; reason: CloseReason }[]): Promise<void>;
-  keepEvidence(evidence: ReadonlyMap<string, unknown>): Promise<void>;
+  /** Beside what is stored already; what is stored then. */
+  keepEvidence(
+    evidence: ReadonlyMap<string, unknown>,
+    together: Together,
+  ): Promise<ReadonlyMap<string, unknown>>;
   /** The same leases with the evidence that is stored by now. */
   withEvidence(of: readonly OwedLease[]): Promise<OwedLease[]>;
   /** Those of these that no other broker is proving at this moment; never rejects. */
@@ -33,7 +37,8 @@ export function leaseStore(
     owed: (target) => leases.owedLeases(db, integrity, target),
     openRoles: (roles) => leases.openRoles(db, integrity, roles),
     begin: (closing) => transaction('leases closing', (trx) => leases.beginClosing(trx, closing)),
-    keepEvidence: (evidence) => write('evidence kept', (writer) => leases.keepEvidence(writer, evidence)),
+    keepEvidence: (evidence, together) =>
+      transaction('evidence kept', (trx) => leases.keepEvidence(trx, evidence, together)),
     withEvidence: async (of) => {
       const evidence = await leases.evidenceOf(
         db,

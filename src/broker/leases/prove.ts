@@ -55,7 +55,9 @@ export class Prover {
     const early = new Set(here.filter((lease) => this.#isEarly(lease)).map(({ leaseId }) => leaseId));
     try {
       const current = await store.withEvidence(here);
-      for (const result of await target.close(current, (evidence) => store.keepEvidence(evidence)))
+      for (const result of await target.close(current, (evidence) =>
+        store.keepEvidence(evidence, target.together),
+      ))
         if (await this.#conclude(result, early.has(result.leaseId))) settled.push(result.leaseId);
     } catch (error) {
       log.error({ err: error, target: target.id }, 'Closing failed; trying again.');

@@ -1,5 +1,6 @@
 import type { LeaseStore } from './lease-store.ts';
 import type { OwedLease } from './settle.ts';
+import type { Together } from '../targets/target.ts';
 
 /**
  * What cuts saw, until the database has it. A cut does not wait for the database; what it ended is not there to be seen
@@ -7,10 +8,12 @@ import type { OwedLease } from './settle.ts';
  */
 export class Unstored {
   readonly #store: Pick<LeaseStore, 'keepEvidence'>;
+  readonly #together: Together;
   readonly #evidence = new Map<string, unknown>();
 
-  constructor(store: Pick<LeaseStore, 'keepEvidence'>) {
+  constructor(store: Pick<LeaseStore, 'keepEvidence'>, together: Together) {
     this.#store = store;
+    this.#together = together;
   }
 
   remember(evidence: ReadonlyMap<string, unknown>): void {
@@ -28,7 +31,7 @@ export class Unstored {
   async store(): Promise<void> {
     if (this.#evidence.size === 0) return;
     const now = new Map(this.#evidence);
-    await this.#store.keepEvidence(now);
+    await this.#store.keepEvidence(now, this.#together);
     for (const [leaseId, seen] of now)
       if (this.#evidence.get(leaseId) === seen) this.#evidence.delete(leaseId);
   }

@@ -66,7 +66,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
 
   const databaseNow = () => clock.now();
   const prover = new Prover({ target, store, log, databaseNow, issueWithinMs });
-  const unstored = new Unstored(store);
+  const unstored = new Unstored(store, target.together);
   const looks = new Turns(look);
   const wake = () => looks.ask();
   const sleep = new Sleep({ now: () => databaseNow().getTime(), onTime, onJump: wake });
@@ -162,7 +162,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   ): Promise<void> {
     const remember = (evidence: ReadonlyMap<string, unknown>) => {
       unstored.remember(evidence);
-      return Promise.resolve();
+      return Promise.resolve(new Map<string, unknown>());
     };
     const cut = target.cut(unstored.latest(leases), remember).then((notCut) => {
       const missed = new Set(notCut.map(({ leaseId }) => leaseId));
@@ -245,7 +245,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
         { role: one.role, target: target.id },
         'A login of ours that no lease accounts for; removing it.',
       );
-    const keep = () => Promise.resolve();
+    const keep = () => Promise.resolve(new Map<string, unknown>());
     const unknowns = unknown.map(({ leaseId, role }) => ({ leaseId, role }));
     try {
       await target.cut(unknowns, keep);

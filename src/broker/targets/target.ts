@@ -23,10 +23,14 @@ export interface Intent extends LeaseAtTarget {
 export type Evidence = Readonly<Record<string, unknown>>;
 
 /**
- * Stores evidence by lease id, replacing what was stored before. It resolves when the evidence is durable: the target
- * waits for that before each step that destroys what the evidence was taken from. If it rejects, the step is not taken.
+ * Stores evidence by lease id, together with what was stored before: another broker may have seen what this one has
+ * not. It resolves when the evidence is durable, with what is stored then: the target waits for that before each step
+ * that destroys what the evidence was taken from. If it rejects, the step is not taken.
  */
-export type Keep = (evidence: ReadonlyMap<string, Evidence>) => Promise<void>;
+export type Keep = (evidence: ReadonlyMap<string, Evidence>) => Promise<ReadonlyMap<string, unknown>>;
+
+/** One lease's evidence out of what was stored of it and what was seen of it now. */
+export type Together = (stored: unknown, seen: unknown) => Evidence;
 
 /**
  * A lease that is to end. Template and scope are the stored ones; both are absent for a credential that the target
@@ -100,6 +104,8 @@ export interface Target {
    * Assumes `cut`. Never rejects for what the target does.
    */
   close(leases: readonly ClosingLease[], keep: Keep): Promise<Closed[]>;
+
+  readonly together: Together;
 
   /** Every credential of this installation that exists at the target now. */
   observe(): Promise<LeaseAtTarget[]>;

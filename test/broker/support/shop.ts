@@ -121,8 +121,11 @@ export async function openShop(options: PostgresOptions = {}): Promise<Shop> {
 
   const kept = new Map<string, Evidence>();
   const keep: Keep = (evidence) => {
-    for (const [leaseId, each] of evidence) kept.set(leaseId, JSON.parse(JSON.stringify(each)) as Evidence);
-    return Promise.resolve();
+    for (const [leaseId, each] of evidence) {
+      const all = kept.has(leaseId) ? target.together(kept.get(leaseId), each) : each;
+      kept.set(leaseId, JSON.parse(JSON.stringify(all)) as Evidence);
+    }
+    return Promise.resolve(kept);
   };
   const targets: PostgresTarget[] = [];
   const clients: pg.Client[] = [];

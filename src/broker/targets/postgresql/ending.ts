@@ -95,10 +95,14 @@ export async function locate(site: Site, endings: readonly Ending[]): Promise<vo
   }
 }
 
-/** Stores what was seen of these leases; resolves when it is durable. */
+/** Stores what was seen of these leases; resolves when it is durable. What others saw of them counts here then. */
 export async function keepEvidence(site: Site, endings: readonly Ending[]): Promise<void> {
-  if (endings.length)
-    await site.keep(new Map(endings.map(({ lease, evidence }) => [lease.leaseId, evidence])));
+  if (endings.length === 0) return;
+  const stored = await site.keep(new Map(endings.map(({ lease, evidence }) => [lease.leaseId, evidence])));
+  for (const ending of endings) {
+    const all = stored.get(ending.lease.leaseId);
+    if (all !== undefined) ending.evidence = storedEvidence(all);
+  }
 }
 
 export function grouped<Key, Item>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {

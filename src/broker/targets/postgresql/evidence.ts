@@ -37,6 +37,24 @@ export function storedEvidence(stored: unknown): LeaseEvidence {
   return read.success ? read.data : noEvidence;
 }
 
+/** What two brokers saw of one lease, or one broker at two times; of a proof the newer one counts. */
+export function together(stored: LeaseEvidence, seen: LeaseEvidence): LeaseEvidence {
+  const cuts = [stored.cut, seen.cut].flatMap((cut) => cut ?? []);
+  const verified = (seen.gone ?? !stored.gone) ? seen : stored;
+  return {
+    version: 1,
+    oid: seen.oid ?? stored.oid,
+    before: stored.before ?? seen.before,
+    cut: cuts.sort((one, another) => (one.at < another.at ? -1 : 1))[0],
+    ended: [...new Set([...stored.ended, ...seen.ended])],
+    quiet: seen.quiet ?? stored.quiet,
+    probe: seen.probe ?? stored.probe,
+    leftovers: withLeftovers(stored, seen.leftovers).leftovers,
+    gone: verified.gone,
+    remains: verified.remains,
+  };
+}
+
 const mostEntries = 200;
 
 /** The leftovers with these added; what was found again is replaced, so that a repeated clean tells each thing once. */

@@ -9,12 +9,14 @@ import type {
   LiveConnection,
   NotCut,
   Target,
+  Together,
 } from '../target.ts';
 import { clean } from './clean.ts';
 import { close } from './close.ts';
 import { Connections, spoken, type Log } from './connect.ts';
 import { cut, nologin, terminate } from './cut.ts';
 import { beginEnding, type Ending, type Site, type Steps } from './ending.ts';
+import { storedEvidence, together } from './evidence.ts';
 import { issue } from './issue.ts';
 import { leaseOfRole, leasePrefix, leaseRole } from './names.ts';
 import { probe } from './probe.ts';
@@ -87,6 +89,8 @@ export class PostgresTarget implements Target {
         byLease.get(leaseId) ?? { leaseId, outcome: 'unconfirmed', obstacle: obstacle ?? 'Not tried yet.' },
     );
   }
+
+  readonly together: Together = (stored, seen) => together(storedEvidence(stored), storedEvidence(seen));
 
   async observe(): Promise<LeaseAtTarget[]> {
     const rows = await this.#onlookers.useTwice((session) =>

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { Acting } from './acting.ts';
+import { find, leaseRoles } from './found.ts';
+import { violationsOf } from './invariants.ts';
+import { Ledger } from './ledger.ts';
+import { brokerNames, targetNames } from './schedule.ts';
+import { settle } from './settle.ts';
+import { startWorld, type World } from './world.ts';
+
+const holder = 'engineer-0';
+
+describe('The database of the brokers is away', function () {
+  this.timeout(120_000);
+  let world: World;
+  let people: Acting;
+  before(async () => {
+    world = await startWorld('dist/daypass.js');
+    people = new Acting(world, 'one');
+  });
+  after(() => world.stop());
+
+  it('nothing is issued, what runs ends on time, and what could not be recorded is recorded when it is back', async () => {
+    const approved = await people.granted(holder, 'shop', 30);
+    const open = await Promise.all(
+      targetNames.map(async (target) => {
+        const grantId = await people.granted(holder, target, 6);
+        return { grantId, target, terminal: await people.opensTerminal(holder, grantId) };
+      }),
+    );
+    const starts = brokerNames.map((name) => world.brokers[name].starts);
+    await world.store.stop('SIGINT');
+
+    const { status, body } = await people.wantsTerminal(holder, approved);
+    assert.ok(status >= 500, JSON.stringify(body));
+    for (const { target, terminal } of open) {
+      const { role, dueAt, closed } = terminal;
+      const lateMs = (await closed).getTime() - dueAt.getTime();
+      assert.ok(lateMs >= 0 && lateMs < 2_000, `cut ${lateMs} ms after its time`);
+      assert.match(await terminal.logIn(), /^28/);
+      const roles = await world.targets[target].query<{ role: string }>(leaseRoles);
+      assert.deepEqual(
+        roles.map((one) => one.role),
+        [role],
+        'and nobody was given another credential',
+      );
+    }
+    assert.deepEqual(
+      brokerNames.map((name) => world.brokers[name].starts),
+      starts,
+      'no broker ended for it',
+    );
+
+    const backAt = new Date().toISOString();
+    await world.store.recovered();
+    for (const { grantId } of open) {
+      const { state, leases } = await people.settled(holder, grantId, 15_000);
+      const receipt = leases[0]?.receipt;
+      assert.deepEqual(
+        [state, receipt?.connectionsEnded],
+        ['expired', 1],
+        'what was seen while nothing could be stored',
+      );
+      const [row] = await world.store.query<{ at: string }>(
+        "select evidence -> 'cut' ->> 'at' as at from daypass.lease where id = $1",
+        [leases[0]?.id],
+      );
+      assert.ok((row?.at ?? backAt) < backAt, 'and when the login was closed');
+    }
+    await people.call(holder, 'POST', `/v1/grants/${approved}/end`);
+    assert.deepEqual((await settle(world)).violations, []);
+    assert.deepEqual(
+      violationsOf(await find(world.store, world.targets), new Ledger()).filter(
+        (one) => !one.startsWith('Twice the same reason'),
+      ),
+      [],
+    );
+  });
+});
