@@ -128,6 +128,18 @@ describe('Trouble on the way to a terminal', function () {
     );
   });
 
+  it('a login that somebody else removes at the target: its open session is ended all the same', async () => {
+    const grantId = await granted();
+    const { password, verifier } = await newSecret();
+    const { body } = await lease(grantId, newKey(), verifier);
+    const session = await world.login(body, password);
+    await world.shop.run(`drop role "${body.connection.user}"`);
+    await session.query('select from sales.orders');
+    await end(grantId);
+    await settled(grantId);
+    await assert.rejects(session.query('select from sales.orders'));
+  });
+
   it('a flood of requests that need nobody: no more than ten accesses at once, and what is open stays in sight', async () => {
     const open = await granted();
     await lease(open);

@@ -132,8 +132,8 @@ export class BrokerProcess {
   }
 
   #hear(told: Told): void {
-    if ('forgotten' in told) {
-      this.#forgotten();
+    if ('heard' in told) {
+      if ('forget' in told.heard) this.#forgotten();
       return;
     }
     const now = (this.#underWay.get(told.name) ?? 0) + (told.is === 'begun' ? 1 : -1);

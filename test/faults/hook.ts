@@ -13,10 +13,12 @@ export type Order =
   | { readonly forget: true }
   | { readonly clockByMs: number };
 
-/** `forgotten`: it will not give itself the signal that it was told to; had it done so, it would not say anything. */
-export type Told = StepMessage | { readonly forgotten: true };
+/** `heard`: it has been told this. Told to forget, it will not give itself the signal; had it done so, it would not say anything. */
+export type Told = StepMessage | { readonly heard: Order };
 
-let order: Extract<Order, { signal: string }> | undefined;
+/** Where it is told something before its program runs, it stands there. */
+const first = process.env['DAYPASS_TEST_ORDER'];
+let order = (first ? JSON.parse(first) : undefined) as Extract<Order, { signal: string }> | undefined;
 let clockByMs = Number(process.env['DAYPASS_TEST_CLOCK_BY_MS'] ?? 0);
 
 const RealDate = Date;
@@ -34,11 +36,8 @@ const tell = (told: Told) => process.send?.(told);
 
 process.on('message', (told: Order) => {
   if ('clockByMs' in told) clockByMs = told.clockByMs;
-  else if ('signal' in told) order = told;
-  else {
-    order = undefined;
-    tell({ forgotten: true });
-  }
+  else order = 'signal' in told ? told : undefined;
+  tell({ heard: told });
 });
 // A broker whose harness is gone is nobody's.
 process.on('disconnect', () => process.exit());

@@ -1,6 +1,5 @@
-import { transform } from 'esbuild';
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/broker/config/load.ts';
 import { storedScope } from '../../src/broker/targets/postgresql/scope.ts';
@@ -12,6 +11,7 @@ import { eventually } from '../broker/support/eventually.ts';
 import { freePort } from '../broker/support/postgres.ts';
 import { BrokerProcess } from './broker.ts';
 import { requesters, writeConfiguration, writeShared } from './configuration.ts';
+import { compiledHook } from './compiled-hook.ts';
 import { Disk } from './disk.ts';
 import { Front } from './front.ts';
 import { newFolder } from './left-behind.ts';
@@ -228,13 +228,4 @@ async function prepareTarget(
     .map(({ id, scope }) => ({ id, scope: storedScope(scope) }));
   await server.query(setupSql(target, scoped).replace(/^\\.*$/gm, ''));
   await server.query(`alter role daypass_broker login password '${password}'`);
-}
-
-/** Node loads it as it is, which is quicker than through a loader. */
-async function compiledHook(folder: string): Promise<string> {
-  const source = await readFile(join(import.meta.dirname, 'hook.ts'), 'utf8');
-  const { code } = await transform(source, { loader: 'ts', format: 'esm' });
-  const file = join(folder, 'hook.mjs');
-  await writeFile(file, code);
-  return file;
 }

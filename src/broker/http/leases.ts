@@ -155,8 +155,9 @@ async function issue(
   const { store, log, metrics } = context;
   const begun = performance.now();
   return at.worker.whileIssuing(lease.id, async () => {
+    let evidence: unknown;
     try {
-      await at.target.issue(
+      evidence = await at.target.issue(
         {
           leaseId: lease.id,
           role: lease.role,
@@ -165,8 +166,8 @@ async function issue(
           verifier: body.verifier,
           expiresAt: lease.due_at,
         },
-        (evidence) =>
-          store.transaction('evidence kept', (trx) => keepEvidence(trx, evidence, at.target.together)),
+        (before) =>
+          store.transaction('evidence kept', (trx) => keepEvidence(trx, before, at.target.together)),
       );
       metrics.issued((performance.now() - begun) / 1000);
     } catch (error) {
@@ -192,7 +193,7 @@ async function issue(
       throw new Refusal('target-refused', `No terminal was opened: ${obstacle}`);
     }
     const settled = await store.write('lease issued', (db) =>
-      settleIssue(db, lease.id, { is: 'issue confirmed' }),
+      settleIssue(db, lease.id, { is: 'issue confirmed', evidence }),
     );
     if (!settled)
       throw new Refusal('too-late', 'It ended while the terminal was being opened. Nothing is open.');

@@ -86,14 +86,16 @@ export async function receiptsOf(db: Db, leaseIds: readonly string[]): Promise<M
 export async function settleIssue(
   db: Writer,
   leaseId: string,
-  outcome: { is: 'issue confirmed' } | { is: 'issue failed'; nothingCreated: boolean; obstacle: string },
+  outcome:
+    | { is: 'issue confirmed'; evidence: unknown }
+    | { is: 'issue failed'; nothingCreated: boolean; obstacle: string },
 ): Promise<LeaseRow | undefined> {
   const { from, to } = courseOf(outcome);
   const at = sql<Date>`clock_timestamp()`;
   if (outcome.is === 'issue confirmed')
     return changeLease(db, leaseId, {
       from,
-      set: { state: to, issued_at: at },
+      set: { state: to, issued_at: at, evidence: beside(outcome.evidence) },
       event: { action: 'lease issued', by: 'its holder' },
     });
   const { obstacle } = outcome;
@@ -109,6 +111,10 @@ export async function settleIssue(
   if (lease) await notify(db, channels.lease, lease.target);
   return lease;
 }
+
+/** What is known from its issue; what was kept of it before that holds. */
+const beside = (evidence: unknown) =>
+  sql<string>`${JSON.stringify(evidence)}::jsonb || coalesce(lease.evidence, '{}'::jsonb)`;
 
 /** Leases whose time has passed or whose issue was lost begin to close, however many, in four statements. */
 export async function beginClosing(

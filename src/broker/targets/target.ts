@@ -90,8 +90,11 @@ export interface Target {
   /** The name that a lease's login has at this target. */
   roleOf(leaseId: string): string;
 
-  /** Creates the credential. Throws `IssueFailed`. `keep` is called before, with what its end is compared to. */
-  issue(intent: Intent, keep: Keep): Promise<void>;
+  /**
+   * Creates the credential. Throws `IssueFailed`. `keep` is called before, with what its end is compared to.
+   * @returns the evidence to be stored with its issue
+   */
+  issue(intent: Intent, keep: Keep): Promise<unknown>;
 
   /**
    * No new login and no live connection, for all leases in one batch. Resolves when the target has been told, with

@@ -31,7 +31,7 @@ export interface Session {
     values?: readonly unknown[],
   ): Promise<Row[]>;
   /** Statements in one message and one implicit transaction: all of them take hold or none. */
-  batch(name: TargetStep, statements: readonly string[]): Promise<void>;
+  batch<Row = unknown>(name: TargetStep, statements: readonly string[]): Promise<Row[]>;
   /** One transaction; rolled back if the work fails. */
   transaction<T>(name: TargetStep, work: () => Promise<T>): Promise<T>;
   /** The number of the server process. */
@@ -89,8 +89,11 @@ function sessionOf(client: pg.Client): Session {
   return {
     query: <Row extends object>(name: TargetStep, sql: string, values?: readonly unknown[]) =>
       step(name, async () => (await client.query<Row>(sql, values ? [...values] : undefined)).rows),
-    batch: async (name, statements) => {
-      if (statements.length) await step(name, () => client.query(statements.join(';\n')));
+    batch: async <Row>(name: TargetStep, statements: readonly string[]) => {
+      if (statements.length === 0) return [];
+      const results: unknown = await step(name, () => client.query(statements.join(';\n')));
+      const last = ([results].flat() as pg.QueryResult[]).at(-1);
+      return (last?.rows ?? []) as Row[];
     },
     transaction: (name, work) => step(name, () => inTransaction(client, work)),
     pid: (client as unknown as { processID: number }).processID,

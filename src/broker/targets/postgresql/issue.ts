@@ -4,7 +4,7 @@ import { ScramVerifier } from '../../../contract/leases.ts';
 import { IssueFailed, type Intent, type Keep } from '../target.ts';
 import { refusedByServer, spoken, type Connections } from './connect.ts';
 import { rolesAtRisk, stateAtRisk } from './differences.ts';
-import { noEvidence } from './evidence.ts';
+import { noEvidence, type LeaseEvidence } from './evidence.ts';
 import { identifier, literal, namesIn, readable, templateRole } from './names.ts';
 import { storedScope, type PostgresScope } from './scope.ts';
 
@@ -45,14 +45,18 @@ function settingValue(name: string, value: string): string {
 /** What has not begun by then never begins: after a while a login that has not appeared counts as one that will not. */
 const beginWithinMs = 20_000;
 
-/** Creates the login of a lease; done already is done. Throws `IssueFailed`. */
-export async function issue(issuer: Issuer, intent: Intent, keep: Keep): Promise<void> {
+/**
+ * Creates the login of a lease; done already is done. Throws `IssueFailed`.
+ * @returns how what it may change was before, and the login's number: its sessions would outlive its name
+ */
+export async function issue(issuer: Issuer, intent: Intent, keep: Keep): Promise<LeaseEvidence> {
   const giveUpAt = performance.now() + beginWithinMs;
   let statements: string[];
+  let evidence: LeaseEvidence;
   try {
     const scope = storedScope(intent.scope);
     statements = issueStatements(intent, scope);
-    await keepStateBefore(issuer, intent, scope, keep);
+    evidence = await keepStateBefore(issuer, intent, scope, keep);
   } catch (error) {
     throw new IssueFailed(`it could not be prepared: ${spoken(error)}. Try again.`, {
       nothingCreated: true,
@@ -61,7 +65,7 @@ export async function issue(issuer: Issuer, intent: Intent, keep: Keep): Promise
   }
   for (let attempt = 1; ; attempt += 1) {
     const result = await create(issuer, intent, statements, giveUpAt);
-    if (result === 'created') return;
+    if ('oid' in result) return { ...evidence, oid: result.oid };
     if (result.again && attempt === 1) continue;
     throw result.failure;
   }
@@ -72,15 +76,18 @@ async function keepStateBefore(
   intent: Intent,
   scope: PostgresScope,
   keep: Keep,
-): Promise<void> {
+): Promise<LeaseEvidence> {
   const roles = rolesAtRisk(scope);
-  if (roles.length === 0) return;
+  if (roles.length === 0) return noEvidence;
   const before = await connections.useIn(scope.database ?? database, (session) =>
     stateAtRisk(session, 'state before read', roles),
   );
-  await keep(new Map([[intent.leaseId, { ...noEvidence, before }]]));
+  const evidence = { ...noEvidence, before };
+  await keep(new Map([[intent.leaseId, evidence]]));
+  return evidence;
 }
 
+type Created = { readonly oid: number };
 type Failed = { readonly failure: IssueFailed; readonly again: boolean };
 
 async function create(
@@ -88,15 +95,17 @@ async function create(
   intent: Intent,
   statements: readonly string[],
   giveUpAt: number,
-): Promise<'created' | Failed> {
+): Promise<Created | Failed> {
   let sentBy: number | undefined;
   try {
-    await issuer.connections.use(async (session) => {
+    return await issuer.connections.use(async (session) => {
       if (performance.now() > giveUpAt) throw new Error('it took too long to get a connection');
       sentBy = session.pid;
-      await session.batch('login created', statements);
+      const number = `select oid from pg_roles where rolname = ${literal(intent.role)}`;
+      const [row] = await session.batch<Created>('login created', [...statements, number]);
+      if (!row) throw new Error('it did not tell the number of the login');
+      return { oid: row.oid };
     });
-    return 'created';
   } catch (error) {
     const fail = (nothingCreated: boolean, message: string, again = false): Failed => ({
       failure: new IssueFailed(message, { nothingCreated, cause: error }),
@@ -108,17 +117,14 @@ async function create(
         `${issuer.id} cannot be reached by the broker: ${spoken(error)}. Try again in a moment.`,
       );
     if (refusedByServer(error)) {
-      if (
-        alreadyThere.includes(error.code ?? '') &&
-        (await stateOf(issuer.connections, intent.role)) === 'open'
-      )
-        return 'created';
-      if (alreadyThere.includes(error.code ?? ''))
-        return fail(false, `at ${issuer.id} this login exists already and is not open.`);
-      return fail(true, refusal(issuer, intent, error));
+      if (!alreadyThere.includes(error.code ?? '')) return fail(true, refusal(issuer, intent, error));
+      const state = await stateOf(issuer.connections, intent.role);
+      return typeof state === 'object'
+        ? state
+        : fail(false, `at ${issuer.id} this login exists already and is not open.`);
     }
     const outcome = await outcomeOf(issuer.connections, sentBy, intent.role).catch(() => 'unknown' as const);
-    if (outcome === 'open') return 'created';
+    if (typeof outcome === 'object') return outcome;
     if (outcome === 'absent')
       return fail(true, `the connection to ${issuer.id} broke: ${spoken(error)}. Try again.`, true);
     return fail(
@@ -135,15 +141,17 @@ function refusal({ id }: Issuer, { templateId }: Intent, error: pg.DatabaseError
     : `${id} refused: ${spoken(error)}. Try again; if it stays so, ask whoever operates the broker.`;
 }
 
-async function stateOf(connections: Connections, role: string): Promise<'open' | 'closed' | 'absent'> {
+/** With its number where it is open. */
+async function stateOf(connections: Connections, role: string): Promise<Created | 'closed' | 'absent'> {
   const [row] = await connections.useTwice((session) =>
-    session.query<{ rolcanlogin: boolean }>(
+    session.query<{ oid: number; rolcanlogin: boolean }>(
       'login looked up',
-      'select rolcanlogin from pg_roles where rolname = $1',
+      'select oid, rolcanlogin from pg_roles where rolname = $1',
       [role],
     ),
   );
-  return row ? (row.rolcanlogin ? 'open' : 'closed') : 'absent';
+  if (!row) return 'absent';
+  return row.rolcanlogin ? { oid: row.oid } : 'closed';
 }
 
 /** What became of statements whose answer was lost: certain once the server process that had them is gone. */
@@ -151,7 +159,7 @@ async function outcomeOf(
   connections: Connections,
   pid: number,
   role: string,
-): Promise<'open' | 'closed' | 'absent' | 'unknown'> {
+): Promise<Created | 'closed' | 'absent' | 'unknown'> {
   for (let look = 0; look < 40; look += 1) {
     const [still] = await connections.useTwice((session) =>
       session.query(

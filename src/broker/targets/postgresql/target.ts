@@ -61,10 +61,10 @@ export class PostgresTarget implements Target {
     return leaseRole(this.#installation, leaseId);
   }
 
-  async issue(intent: Intent, keep: Keep): Promise<void> {
+  async issue(intent: Intent, keep: Keep): Promise<unknown> {
     if (intent.role !== this.roleOf(intent.leaseId))
       throw new Error(`The login ${intent.role} is not lease ${intent.leaseId}'s.`);
-    await issue(
+    return issue(
       { id: this.id, database: this.#config.database, connections: this.#connections },
       intent,
       keep,

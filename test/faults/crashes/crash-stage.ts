@@ -1,0 +1,207 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import pg from 'pg';
+import { Secret } from '../../../src/contract/secret.ts';
+import { macsWith, type Macs } from '../../../src/broker/integrity/macs.ts';
+import type { StepName } from '../../../src/broker/step.ts';
+import { startPostgres, type PostgresServer } from '../../broker/support/postgres.ts';
+import { newKey, startWorld, type Name, type World, type WorldOptions } from '../../broker/support/world.ts';
+import { compiledHook } from '../compiled-hook.ts';
+import { BrokerProgram } from './broker-program.ts';
+
+export interface Called<T> {
+  readonly status: number;
+  readonly body: T;
+}
+
+/**
+ * A broker as it is shipped, with everything real around it, that is started again whenever it dies. People's programs
+ * repeat a call that was not answered, under the same key, as the extension does.
+ */
+export class CrashStage {
+  readonly world: World;
+  readonly #state: PostgresServer;
+  readonly #configuration: string;
+  readonly #hook: string;
+  readonly macs: Macs;
+  /** What was wrong in the moment after a death, before anything was mended. */
+  readonly wrongAfterDeath: string[] = [];
+  #program: BrokerProgram | undefined;
+  #up = new Up();
+  #supervising: Promise<void> = Promise.resolve();
+  #deaths = 0;
+  #mostDeaths = 0;
+  #step: StepName | undefined;
+  #lookAfterDeath: () => Promise<readonly string[]> = () => Promise.resolve([]);
+
+  private constructor(world: World, state: PostgresServer, configuration: string, hook: string, macs: Macs) {
+    this.world = world;
+    this.#state = state;
+    this.#configuration = configuration;
+    this.#hook = hook;
+    this.macs = macs;
+  }
+
+  static async open(options: WorldOptions): Promise<CrashStage> {
+    const world = await startWorld(options);
+    // The world's own broker works in this process, which must not die.
+    await world.broker.close();
+    const state = await startPostgres();
+    const secrets = { owner: newSecret(), runtime: newSecret(), integrity: newSecret() };
+    for (const role of ['owner', 'runtime'] as const)
+      await state.run(`create role daypass_${role} login password '${secrets[role]}'`);
+    await state.run('create database state owner daypass_owner');
+    for (const [name, secret] of Object.entries(secrets))
+      await writeFile(join(world.folder, name), secret, { mode: 0o600 });
+    const written = await readFile(join(world.folder, 'daypass.yaml'), 'utf8');
+    const configuration = join(world.folder, 'crash.yaml');
+    await writeFile(
+      configuration,
+      written.replace(
+        'database: { embedded: ./state }',
+        `
+database:
+  host: 127.0.0.1
+  port: ${state.port}
+  name: state
+  tls: { mode: off }
+  owner: { user: daypass_owner, password: { file: ./owner } }
+  runtime: { user: daypass_runtime, password: { file: ./runtime } }
+integrity: { keys: [{ file: ./integrity }] }`,
+      ),
+    );
+    const hook = await compiledHook(world.folder);
+    return new CrashStage(world, state, configuration, hook, macsWith([new Secret(secrets.integrity)]));
+  }
+
+  /** Asked in the moment after each death. */
+  set lookAfterDeath(look: () => Promise<readonly string[]>) {
+    this.#lookAfterDeath = look;
+  }
+
+  get deaths(): number {
+    return this.#deaths;
+  }
+
+  get lastWords(): string {
+    return this.#program?.lastWords ?? '';
+  }
+
+  /** What the broker that runs now has done. */
+  get steps(): readonly StepName[] {
+    return this.#program?.steps ?? [];
+  }
+
+  /** While `work` runs, the broker dies after this step, and once more where it comes to it again while it mends. */
+  async dyingAfter(step: StepName, work: () => Promise<void>): Promise<void> {
+    this.#deaths = 0;
+    this.#mostDeaths = 2;
+    this.#step = step;
+    await this.#program?.dieAfter(step);
+    try {
+      await work();
+    } finally {
+      this.#step = undefined;
+      await this.#up.reached;
+      await this.#program?.dieAfter(null);
+    }
+  }
+
+  /** Resolves when it can be called, however often it died until then. */
+  start(): Promise<void> {
+    this.#up = new Up();
+    this.#supervising = this.#supervise();
+    return this.#up.reached;
+  }
+
+  async stop(): Promise<void> {
+    const program = this.#program;
+    this.#program = undefined;
+    await program?.stop();
+    await this.#supervising;
+  }
+
+  async #supervise(): Promise<void> {
+    for (;;) {
+      const again = this.#deaths < this.#mostDeaths;
+      const program = new BrokerProgram(this.#hook, this.#configuration, again ? this.#step : undefined);
+      this.#program = program;
+      void program.listens.then((listens) => (listens ? this.#up.reach() : undefined));
+      const { signal, code } = await program.ended;
+      if (this.#program !== program) return;
+      const before = this.#up;
+      this.#up = new Up();
+      if (signal !== 'SIGKILL') {
+        const error = new Error(`It ended (${signal ?? code}):\n${program.lastWords}`);
+        for (const one of [before, this.#up]) one.fail(error);
+        return;
+      }
+      // Who waits for the first start waits on.
+      void this.#up.reached.then(before.reach, before.fail);
+      this.#deaths += 1;
+      this.wrongAfterDeath.push(...(await this.#lookAfterDeath()));
+    }
+  }
+
+  async call<T>(
+    name: Name,
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    { body, key = newKey() }: { body?: unknown; key?: string } = {},
+  ): Promise<Called<T>> {
+    for (;;) {
+      await this.#up.reached;
+      const answer = await this.world
+        .call<T>(name, method, path, { ...(body === undefined ? {} : { body }), key })
+        .catch(() => undefined);
+      if (answer) return answer;
+      // It may be seen to be gone a moment later.
+      await new Promise(setImmediate);
+    }
+  }
+
+  /** A client of the broker's database as its owner; the caller ends it. */
+  async state(): Promise<pg.Client> {
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port: this.#state.port,
+      database: 'state',
+      user: this.#state.user,
+      password: this.#state.password,
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query('set search_path to daypass');
+    return client;
+  }
+
+  /** Throws all state away: the next start is the first one. */
+  async forget(): Promise<void> {
+    await this.#state.run('drop database state (force)');
+    await this.#state.run('create database state owner daypass_owner');
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.#state.stop();
+    await this.world.stop();
+  }
+}
+
+/** That the broker can be called. */
+class Up {
+  reach: () => void = () => undefined;
+  fail: (error: Error) => void = () => undefined;
+  readonly reached = new Promise<void>((resolve, reject) => {
+    this.reach = resolve;
+    this.fail = reject;
+  });
+
+  constructor() {
+    // Nobody may be waiting for it.
+    this.reached.catch(() => undefined);
+  }
+}
+
+const newSecret = () => randomBytes(32).toString('base64');

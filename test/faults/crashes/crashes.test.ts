@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import type pg from 'pg';
+import type { StepName } from '../../../src/broker/step.ts';
+import { eventually } from '../../broker/support/eventually.ts';
+import { CrashStage } from './crash-stage.ts';
+import { loginsWithoutDueTime, unsettled, violations } from './invariants.ts';
+import { lives, surroundings, type Held, type LifeName } from './lives.ts';
+
+/** In which life each step is done. A step that is not here does not compile. */
+const lifeOf: Record<StepName, LifeName | { readonly not: string }> = {
+  'schema begun': 'first start',
+  'schema migrated': 'first start',
+  'installation named': 'first start',
+  'privileges given': 'first start',
+  'keys forgotten': 'start',
+  'logins observed': 'start',
+  'person known': 'asking',
+  'request made': 'asking',
+  'request refused': 'asking',
+  'attempt refused': 'asking',
+  'request decided': 'asking',
+  'request withdrawn': 'asking',
+  'events numbered': 'asking',
+  'request expired': 'nobody answers',
+  'grant ended': 'working',
+  'lease intended': 'working',
+  'lease issued': 'working',
+  'state before read': 'working',
+  'evidence kept': 'working',
+  'login created': 'working',
+  'connections listed': 'working',
+  'logins located': 'working',
+  'connections ended': 'working',
+  'logins closed': 'working',
+  'arrivals looked for': 'working',
+  'connections counted': 'working',
+  'probe prepared': 'working',
+  'login probed': 'working',
+  'prepared transactions found': 'working',
+  'leftovers located': 'working',
+  'logins dropped': 'working',
+  'traces looked for': 'working',
+  'standbys looked for': 'working',
+  'state after read': 'working',
+  'lease closed': 'working',
+  'lease ended': 'closing one terminal',
+  'privileges held looked up': 'staying',
+  'privileges taken back': 'staying',
+  'arrival taken on': 'staying',
+  'arrival ended': 'staying',
+  'arrival let go': 'staying',
+  'prepared transactions inherited': 'staying',
+  'prepared transaction taken on': 'staying',
+  'prepared transaction rolled back': 'staying',
+  'prepared transaction let go': 'staying',
+  'leftovers lent looked for': 'staying',
+  'leftovers called in': 'staying',
+  'leftovers inherited': 'staying',
+  'leftovers described': 'staying',
+  'leftovers dropped': 'staying',
+  'leftovers removed': 'staying',
+  'default privileges read': 'staying',
+  'default privileges set back': 'staying',
+  'heir looked up': 'others rely on it',
+  'heir made': 'others rely on it',
+  'leftovers given away': 'others rely on it',
+  'leftovers listed': 'hoarding',
+  'leftover dropped': 'hoarding',
+  'grant revoked': 'revoked',
+  'grant expired': 'out of time',
+  'leases closing': 'out of time',
+  'obstacle noted': 'in the way',
+  'lease not issued': 'not prepared',
+  'issue broken off': 'broken off',
+  'login looked up': 'broken off',
+  'issues under way looked for': 'removed by others',
+  'stranger noted': 'a stranger',
+  'alarm recorded': 'a forged lease',
+  'target checked': { not: 'only `daypass check --targets` does it, and it only looks' },
+};
+
+describe('A broker that dies after any step', function () {
+  this.timeout(60_000);
+  let stage: CrashStage;
+
+  before(async () => {
+    stage = await CrashStage.open(surroundings);
+    await stage.world.shop.run('create database warehouse');
+    for (const database of ['shop', 'warehouse'])
+      await stage.world.shop.run('grant create on schema public to public', database);
+    stage.lookAfterDeath = async () => {
+      const roles = await inState((state) => loginsWithoutDueTime(state, stage.world.shop));
+      return roles.map((role) => `When it had died, no lease accounted for the login ${role}.`);
+    };
+    await stage.start();
+  });
+  after(() => stage?.close());
+
+  const inState = async <T>(work: (state: pg.Client) => Promise<T>): Promise<T> => {
+    const state = await stage.state();
+    try {
+      return await work(state);
+    } finally {
+      await state.end();
+    }
+  };
+  const settled = (which: 'all' | 'all but issues of unknown outcome', withinMs: number) =>
+    inState(async (state) => {
+      let left: readonly string[] = [];
+      await eventually(async () => {
+        left = await unsettled(state, which);
+        return left.length === 0 || undefined;
+      }, withinMs).catch(() => assert.deepEqual(left, []));
+    });
+
+  for (const [step, life] of Object.entries(lifeOf) as [StepName, (typeof lifeOf)[StepName]][]) {
+    if (typeof life !== 'string') continue;
+    it(`after “${step}” (${life})`, async () => {
+      let held: readonly Held[] = [];
+      await stage.dyingAfter(step, async () => {
+        held = await lives[life](stage);
+        await eventually(() => stage.deaths > 0 || undefined, 10_000).catch(() => {
+          throw new Error(`It was never done: ${[...new Set(stage.steps)].join(', ')}`);
+        });
+      });
+      await settled('all but issues of unknown outcome', 20_000);
+      await eventually(() => held.every(({ sockets }) => sockets.every(isClosed)) || undefined);
+      for (const one of held)
+        await assert.rejects(one.login(), /password authentication failed|not permitted/);
+      assert.deepEqual(await inState((state) => violations(state, stage.world.shop)), []);
+      assert.deepEqual(stage.wrongAfterDeath, []);
+    });
+  }
+
+  it('and what died in the middle of an issue is settled by itself, without a login of it left', async () => {
+    await settled('all', 90_000);
+    assert.deepEqual(await inState((state) => violations(state, stage.world.shop)), []);
+    assert.deepEqual(
+      await stage.world.shop.run(
+        `select rolname from pg_roles where rolname ~ '^daypass_[0-9a-f]{8}_[0-9a-f]{32}$'`,
+      ),
+      [],
+    );
+  }).timeout(120_000);
+});
+
+const isClosed = ({ connection }: pg.Client) => connection.stream.closed;
