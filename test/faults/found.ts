@@ -1,5 +1,10 @@
+import type pg from 'pg';
 import { targetNames, type TargetName } from './schedule.ts';
-import type { Server } from './server.ts';
+
+/** Where one can ask as the superuser. */
+export interface Asked {
+  query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
+}
 
 export interface FoundRequest {
   readonly id: string;
@@ -50,13 +55,24 @@ export interface Found {
   readonly roles: ReadonlyMap<TargetName, readonly string[]>;
   /** Connections there that are a lease's, or nobody's any more. */
   readonly connections: ReadonlyMap<TargetName, readonly string[]>;
+  /** What is there that belonged to a login which is gone. */
+  readonly ownerless: ReadonlyMap<TargetName, readonly string[]>;
 }
 
-export const leaseRoles = "select rolname as role from pg_roles where rolname ~ '^daypass_[0-9a-f]{8}_'";
+export const leaseRoles =
+  "select rolname as what from pg_roles where rolname ~ '^daypass_[0-9a-f]{8}_[0-9a-f]{32}$'";
+
+/** Whose a connection is whose login is gone. */
+export const nobody = 'nobody any more';
 
 const leaseConnections = `
-select coalesce(usename, 'nobody any more') as role from pg_stat_activity
- where backend_type = 'client backend' and (usename is null or usename ~ '^daypass_[0-9a-f]{8}_')`;
+select coalesce(usename, '${nobody}') as role from pg_stat_activity
+ where backend_type = 'client backend' and usesysid is not null and (usename is null or usename ~ '^daypass_[0-9a-f]{8}_')`;
+
+const ownerless = `
+select 'prepared transaction ' || gid as what from pg_prepared_xact() where ownerid not in (select oid from pg_roles)
+union all
+select classid::regclass || ' ' || objid from pg_shdepend where refclassid = 'pg_authid'::regclass and refobjid not in (select oid from pg_roles)`;
 
 const leases = `
 select l.id, grant_id as "grantId", target, role, state, due_at as "dueAt", obstacle, idempotency_key as key,
@@ -71,23 +87,27 @@ select n.number::int as number, n.event_id as id, e.action, e.resource_id as "re
  order by n.number`;
 
 /** Numbered events after a number. */
-export const eventsAfter = (store: Server, number: number) => store.query<FoundEvent>(events, [number]);
+export const eventsAfter = (store: Asked, number: number) => store.query<FoundEvent>(events, [number]);
 
-export async function find(store: Server, targets: Readonly<Record<TargetName, Server>>): Promise<Found> {
+/** @param targets those that there are */
+export async function find(
+  store: Asked,
+  targets: Readonly<Partial<Record<TargetName, Asked>>>,
+): Promise<Found> {
   const atTargets = async (sql: string) => {
     const found = new Map<TargetName, string[]>();
-    for (const name of targetNames)
-      found.set(
-        name,
-        (await targets[name].query<{ role: string }>(sql)).map(({ role }) => role),
-      );
+    for (const name of targetNames) {
+      const rows = await targets[name]?.query<Record<string, string>>(sql);
+      if (rows) found.set(name, rows.flatMap(Object.values));
+    }
     return found;
   };
   // The targets first: what is told of them must stand in the store by then.
-  const [roles, connections] = [await atTargets(leaseRoles), await atTargets(leaseConnections)];
+  const roles = await atTargets(leaseRoles);
   return {
     roles,
-    connections,
+    connections: await atTargets(leaseConnections),
+    ownerless: await atTargets(ownerless),
     requests: await store.query<FoundRequest>('select id, state, reason from daypass.request'),
     grants: await store.query<FoundGrant>('select id, request_id as "requestId", state from daypass."grant"'),
     leases: await store.query<FoundLease>(leases),

@@ -1,16 +1,46 @@
-/** What must hold of what was found when the faults are over and everything has settled. Pure; each returns violations. */
-import type { Found, FoundEvent } from './found.ts';
+/** What must hold of what was found. Pure; each returns violations. */
+import { nobody, type Found, type FoundEvent } from './found.ts';
 import type { Ledger } from './ledger.ts';
 
+/** What must hold when the faults are over and everything has settled. */
 export function violationsOf(found: Found, ledger: Ledger): string[] {
+  return [
+    ...violationsAtAnyTime(found, ledger),
+    ...ends(found),
+    ...atTargets(found),
+    ...nothingLost(found, ledger),
+  ];
+}
+
+/** What must hold in every moment, also while leases are on their way to their end. */
+export function violationsAtAnyTime(found: Found, ledger: Ledger): string[] {
   return [
     ...audit(found),
     ...order(found),
     ...states(found),
-    ...ends(found),
-    ...atTargets(found),
     ...onceOnly(found, ledger),
-    ...nothingLost(found, ledger),
+    ...unaccounted(found),
+    ...leftBehind(found),
+  ];
+}
+
+/** No login is at a target that no lease with a due time accounts for. */
+export function unaccounted({ roles, leases }: Found): string[] {
+  const due = new Set(leases.filter(({ dueAt }) => dueAt).map(({ role }) => role));
+  return [...roles].flatMap(([target, names]) =>
+    names
+      .filter((role) => !due.has(role))
+      .map((role) => `At ${target}, no lease with a due time accounts for the login ${role}.`),
+  );
+}
+
+/** Nothing outlives the login that it belonged to. */
+function leftBehind({ connections, ownerless }: Found): string[] {
+  return [
+    ...[...connections].flatMap(([target, names]) =>
+      names.filter((name) => name === nobody).map(() => `At ${target}, a connection outlived its login.`),
+    ),
+    ...[...ownerless].flatMap(([target, names]) => names.map((what) => `At ${target}, ${what} is nobody's.`)),
   ];
 }
 
@@ -105,15 +135,10 @@ function ends({ leases, grants, events }: Found): string[] {
 }
 
 /** At the targets nothing is left. */
-function atTargets({ roles, connections, leases }: Found): string[] {
-  const due = new Map(leases.map(({ role, dueAt }) => [role, dueAt]));
+function atTargets({ roles, connections }: Found): string[] {
   return [
     ...[...roles].flatMap(([target, names]) =>
-      names.map((role) =>
-        due.get(role)
-          ? `At ${target}, the login ${role} is still there.`
-          : `At ${target}, no lease with a due time accounts for the login ${role}.`,
-      ),
+      names.map((role) => `At ${target}, the login ${role} is still there.`),
     ),
     ...[...connections].flatMap(([target, names]) =>
       names.map((role) => `At ${target}, there is a connection of ${role}.`),

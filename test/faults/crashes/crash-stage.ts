@@ -7,6 +7,8 @@ import { macsWith, type Macs } from '../../../src/broker/integrity/macs.ts';
 import type { StepName } from '../../../src/broker/step.ts';
 import { startPostgres, type PostgresServer } from '../../broker/support/postgres.ts';
 import { newKey, startWorld, type Name, type World, type WorldOptions } from '../../broker/support/world.ts';
+import type { Asked } from '../found.ts';
+import { Ledger } from '../ledger.ts';
 import { compiledHook } from '../compiled-hook.ts';
 import { BrokerProgram } from './broker-program.ts';
 
@@ -21,10 +23,13 @@ export interface Called<T> {
  */
 export class CrashStage {
   readonly world: World;
+  readonly ledger = new Ledger();
   readonly #state: PostgresServer;
   readonly #configuration: string;
   readonly #hook: string;
   readonly macs: Macs;
+  /** Leases that somebody deleted from the database, and their logins: that they are missing is no fault of the broker's. */
+  readonly deleted = new Set<string>();
   /** What was wrong in the moment after a death, before anything was mended. */
   readonly wrongAfterDeath: string[] = [];
   #program: BrokerProgram | undefined;
@@ -155,10 +160,49 @@ integrity: { keys: [{ file: ./integrity }] }`,
       const answer = await this.world
         .call<T>(name, method, path, { ...(body === undefined ? {} : { body }), key })
         .catch(() => undefined);
-      if (answer) return answer;
+      if (answer) {
+        const { id, lease } = answer.body as { id?: string; lease?: { id: string } };
+        const made = id ?? lease?.id;
+        if (made !== undefined && answer.status < 300) this.ledger.answered(`${path} ${key}`, made);
+        return answer;
+      }
       // It may be seen to be gone a moment later.
       await new Promise(setImmediate);
     }
+  }
+
+  /** Asks the broker's database in one moment of it. */
+  async inState<T>(work: (store: Asked) => Promise<T>): Promise<T> {
+    const client = await this.state();
+    try {
+      await client.query('begin isolation level repeatable read');
+      return await work({ query: async (sql, values) => (await client.query(sql, values)).rows });
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Whether there is a lease table, so that it started once. */
+  async isThere(): Promise<boolean> {
+    const [row] = await this.inState((store) =>
+      store.query("select from pg_tables where tablename = 'lease'"),
+    );
+    return row !== undefined;
+  }
+
+  /** What is on its way to its end, or has no number yet. */
+  async unsettled(withUnknown: boolean): Promise<string[]> {
+    const rows = await this.inState((store) =>
+      store.query<{ what: string }>(
+        `select 'lease ' || id || ' is ' || state || coalesce(': ' || obstacle, '') as what from lease
+          where state not in ('closed', 'failed') and ($1 or issued_at is not null)
+         union all
+         select 'event ' || id || ' (' || action || ') has no number' from audit_event
+          where id not in (select event_id from audit_number)`,
+        [withUnknown],
+      ),
+    );
+    return rows.map(({ what }) => what);
   }
 
   /** A client of the broker's database as its owner; the caller ends it. */

@@ -223,6 +223,7 @@ export const lives = {
     const held = await open(stage, 'stay');
     await held.login();
     await stage.call('ana', 'DELETE', `/v1/grants/${held.grantId}/leases/${held.leaseId}`);
+    await end(stage, held);
     return [held];
   },
 
@@ -310,6 +311,7 @@ export const lives = {
     await brokenOff(stage, () =>
       stage.call('ana', 'POST', `/v1/grants/${grantId}/leases`, { body: { kind: 'postgresql', verifier } }),
     );
+    await stage.call('ana', 'POST', `/v1/grants/${grantId}/end`);
     return [];
   },
 
@@ -327,7 +329,8 @@ export const lives = {
     const held = await open(stage, 'stay');
     await held.login();
     const state = await stage.state();
-    // As somebody would who wants to keep the login: without its row nobody ends it.
+    // As somebody would who wants to keep the login.
+    stage.deleted.add(held.role).add(held.leaseId);
     await state.query('begin');
     await state.query("set local session_replication_role = 'replica'");
     await state.query('delete from lease where id = $1', [held.leaseId]);
@@ -335,6 +338,7 @@ export const lives = {
     await state.end();
     await stage.stop();
     await stage.start();
+    await end(stage, held);
     return [held];
   },
 
@@ -345,6 +349,7 @@ export const lives = {
     await state.query(`update lease set due_at = due_at + interval '1 year' where id = $1`, [held.leaseId]);
     await state.query(`select pg_notify('daypass_lease', '')`);
     await state.end();
+    await end(stage, held);
     return [held];
   },
 } satisfies Record<string, Life>;
