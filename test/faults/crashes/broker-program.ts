@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { StepName } from '../../../src/broker/step.ts';
@@ -31,7 +30,11 @@ export class BrokerProgram {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, ...first },
     });
-    this.ended = once(this.#child, 'exit').then(([code, signal]) => ({ code, signal }) as Ending);
+    this.ended = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => {
+        resolve({ code, signal });
+      });
+    });
     const { stdout, stderr } = this.#child;
     const listens = new Promise<true>((resolve) => {
       for (const stream of [stdout, stderr])

@@ -176,7 +176,10 @@ integrity: { keys: [{ file: ./integrity }] }`,
     const client = await this.state();
     try {
       await client.query('begin isolation level repeatable read');
-      return await work({ query: async (sql, values) => (await client.query(sql, values)).rows });
+      return await work({
+        query: async <Row extends pg.QueryResultRow>(sql: string, values?: unknown[]) =>
+          (await client.query<Row>(sql, values)).rows,
+      });
     } finally {
       await client.end();
     }

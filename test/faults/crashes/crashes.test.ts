@@ -83,6 +83,7 @@ const lifeOf: Record<StepName, LifeName | { readonly not: string }> = {
 describe('A broker that dies after any step', function () {
   this.timeout(60_000);
   let stage: CrashStage;
+  let begun = false;
 
   before(async () => {
     stage = await CrashStage.open(surroundings);
@@ -92,9 +93,12 @@ describe('A broker that dies after any step', function () {
     stage.lookAfterDeath = async () =>
       // On its very first start it may have died before there was anything.
       (await stage.isThere()) ? notOnPurpose(unaccounted(await found())) : [];
+    begun = true;
     await stage.start();
   });
-  after(() => stage?.close());
+  after(async () => {
+    if (begun) await stage.close();
+  });
 
   const notOnPurpose = (violations: readonly string[]) =>
     violations.filter((said) => ![...stage.deleted].some((deleted) => said.includes(deleted)));
