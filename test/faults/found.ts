@@ -98,7 +98,11 @@ export async function find(
     const found = new Map<TargetName, string[]>();
     for (const name of targetNames) {
       const rows = await targets[name]?.query<Record<string, string>>(sql);
-      if (rows) found.set(name, rows.flatMap(Object.values));
+      if (rows)
+        found.set(
+          name,
+          rows.map((row) => Object.values(row).join()),
+        );
     }
     return found;
   };
