@@ -38,6 +38,8 @@ export interface PostgresServer {
   readonly directory: string;
   /** The server's main process, for a test that stops it for a while (SIGSTOP, SIGCONT). */
   readonly pid: number;
+  /** What it was started with, beside what its files say. */
+  readonly settings: Readonly<Record<string, string>>;
   /** A connected client, the superuser's unless told; the caller ends it. */
   connect(login?: Login): Promise<pg.Client>;
   /** Runs a script as the superuser, in `postgres` unless told; the rows of its last statement. */
@@ -64,6 +66,17 @@ export function freePort(): Promise<number> {
 
 const folderPrefix = 'daypass-test-pg-';
 
+/** A new folder for a server's data, removed by a later test run if this one is killed. */
+export async function serverFolder(): Promise<string> {
+  await removeLeftBehind();
+  return mkdtemp(join(tmpdir(), `${folderPrefix}${process.pid}-`));
+}
+
+/** Settings as they are given to a server at its start. */
+export function flagsOf(settings: Readonly<Record<string, string>>): string[] {
+  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
 /** Ends and removes what a test run left that was killed; a folder carries its test run's process id. */
 async function removeLeftBehind(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
@@ -88,7 +101,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const requireTls = 'hostssl all all 127.0.0.1/32 scram-sha-256\n';
+const requireTls = ['all', 'replication']
+  .map((database) => `hostssl ${database} all 127.0.0.1/32 scram-sha-256\n`)
+  .join('');
 
 type EmbeddedOptions = NonNullable<ConstructorParameters<typeof EmbeddedPostgres>[0]>;
 type Embedded = Pick<EmbeddedPostgres, 'initialise' | 'start' | 'stop'>;
@@ -109,8 +124,7 @@ async function embeddedOf(version: PostgresVersion, options: EmbeddedOptions): P
  * Takes about a second. Whoever starts it stops it.
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  await removeLeftBehind();
-  const directory = await mkdtemp(join(tmpdir(), `${folderPrefix}${process.pid}-`));
+  const directory = await serverFolder();
   const password = randomBytes(24).toString('base64url');
   const port = await freePort();
   const settings = {
@@ -130,7 +144,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--no-sync'],
-    postgresFlags: Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    postgresFlags: flagsOf(settings),
     onLog: (line) => log.push(line),
     onError: (error) => log.push(String(error)),
   });
@@ -153,8 +167,23 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     await rm(directory, { recursive: true, force: true });
     throw new Error(`PostgreSQL did not start.\n${log.join('')}`, { cause: error });
   }
-  const pid = Number((await readFile(join(directory, 'postmaster.pid'), 'utf8')).split('\n')[0]);
+  return {
+    ...clientsOf({ port, password, certificateAuthority }),
+    directory,
+    pid: Number((await readFile(join(directory, 'postmaster.pid'), 'utf8')).split('\n')[0]),
+    settings,
+    async stop() {
+      await embedded.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
 
+/** How a server is reached by the superuser and others. */
+export function clientsOf(
+  server: Pick<PostgresServer, 'port' | 'password' | 'certificateAuthority'>,
+): Omit<PostgresServer, 'directory' | 'pid' | 'settings' | 'stop'> {
+  const { port, password, certificateAuthority: ca } = server;
   const connect = async (login: Login = {}): Promise<pg.Client> => {
     const client = new pg.Client({
       host: '127.0.0.1',
@@ -163,7 +192,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       password: login.password ?? password,
       database: login.database ?? 'postgres',
       application_name: login.applicationName,
-      ssl: certificateAuthority ? { ca: certificateAuthority, servername: 'localhost' } : false,
+      ssl: ca === undefined ? false : { ca, servername: 'localhost' },
     });
     client.on('error', () => undefined);
     await client.connect();
@@ -174,9 +203,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     port,
     user: 'postgres',
     password,
-    certificateAuthority,
-    directory,
-    pid,
+    certificateAuthority: ca,
     connect,
     async run(sql, database) {
       const client = await connect(database === undefined ? {} : { database });
@@ -189,10 +216,6 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       } finally {
         await client.end();
       }
-    },
-    async stop() {
-      await embedded.stop();
-      await rm(directory, { recursive: true, force: true });
     },
   };
 }
