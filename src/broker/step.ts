@@ -71,6 +71,7 @@ const atATarget = [
   'issues under way looked for',
   'traces looked for',
   'standbys looked for',
+  'replica asked',
   'state after read',
   'logins observed',
   'connections listed',

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { Id, Instant } from './values.ts';
 
+const Probe = z.object({ at: Instant, sqlstate: z.string(), routine: z.string() });
+
 /** Proof, per lease, that the cut and the clean took hold at the target, and a list of what remains. */
 export const Receipt = z
   .object({
@@ -12,9 +14,13 @@ export const Receipt = z
       .int()
       .min(0)
       .meta({ description: 'How long no connection of the lease was seen, at the end of the sweep.' }),
-    probe: z.object({ at: Instant, sqlstate: z.string(), routine: z.string() }).meta({
+    probe: Probe.meta({
       description: 'A login with a valid password that the target refused because the login is closed.',
     }),
+    replicas: z
+      .array(z.object({ server: z.string(), quietForMs: z.int().min(0), probe: Probe }))
+      .default([])
+      .meta({ description: 'The same proofs at each replica of the target.' }),
     cleaned: z
       .array(z.object({ database: z.string(), what: z.string() }))
       .meta({ description: 'What the lease had left and what was done about it, in words.' }),

@@ -137,7 +137,7 @@ describe('PostgreSQL in trouble', function () {
       standby.query(`START_REPLICATION PHYSICAL ${system.rows[0]!.xlogpos}`).catch(() => undefined);
       const receipt = await shop.receipt(await shop.lease('read-orders'));
       assert.deepEqual(receipt.remains, [
-        'Sessions on the standby standby-1 at 127.0.0.1 were not looked at.',
+        'Not confirmed on 1 standby that the target does not name: standby-1 at 127.0.0.1.',
       ]);
       const findings = await checkTarget(shop.config, shop.templates);
       assert.ok(

@@ -18,6 +18,7 @@ const shop: TargetConfig = {
   database: 'shop',
   tls: { mode: 'verify-full' },
   login: { user: 'daypass_broker', password: new Secret('x') },
+  replicas: [],
   advertised: { host: 'shop.example', port: 6432 },
 };
 const references = {

@@ -73,6 +73,15 @@ export interface IdentityConfig {
   readonly algorithms: readonly SignatureAlgorithm[];
 }
 
+/** A standby of a target's server, which people can read from with the same logins. */
+export interface ReplicaConfig {
+  readonly host: string;
+  /** IP address to connect to instead of looking `host` up; the certificate is still that of `host`. */
+  readonly hostaddr?: string;
+  readonly port: number;
+  readonly tls: ServerTls;
+}
+
 export interface TargetConfig {
   readonly id: string;
   readonly title: string;
@@ -85,6 +94,8 @@ export interface TargetConfig {
   readonly tls: ServerTls;
   /** The broker's own login there. */
   readonly login: Login;
+  /** An end is confirmed once it is proven on each of them too. */
+  readonly replicas: readonly ReplicaConfig[];
   /** Where people's machines reach it. */
   readonly advertised: Address;
 }

@@ -118,7 +118,8 @@ async function targetOf(
   context: Context,
 ): Promise<TargetConfig> {
   const path = ['targets', id];
-  const { title, kind, host, hostaddr, port, database, tls, login, advertised } = written;
+  const { title, kind, host, hostaddr, port, database, tls, login, replicas, advertised } = written;
+  reportTwice(replicas, written, path, context);
   return {
     id,
     title,
@@ -129,9 +130,36 @@ async function targetOf(
     database,
     tls: await tlsOf(tls, [...path, 'tls'], context),
     login: await loginOf(login, [...path, 'login'], context),
+    replicas: await Promise.all(
+      replicas.map(async (replica, at) => ({
+        host: replica.host,
+        ...(replica.hostaddr === undefined ? {} : { hostaddr: replica.hostaddr }),
+        port: replica.port,
+        tls: await tlsOf(
+          replica.tls ?? tls,
+          [...path, ...(replica.tls ? ['replicas', at] : []), 'tls'],
+          context,
+        ),
+      })),
+    ),
     advertised: advertised ?? { host, port },
   };
 }
+
+type Server = { readonly host: string; readonly port: number };
+
+/** A server that stands there twice would be proven in place of another one. */
+function reportTwice(replicas: readonly Server[], target: Server, path: Path, { report }: Context): void {
+  const known = new Set([nameOf(target)]);
+  for (const [at, replica] of replicas.entries()) {
+    const name = nameOf(replica);
+    if (known.has(name))
+      report.isWrong([...path, 'replicas', at], `${name} is the target itself, or named already.`);
+    known.add(name);
+  }
+}
+
+const nameOf = ({ host, port }: Server) => `${host.toLowerCase()}:${port}`;
 
 async function tlsOf(
   written: Settings['targets'][string]['tls'],

@@ -132,22 +132,42 @@ const Database = z
 /** Checked beside the schema: a key that zod refuses would hide what is wrong under it. */
 export const targetId = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 
+const HostAddress = z
+  .string()
+  .refine((text) => isIP(text) !== 0, 'should be an IP address.')
+  .meta({
+    description: 'IP address to connect to instead of looking the host up.',
+    examples: ['10.0.3.7'],
+  });
+
+const Replica = z.strictObject({
+  host: Host.meta({
+    description: 'Host where the broker reaches it.',
+    examples: ['shop-replica.internal'],
+  }),
+  hostaddr: HostAddress.optional(),
+  port: Port.default(5432).meta({ description: 'Port where the broker reaches it.' }),
+  tls: ServerTls.optional().meta({ description: 'Absent: as for the target itself.' }),
+});
+
 const Target = z.strictObject({
   title: plainText({ min: 1, max: 60 }).meta({ description: 'What people call it.', examples: ['Shop'] }),
   kind: z.enum(['postgresql']).meta({ description: 'What kind of system it is.' }),
   host: Host.meta({ description: 'Host where the broker reaches it.', examples: ['shop-db.internal'] }),
-  hostaddr: z
-    .string()
-    .refine((text) => isIP(text) !== 0, 'should be an IP address.')
-    .optional()
-    .meta({
-      description: 'IP address to connect to instead of looking the host up.',
-      examples: ['10.0.3.7'],
-    }),
+  hostaddr: HostAddress.optional(),
   port: Port.default(5432).meta({ description: 'Port where the broker reaches it.' }),
   database: PostgresName.meta({ description: 'The database that people work in.', examples: ['shop'] }),
   tls: ServerTls.optional(),
   login: Login.meta({ description: 'The broker’s own login; `daypass target setup` prints what it needs.' }),
+  replicas: z
+    .array(Replica)
+    .max(20)
+    .default([])
+    .meta({
+      description:
+        'Its standbys that people can read from. Logins are the same there: an end is confirmed once it is proven on each.',
+      examples: [[{ host: 'shop-replica.internal' }]],
+    }),
   advertised: z
     .strictObject({
       host: Host.meta({ description: 'Host for people’s machines.' }),

@@ -111,6 +111,7 @@ export async function openShop(options: PostgresOptions = {}): Promise<Shop> {
       ? { mode: 'verify-full', certificateAuthority: server.certificateAuthority }
       : { mode: 'off' },
     login: { user: 'daypass_broker', password: new Secret(password) },
+    replicas: [],
     advertised: { host: options.tls ? 'localhost' : '127.0.0.1', port: server.port },
   };
   const templates = Object.entries(scopes).map(([id, scope]) => ({ id, scope: readScope(scope) }));

@@ -6,6 +6,7 @@ import { Secret } from '../../../src/contract/secret.ts';
 import { macsWith, type Macs } from '../../../src/broker/integrity/macs.ts';
 import type { StepName } from '../../../src/broker/step.ts';
 import { startPostgres, type PostgresServer } from '../../broker/support/postgres.ts';
+import { startStandby, type Standby } from '../../broker/support/standby.ts';
 import { newKey, startWorld, type Name, type World, type WorldOptions } from '../../broker/support/world.ts';
 import type { Asked } from '../found.ts';
 import { Ledger } from '../ledger.ts';
@@ -17,6 +18,13 @@ export interface Called<T> {
   readonly body: T;
 }
 
+/** What the broker works with; the replica is one of the shop's. */
+interface Servers {
+  readonly world: World;
+  readonly state: PostgresServer;
+  readonly replica: Standby;
+}
+
 /**
  * A broker as it is shipped, with everything real around it, that is started again whenever it dies. People's programs
  * repeat a call that was not answered, under the same key, as the extension does.
@@ -24,7 +32,7 @@ export interface Called<T> {
 export class CrashStage {
   readonly world: World;
   readonly ledger = new Ledger();
-  readonly #state: PostgresServer;
+  readonly #servers: Servers;
   readonly #configuration: string;
   readonly #hook: string;
   readonly macs: Macs;
@@ -40,9 +48,9 @@ export class CrashStage {
   #step: StepName | undefined;
   #lookAfterDeath: () => Promise<readonly string[]> = () => Promise.resolve([]);
 
-  private constructor(world: World, state: PostgresServer, configuration: string, hook: string, macs: Macs) {
-    this.world = world;
-    this.#state = state;
+  private constructor(servers: Servers, configuration: string, hook: string, macs: Macs) {
+    this.world = servers.world;
+    this.#servers = servers;
     this.#configuration = configuration;
     this.#hook = hook;
     this.macs = macs;
@@ -61,9 +69,10 @@ export class CrashStage {
       await writeFile(join(world.folder, name), secret, { mode: 0o600 });
     const written = await readFile(join(world.folder, 'daypass.yaml'), 'utf8');
     const configuration = join(world.folder, 'crash.yaml');
+    const replica = await startStandby(world.shop);
     await writeFile(
       configuration,
-      written.replace(
+      `${written}    replicas: [{ host: 127.0.0.1, port: ${replica.port} }]\n`.replace(
         'database: { embedded: ./state }',
         `
 database:
@@ -77,7 +86,12 @@ integrity: { keys: [{ file: ./integrity }] }`,
       ),
     );
     const hook = await compiledHook(world.folder);
-    return new CrashStage(world, state, configuration, hook, macsWith([new Secret(secrets.integrity)]));
+    return new CrashStage(
+      { world, state, replica },
+      configuration,
+      hook,
+      macsWith([new Secret(secrets.integrity)]),
+    );
   }
 
   /** Asked in the moment after each death. */
@@ -212,10 +226,10 @@ integrity: { keys: [{ file: ./integrity }] }`,
   async state(): Promise<pg.Client> {
     const client = new pg.Client({
       host: '127.0.0.1',
-      port: this.#state.port,
+      port: this.#servers.state.port,
       database: 'state',
-      user: this.#state.user,
-      password: this.#state.password,
+      user: this.#servers.state.user,
+      password: this.#servers.state.password,
     });
     client.on('error', () => undefined);
     await client.connect();
@@ -225,13 +239,14 @@ integrity: { keys: [{ file: ./integrity }] }`,
 
   /** Throws all state away: the next start is the first one. */
   async forget(): Promise<void> {
-    await this.#state.run('drop database state (force)');
-    await this.#state.run('create database state owner daypass_owner');
+    await this.#servers.state.run('drop database state (force)');
+    await this.#servers.state.run('create database state owner daypass_owner');
   }
 
   async close(): Promise<void> {
     await this.stop();
-    await this.#state.stop();
+    await this.#servers.state.stop();
+    await this.#servers.replica.stop();
     await this.world.stop();
   }
 }

@@ -42,6 +42,7 @@ const lifeOf: Record<StepName, LifeName | { readonly not: string }> = {
   'logins dropped': 'working',
   'traces looked for': 'working',
   'standbys looked for': 'working',
+  'replica asked': 'working',
   'state after read': 'working',
   'lease closed': 'working',
   'lease ended': 'closing one terminal',

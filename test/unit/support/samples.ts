@@ -112,6 +112,7 @@ export function receipt(more: Partial<Receipt> = {}): Receipt {
     connectionsEnded: 1,
     quietForMs: 500,
     probe: { at: inMs(100), sqlstate: '28000', routine: 'InitializeSessionUserId' },
+    replicas: [],
     cleaned: [],
     gone: { at: inMs(200), roleAbsent: true, ownsNothing: true },
     remains: [],

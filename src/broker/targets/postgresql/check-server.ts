@@ -1,8 +1,7 @@
 import type { TargetConfig } from '../../config/config.ts';
 import type { Finding } from './check.ts';
 import type { Session } from './connect.ts';
-import { readable, templateRole } from './names.ts';
-import { standbys } from './verify.ts';
+import { templateRole } from './names.ts';
 import type { ScopedTemplate } from './scope.ts';
 import { brokerRoles } from './setup.ts';
 
@@ -95,12 +94,6 @@ export async function serverFindings(
     found(
       'excess',
       `Connections to it are not fully verified (tls: ${target.tls.mode}): somebody in between could read or change them.`,
-    );
-
-  for (const { standby } of await session.query<{ standby: string }>('target checked', standbys))
-    found(
-      'excess',
-      `${readable(standby)} replicates from here: a lease’s sessions there are not seen and not ended.`,
     );
 
   const known = templates.map(templateRole);

@@ -1,5 +1,6 @@
 import type { TargetConfig } from '../../config/config.ts';
 import { databaseFindings } from './check-database.ts';
+import { replicaFindings } from './check-replicas.ts';
 import { serverFindings } from './check-server.ts';
 import { templateFindings } from './check-template.ts';
 import { Connections, spoken } from './connect.ts';
@@ -37,6 +38,7 @@ export async function checkTarget(
       serverFindings(session, target, templates),
     );
     findings.push(...server);
+    findings.push(...(await replicaFindings(connections, target)));
     findings.push(...(await connections.use((session) => templateFindings(session, target, templates))));
     for (const { name, reachable } of databases) {
       if (!reachable) {

@@ -2,6 +2,7 @@ import type { Closed } from '../target.ts';
 import { cutPresent } from './cut.ts';
 import { disinherit } from './disinherit.ts';
 import { keepEvidence, locate, present, type Ending, type Site } from './ending.ts';
+import { sweepReplicas, unproven } from './replicas.ts';
 import { receiptOf } from './receipt.ts';
 import { look } from './sweep.ts';
 
@@ -11,21 +12,31 @@ export async function close(site: Site, endings: readonly Ending[]): Promise<Clo
   const known = present(endings);
   // As long as the login exists, every proof can be had afresh, and an old one may no longer be true.
   for (const ending of known)
-    ending.evidence = { ...ending.evidence, quiet: undefined, probe: undefined, gone: undefined };
+    ending.evidence = {
+      ...ending.evidence,
+      quiet: undefined,
+      probe: undefined,
+      replicas: undefined,
+      gone: undefined,
+    };
 
   await cutPresent(
     site,
     known.filter(({ canLogin, evidence }) => canLogin || !evidence.cut),
   );
   await disinherit(site, present(known));
-  await site.steps.sweep(site, present(known));
+  const open = present(known);
+  await Promise.all([site.steps.sweep(site, open), sweepReplicas(site, open)]);
   await site.steps.probe(
     site,
     present(known).filter(({ evidence }) => evidence.quiet),
   );
 
   // Cleaning removes the login, and with it the possibility of these proofs: they are stored first.
-  const proven = present(known).filter(({ evidence: { cut, quiet, probe } }) => cut && quiet && probe);
+  const proven = present(known).filter((ending) => {
+    const { cut, quiet, probe } = ending.evidence;
+    return cut && quiet && probe && unproven(site, ending).length === 0;
+  });
   await keepEvidence(site, proven);
   await site.steps.clean(site, proven);
 

@@ -4,6 +4,7 @@ import { disinherit } from './disinherit.ts';
 import { grouped, keepEvidence, locate, present, type Ending, type Present, type Site } from './ending.ts';
 import { identifier, literal } from './names.ts';
 import { rollBackPrepared } from './prepared.ts';
+import { endAtReplicas } from './replicas.ts';
 import { throwaway } from './scram.ts';
 
 /**
@@ -12,7 +13,7 @@ import { throwaway } from './scram.ts';
  */
 export async function cut(site: Site, endings: readonly Ending[]): Promise<void> {
   await locate(site, endings);
-  await cutPresent(site, present(endings));
+  await Promise.all([cutPresent(site, present(endings)), endAtReplicas(site, present(endings))]);
   await disinherit(site, present(endings));
   // About a login that is not there nothing was learned; what is stored of it stays as it is.
   await keepEvidence(

@@ -3,6 +3,7 @@ import type { ClosingLease, Keep } from '../target.ts';
 import type { Connections } from './connect.ts';
 import { noEvidence, storedEvidence, type LeaseEvidence } from './evidence.ts';
 import { leaseOfRole } from './names.ts';
+import type { Replica } from './replicas.ts';
 import { parseScope, type PostgresScope } from './scope.ts';
 
 /** A lease on its way out. Each step replaces `evidence`, or says in `obstacle` why it could not. */
@@ -26,6 +27,9 @@ export interface Site {
   readonly config: TargetConfig;
   readonly installation: string;
   readonly connections: Connections;
+  /** Where roles are granted. What is granted there arrives at its replicas. */
+  readonly primary: Connections;
+  readonly replicas: readonly Replica[];
   readonly steps: Steps;
   readonly keep: Keep;
 }

@@ -11,6 +11,9 @@ const Leftover = z.object({
 });
 export type Leftover = z.infer<typeof Leftover>;
 
+const Quiet = z.object({ since: Instant, forMs: z.int().min(0) });
+const Probe = z.object({ at: Instant, sqlstate: z.string(), routine: z.string() });
+
 /** What was seen of one lease at the server. A part that is missing was not proven. */
 const LeaseEvidence = z.object({
   version: z.literal(1),
@@ -21,8 +24,10 @@ const LeaseEvidence = z.object({
   cut: z.object({ at: Instant }).optional(),
   /** Its connections that were ended: number of the server process and when it began. */
   ended: z.array(z.string()),
-  quiet: z.object({ since: Instant, forMs: z.int().min(0) }).optional(),
-  probe: z.object({ at: Instant, sqlstate: z.string(), routine: z.string() }).optional(),
+  quiet: Quiet.optional(),
+  probe: Probe.optional(),
+  /** The same at each replica that the target names, by its name. */
+  replicas: z.record(z.string(), z.object({ quiet: Quiet.optional(), probe: Probe.optional() })).optional(),
   leftovers: z.array(Leftover),
   gone: z.object({ at: Instant }).optional(),
   remains: z.array(z.string()),
@@ -49,6 +54,7 @@ export function together(stored: LeaseEvidence, seen: LeaseEvidence): LeaseEvide
     ended: [...new Set([...stored.ended, ...seen.ended])],
     quiet: seen.quiet ?? stored.quiet,
     probe: seen.probe ?? stored.probe,
+    replicas: seen.replicas ?? stored.replicas,
     leftovers: withLeftovers(stored, seen.leftovers).leftovers,
     gone: verified.gone,
     remains: verified.remains,

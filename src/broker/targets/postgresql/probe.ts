@@ -1,9 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { spoken, type LoginAttempt } from './connect.ts';
 import type { Present, Site } from './ending.ts';
 import { identifier, literal } from './names.ts';
+import { hinder, prove } from './replicas.ts';
 import { throwaway } from './scram.ts';
 
+const wrongPassword = '28P01';
 const atOnce = 8;
 /** A server that takes longer for its answers than this is asked about the rest another time. */
 const patienceMs = 15_000;
@@ -24,20 +27,49 @@ export async function probe(site: Site, endings: readonly Present[]): Promise<vo
   await site.connections.useTwice((session) => session.batch('probe prepared', statements));
 
   const until = performance.now() + patienceMs;
+  const attemptAt = ({ connections }: Pick<Site, 'connections'>, { lease }: Present) =>
+    connections.tryLogin('login probed', lease.role, password);
+  await Promise.all([
+    inLanes(endings, until, async (ending) => {
+      const closed = proof(await attemptAt(site, ending));
+      if (typeof closed === 'string') ending.obstacle = closed;
+      else ending.evidence = { ...ending.evidence, probe: { at: new Date().toISOString(), ...closed } };
+    }),
+    ...site.replicas.map((replica) =>
+      inLanes(endings, until, async (ending) => {
+        const closed = proof(await arrivedOrLate(() => attemptAt(replica, ending)));
+        if (typeof closed === 'string') hinder(ending, replica, `this stands in the way: ${closed}`);
+        else prove(ending, replica, { probe: { at: new Date().toISOString(), ...closed } });
+      }),
+    ),
+  ]);
+}
+
+async function inLanes(
+  endings: readonly Present[],
+  until: number,
+  tryOne: (ending: Present) => Promise<void>,
+): Promise<void> {
   const waiting = [...endings];
   const lane = async () => {
     for (let ending = waiting.pop(); ending; ending = waiting.pop()) {
-      if (performance.now() > until) {
-        ending.obstacle = 'There was no time left for a test of the login.';
-        continue;
-      }
-      const attempt = await site.connections.tryLogin('login probed', ending.lease.role, password);
-      const closed = proof(attempt);
-      if (typeof closed === 'string') ending.obstacle = closed;
-      else ending.evidence = { ...ending.evidence, probe: { at: new Date().toISOString(), ...closed } };
+      if (performance.now() > until) ending.obstacle = 'There was no time left for a test of the login.';
+      else await tryOne(ending);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, lane));
+}
+
+const arriveWithinMs = 3_000;
+const pauseMs = 50;
+
+/** At a replica the password counts as wrong until it has arrived there. */
+async function arrivedOrLate(attempt: () => Promise<LoginAttempt>): Promise<LoginAttempt> {
+  for (const until = performance.now() + arriveWithinMs; ; await delay(pauseMs)) {
+    const met = await attempt();
+    const isWrong = !met.in && met.error instanceof pg.DatabaseError && met.error.code === wrongPassword;
+    if (!isWrong || performance.now() > until) return met;
+  }
 }
 
 /** What a login attempt proves, or why it proves nothing. */

@@ -10,6 +10,9 @@ export function receiptOf(lease: LeaseAtTarget, evidence: LeaseEvidence): Receip
   if (!quiet) return 'Not proven yet: that no connection is left.';
   if (!probe) return 'Not proven yet: that a valid password is turned away.';
   if (!gone) return 'Not proven yet: that nothing of it is left at the server.';
+  const replicas = Object.entries(evidence.replicas ?? {}).map(([server, proof]) => ({ server, ...proof }));
+  for (const { server, quiet: still, probe: refused } of replicas)
+    if (!still || !refused) return `Not proven yet: that nothing of it is on the replica ${server}.`;
   const kept = evidence.leftovers.filter(({ heir }) => heir !== undefined);
   return {
     leaseId: lease.leaseId,
@@ -19,6 +22,9 @@ export function receiptOf(lease: LeaseAtTarget, evidence: LeaseEvidence): Receip
     connectionsEnded: evidence.ended.length,
     quietForMs: quiet.forMs,
     probe,
+    replicas: replicas.flatMap(({ server, quiet: still, probe: refused }) =>
+      still && refused ? [{ server, quietForMs: still.forMs, probe: refused }] : [],
+    ),
     cleaned: evidence.leftovers.map(({ database, what, done }) => ({
       database: readable(database),
       what: readable(`${what}: ${done}`),

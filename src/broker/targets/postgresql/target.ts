@@ -20,6 +20,7 @@ import { storedEvidence, together } from './evidence.ts';
 import { issue } from './issue.ts';
 import { leaseOfRole, leasePrefix, leaseRole } from './names.ts';
 import { probe } from './probe.ts';
+import { replicasOf, type Replica } from './replicas.ts';
 import { storedScope } from './scope.ts';
 import { sweep } from './sweep.ts';
 import { verify } from './verify.ts';
@@ -44,6 +45,8 @@ export class PostgresTarget implements Target {
   readonly #connections: Connections;
   /** Apart from those that cuts need: however many people look on, an end never waits for them. */
   readonly #onlookers: Connections;
+  readonly #replicas: readonly Replica[];
+  readonly #onlookersAtReplicas: readonly Replica[];
   readonly #steps: Steps;
 
   constructor({ config, installation, log, steps = allSteps }: PostgresTargetOptions) {
@@ -54,6 +57,8 @@ export class PostgresTarget implements Target {
     this.#installation = installation;
     this.#connections = new Connections(config, log);
     this.#onlookers = new Connections(config, log, 2);
+    this.#replicas = replicasOf(config, log);
+    this.#onlookersAtReplicas = replicasOf(config, log, 2);
     this.#steps = steps;
   }
 
@@ -108,16 +113,20 @@ export class PostgresTarget implements Target {
 
   async connections(leases: readonly LeaseAtTarget[]): Promise<LiveConnection[]> {
     const byRole = new Map(leases.map(({ role, leaseId }) => [role, leaseId]));
-    const rows = await this.#onlookers.useTwice((session) =>
-      session.query<{ role: string; address: string | null; program: string | null; since: Date | null }>(
-        'connections listed',
-        `select usename as role, host(client_addr) as address, application_name as program, backend_start as since
-           from pg_stat_activity
-          where usename = any($1) and backend_type = 'client backend'
-          order by backend_start`,
-        [[...byRole.keys()]],
+    const everywhere = [this.#onlookers, ...this.#onlookersAtReplicas.map((replica) => replica.connections)];
+    const seen = everywhere.map((connections) =>
+      connections.useTwice((session) =>
+        session.query<{ role: string; address: string | null; program: string | null; since: Date | null }>(
+          'connections listed',
+          `select usename as role, host(client_addr) as address, application_name as program, backend_start as since
+             from pg_stat_activity
+            where usename = any($1) and backend_type = 'client backend'
+            order by backend_start`,
+          [[...byRole.keys()]],
+        ),
       ),
     );
+    const rows = (await Promise.all(seen)).flat();
     return rows.flatMap(({ role, address, program, since }) => {
       const leaseId = byRole.get(role);
       return leaseId === undefined
@@ -143,7 +152,8 @@ export class PostgresTarget implements Target {
   }
 
   async end(): Promise<void> {
-    await Promise.all([this.#connections.end(), this.#onlookers.end()]);
+    const all = [...this.#replicas, ...this.#onlookersAtReplicas].map(({ connections }) => connections);
+    await Promise.all([this.#connections, this.#onlookers, ...all].map((connections) => connections.end()));
   }
 
   #site(keep: Keep): Site {
@@ -151,6 +161,8 @@ export class PostgresTarget implements Target {
       config: this.#config,
       installation: this.#installation,
       connections: this.#connections,
+      primary: this.#connections,
+      replicas: this.#replicas,
       steps: this.#steps,
       keep,
     };

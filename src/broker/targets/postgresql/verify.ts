@@ -2,6 +2,8 @@ import { spoken, type Session } from './connect.ts';
 import { differences, rolesAtRisk, stateAtRisk } from './differences.ts';
 import { grouped, type Ending, type Site } from './ending.ts';
 import { readable } from './names.ts';
+import { lookAtReplicas, unproven } from './replicas.ts';
+import { notConfirmedOn, unnamedStandbys } from './standbys.ts';
 import { look } from './sweep.ts';
 
 // Names find a login that exists; numbers find what a login that is gone has left behind.
@@ -11,32 +13,24 @@ union all select 'owner', null, refobjid from pg_shdepend
  where refclassid = 'pg_authid'::regclass and refobjid = any($2::oid[])
 union all select 'prepared', null, ownerid from pg_prepared_xact() where ownerid = any($2::oid[])`;
 
-/** Sessions on a standby are unknown to the primary. Who only receives changes (a logical slot) has none to offer. */
-export const standbys = `
-select coalesce(nullif(application_name, ''), 'unnamed') || coalesce(' at ' || host(client_addr), '') as standby
-  from pg_stat_replication r
- where not exists (select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical')
- order by 1 limit 20`;
-
 /** Looks into the catalogues for any trace of these leases, and for what of their doings can be seen to remain. */
 export async function verify(site: Site, endings: readonly Ending[]): Promise<void> {
   if (endings.length === 0) return;
   const oids = endings.flatMap(({ evidence }) => evidence.oid ?? []);
   const roles = endings.map(({ lease }) => lease.role);
-  const { found, servers } = await site.connections.useTwice(async (session) => ({
-    found: await session.query<{ trace: 'login' | 'owner' | 'prepared'; role: string | null; oid: number }>(
+  const found = await site.connections.useTwice((session) =>
+    session.query<{ trace: 'login' | 'owner' | 'prepared'; role: string | null; oid: number }>(
       'traces looked for',
       traces,
       [roles, oids],
     ),
-    servers: await session.query<{ standby: string }>('standbys looked for', standbys),
-  }));
-  const live = await look(site, oids);
-  const replicas = servers.map(
-    ({ standby }) => `Sessions on the standby ${readable(standby)} were not looked at.`,
   );
+  const live = await look(site, oids);
+  await lookAtReplicas(site, endings);
+  const standbys = notConfirmedOn(await unnamedStandbys(site));
   const at = new Date().toISOString();
   for (const ending of endings) {
+    if (ending.obstacle !== undefined) continue;
     const { oid } = ending.evidence;
     const mine = new Set(
       found.filter((row) => row.role === ending.lease.role || row.oid === oid).map((row) => row.trace),
@@ -45,13 +39,20 @@ export async function verify(site: Site, endings: readonly Ending[]): Promise<vo
     else if (mine.has('login')) ending.obstacle ??= 'The login still exists.';
     else if (mine.has('owner')) ending.obstacle ??= 'Something at the server still belongs to it.';
     else if (mine.has('prepared')) ending.obstacle ??= 'A transaction that it prepared is still there.';
-    else ending.evidence = { ...ending.evidence, gone: { at }, remains: replicas };
+    else
+      ending.evidence = { ...ending.evidence, gone: { at }, remains: [...standbys, ...later(site, ending)] };
   }
   await compare(
     site,
     endings.filter(({ evidence }) => evidence.gone),
   );
 }
+
+// Of a login that is gone nothing can be proven any more, where somebody named a replica only after that.
+const later = (site: Site, ending: Ending) =>
+  unproven(site, ending).map(
+    ({ name }) => `Not confirmed on the replica ${name}: the login was gone before.`,
+  );
 
 /** Adds what is different from before the lease began, where it could change what outlives it. */
 async function compare(site: Site, endings: readonly Ending[]): Promise<void> {

@@ -1,0 +1,70 @@
+import type { Site } from './ending.ts';
+import type { Session } from './connect.ts';
+import { readable } from './names.ts';
+
+/** A standby as the server that it replicates from sees it. */
+interface Standby {
+  readonly name: string;
+  readonly address: string | null;
+  readonly slot: string | null;
+}
+
+// Who only receives changes (a logical slot) has no sessions to offer.
+const streaming = `
+select coalesce(nullif(r.application_name, ''), 'unnamed') as name, host(r.client_addr) as address, s.slot_name::text as slot
+  from pg_stat_replication r left join pg_replication_slots s on s.active_pid = r.pid
+ where s.slot_type is distinct from 'logical'
+ order by 1, 2 limit 100`;
+
+/** What a standby calls itself there. */
+interface Itself {
+  readonly conninfo: string | null;
+  readonly slot: string | null;
+}
+
+const itself = `select conninfo, nullif(slot_name, '') as slot from pg_stat_wal_receiver`;
+
+/**
+ * Standbys that replicate from the target or from one of its replicas and that the target does not name: sessions on
+ * them are unknown to everybody else. One that cannot be asked now is told elsewhere.
+ */
+export async function unnamedStandbys(site: Pick<Site, 'connections' | 'replicas'>): Promise<string[]> {
+  const look = async (session: Session) => session.query<Standby>('standbys looked for', streaming);
+  const seen = await site.connections.useTwice(look);
+  const named: Itself[] = [];
+  await Promise.all(
+    site.replicas.map(async ({ connections }) => {
+      const [behind, own] = await connections
+        .useTwice(
+          async (session) =>
+            [await look(session), await session.query<Itself>('standbys looked for', itself)] as const,
+        )
+        .catch(() => [[], []] as const);
+      seen.push(...behind);
+      named.push(...own);
+    }),
+  );
+  for (const one of named) {
+    const at = seen.findIndex(({ name, slot }) => name === nameIn(one.conninfo) && slot === one.slot);
+    if (at >= 0) seen.splice(at, 1);
+  }
+  return seen.map(({ name, address }) => readable(address === null ? name : `${name} at ${address}`));
+}
+
+/** What it says it is called when it connects (libpq: `application_name`, else the fallback). */
+function nameIn(conninfo: string | null): string {
+  const value = (key: string) =>
+    new RegExp(`(?:^|\\s)${key}=(?:'((?:[^'\\\\]|\\\\.)*)'|(\\S+))`).exec(conninfo ?? '');
+  const found = value('application_name') ?? value('fallback_application_name');
+  return (found?.[1]?.replace(/\\(.)/g, '$1') ?? found?.[2]) || 'unnamed';
+}
+
+/** One line of a receipt; absent where there are none. */
+export function notConfirmedOn(standbys: readonly string[]): string[] {
+  if (standbys.length === 0) return [];
+  const [count, most] = [standbys.length, 20];
+  const more = count > most ? ` and ${count - most} more` : '';
+  return [
+    `Not confirmed on ${count === 1 ? '1 standby' : `${count} standbys`} that the target does not name: ${standbys.slice(0, most).join(', ')}${more}.`,
+  ];
+}

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import type pg from 'pg';
+import type { Receipt } from '../../src/contract/receipts.ts';
+import { checkTarget } from '../../src/broker/targets/postgresql/check.ts';
+import type { PostgresTarget } from '../../src/broker/targets/postgresql/target.ts';
+import { eventually } from './support/eventually.ts';
+import { openShop, type Shop, type TestLease } from './support/shop.ts';
+import { startStandby, type Standby } from './support/standby.ts';
+
+describe('Replicas of a target', function () {
+  this.timeout(60_000);
+  let shop: Shop;
+  let replica: Standby;
+  let behind: Standby;
+  let target: PostgresTarget;
+  let name: string;
+  before(async () => {
+    shop = await openShop();
+    replica = await startStandby(shop.server, { name: 'reports' });
+    behind = await startStandby(shop.server, { from: replica, name: 'archive' });
+    name = `127.0.0.1:${replica.port}`;
+    target = shop.another({
+      config: { replicas: [{ host: '127.0.0.1', port: replica.port, tls: { mode: 'off' } }] },
+    });
+  });
+  after(async () => {
+    await behind?.stop();
+    await replica?.stop();
+    await shop?.stop();
+  });
+
+  /** A lease with an open session at the target and one at the replica. */
+  const lease = async (): Promise<{ lease: TestLease; here: pg.Client; there: pg.Client }> => {
+    const lease = await shop.lease('read-orders');
+    const here = await shop.login(lease);
+    const there = await eventually(() => loginThere(lease).catch(() => undefined));
+    return { lease, here, there };
+  };
+  const loginThere = async (lease: TestLease, options?: string) => {
+    const client = await replica.connect({ user: lease.role, password: lease.password, database: 'shop' });
+    if (options) await client.query(options);
+    await client.query('select from sales.orders');
+    return client;
+  };
+  const over = (client: pg.Client) => eventually(() => client.connection.stream.destroyed || undefined);
+  const close = async (one: TestLease) => {
+    await target.cut([one], shop.keep);
+    const [closed] = await target.close([one], shop.keep);
+    return closed;
+  };
+  const receipt = async (one: TestLease): Promise<Receipt> => {
+    const closed = await close(one);
+    if (closed?.outcome !== 'confirmed') throw new Error(`Not confirmed: ${JSON.stringify(closed)}`);
+    return closed.receipt;
+  };
+  const obstacle = async (one: TestLease): Promise<string> => {
+    const closed = await close(one);
+    if (closed?.outcome !== 'unconfirmed') throw new Error(`Not unconfirmed: ${JSON.stringify(closed)}`);
+    return closed.obstacle;
+  };
+
+  it('a session there ends with the one at the target, no new one begins, and the receipt proves both', async () => {
+    const { lease: one, here, there } = await lease();
+    const given = await receipt(one);
+    await Promise.all([over(here), over(there)]);
+    await assert.rejects(loginThere(one));
+    assert.equal(given.connectionsEnded, 2);
+    const [proof] = given.replicas;
+    assert.equal(given.replicas.length, 1);
+    assert.equal(proof?.server, name);
+    assert.equal(proof?.probe.routine, 'InitializeSessionUserId');
+    assert.ok((proof?.quietForMs ?? 0) >= 500);
+  });
+
+  it('live connections there are listed with those at the target', async () => {
+    const { lease: one } = await lease();
+    assert.equal((await target.connections([one])).length, 2);
+    await receipt(one);
+  });
+
+  it('one that lags behind: sessions there are ended, nothing is confirmed, until it has caught up', async () => {
+    const { lease: one, here, there } = await lease();
+    await replica.run('select pg_wal_replay_pause()');
+    try {
+      assert.match(
+        await obstacle(one),
+        new RegExp(`^On the replica ${name}, the closed login has not arrived yet`),
+      );
+      await Promise.all([over(here), over(there)]);
+      // Where the change has not arrived, a login still works; it is ended again.
+      const again = await loginThere(one);
+      await obstacle(one);
+      await over(again);
+    } finally {
+      await replica.run('select pg_wal_replay_resume()');
+    }
+    assert.equal((await receipt(one)).replicas.length, 1);
+  });
+
+  it('one that is down: the target is cut all the same, and the end is confirmed when it is back', async () => {
+    const { lease: one, here } = await lease();
+    await replica.halt();
+    try {
+      assert.deepEqual(await target.cut([one], shop.keep), []);
+      await over(here);
+      assert.equal(await obstacle(one), `On the replica ${name}, nothing listens at its address.`);
+    } finally {
+      await replica.resume();
+    }
+    const given = await eventually(() => receipt(one).catch(() => undefined));
+    assert.equal(given.replicas.length, 1);
+  });
+
+  it('whoever is let in there and stays on the way unseen is ended before the receipt', async () => {
+    const { lease: one } = await lease();
+    const hidden = await replica.connect({ user: one.role, password: one.password, database: 'shop' });
+    await hidden.end();
+    const { Client } = (await import('pg')).default;
+    const late = new Client({
+      host: '127.0.0.1',
+      port: replica.port,
+      user: one.role,
+      password: one.password,
+      database: 'shop',
+      options: '-c post_auth_delay=120',
+    });
+    late.on('error', () => undefined);
+    late.connect().catch(() => undefined);
+    await eventually(async () => {
+      const [seen] = await replica.run(
+        `select from pg_locks where locktype = 'object' and classid = 'pg_database'::regclass
+            and pid not in (select pid from pg_stat_activity where usesysid is not null or backend_type <> 'client backend')`,
+      );
+      return seen;
+    });
+    await eventually(() => receipt(one).catch(() => undefined), 30_000);
+    await over(late);
+  });
+
+  it('a session there of a login that somebody else removed is ended', async () => {
+    const { lease: one, there } = await lease();
+    await target.cut([], shop.keep);
+    const [{ oid } = { oid: 0 }] = await shop.server.run(
+      `select oid::int from pg_roles where rolname = '${one.role}'`,
+    );
+    await shop.server.run(`drop role "${one.role}"`);
+    const known = { ...one, evidence: { version: 1, oid, ended: [], leftovers: [], remains: [] } };
+    await eventually(async () => {
+      const [closed] = await target.close([known], shop.keep);
+      return closed?.outcome === 'absent' || undefined;
+    });
+    await over(there);
+  });
+
+  it('standbys that are not named leave the receipt not confirmed on them, also those behind a replica', async () => {
+    const { lease: one } = await lease();
+    assert.deepEqual((await receipt(one)).remains, [
+      'Not confirmed on 1 standby that the target does not name: archive at 127.0.0.1.',
+    ]);
+    const { lease: two } = await lease();
+    assert.deepEqual((await shop.receipt(two)).remains, [
+      'Not confirmed on 1 standby that the target does not name: reports at 127.0.0.1.',
+    ]);
+  });
+
+  it('what is named and is no replica of it confirms nothing', async () => {
+    const stranger = await openShop();
+    try {
+      for (const [port, words] of [
+        [shop.server.port, 'a primary answers there, which replays nothing'],
+        [stranger.server.port, 'another database system answers there'],
+      ] as const) {
+        const wrong = shop.another({
+          config: { replicas: [{ host: '127.0.0.1', port, tls: { mode: 'off' } }] },
+        });
+        await stranger.server.run(
+          `alter role daypass_broker password '${shop.config.login.password.reveal()}'`,
+        );
+        const one = await shop.lease('read-orders');
+        await wrong.cut([one], shop.keep);
+        const [closed] = await wrong.close([one], shop.keep);
+        assert.equal(
+          closed?.outcome === 'unconfirmed' && closed.obstacle,
+          `On the replica 127.0.0.1:${port}, ${words}.`,
+        );
+        await shop.receipt(one);
+      }
+    } finally {
+      await stranger.stop();
+    }
+  });
+
+  it('the check says which cannot be looked at and which are not named', async () => {
+    const nobody = await openShop();
+    await nobody.stop();
+    const replicas = [replica.port, nobody.server.port].map(
+      (port) => ({ host: '127.0.0.1', port, tls: { mode: 'off' } }) as const,
+    );
+    const said = (await checkTarget({ ...shop.config, replicas }, shop.templates)).map(
+      ({ message }) => message,
+    );
+    assert.ok(
+      said.includes(
+        `The replica 127.0.0.1:${nobody.server.port} cannot be looked at: nothing listens at its address. No end is confirmed while that is so.`,
+      ),
+    );
+    assert.ok(said.some((one) => one.startsWith('archive at 127.0.0.1 replicates from here')));
+    assert.ok(!said.some((one) => one.startsWith('reports')));
+  });
+});
