@@ -21,6 +21,10 @@ export const Receipt = z
       .array(z.object({ server: z.string(), quietForMs: z.int().min(0), probe: Probe }))
       .default([])
       .meta({ description: 'The same proofs at each replica of the target.' }),
+    standbys: z.array(z.string()).default([]).meta({
+      description:
+        'Standbys on which the end is not confirmed: whoever was in there may be in there still. The target does not name them.',
+    }),
     cleaned: z
       .array(z.object({ database: z.string(), what: z.string() }))
       .meta({ description: 'What the lease had left and what was done about it, in words.' }),

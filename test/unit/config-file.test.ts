@@ -66,6 +66,16 @@ describe('daypass.yaml', () => {
     return { wrong: words(problems), missing: words(missing), warnings: words(warnings) };
   }
 
+  it('gives a replica the encryption of its target unless it has its own', async () => {
+    const replicas = `replicas: [{ host: r1.internal, hostaddr: 10.0.3.8 }, { host: r2.internal, port: 6000, tls: { mode: require } }]`;
+    await writeFile(file, complete.replace('    advertised:', `    ${replicas}\n    advertised:`));
+    const shop = (await loadConfig(file, environment)).targets.get('shop');
+    assert.deepEqual(shop?.replicas, [
+      { host: 'r1.internal', hostaddr: '10.0.3.8', port: 5432, tls: shop?.tls },
+      { host: 'r2.internal', port: 6000, tls: { mode: 'require' } },
+    ]);
+  });
+
   it('becomes a complete configuration', async () => {
     await writeFile(file, complete);
     const config = await loadConfig(file, environment);
@@ -118,6 +128,13 @@ describe('daypass.yaml', () => {
       'listen: 127.0.0.1:8443',
       'listen: 8443',
       'daypass.yaml:1:9  listen: should be a text, not a number. Where the broker listens. For example: listen: 127.0.0.1:8443',
+    ],
+    [
+      'a replica that is the target itself, and one that is named twice',
+      '    advertised: {',
+      '    replicas: [{ host: shop-db.internal }, { host: r.internal }, { host: R.internal, port: 5432 }]\n    advertised: {',
+      'daypass.yaml:29:16  targets.shop.replicas.0: shop-db.internal:5432 is the target itself, or named already.',
+      'daypass.yaml:29:65  targets.shop.replicas.2: r.internal:5432 is the target itself, or named already.',
     ],
     [
       'plain HTTP for everybody',

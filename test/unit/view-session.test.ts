@@ -98,6 +98,23 @@ describe('the session view', () => {
     );
     const remains = card({ state: 'closed', receipt: receipt({ remains: ['2 rows changed in orders'] }) });
     assert.equal(remains.proof, 'Login closed, 1 connection ended. Left behind: 2 rows changed in orders');
+    const probe = { at: inMs(0), sqlstate: '28000', routine: 'InitializeSessionUserId' };
+    const replicated = card({
+      state: 'closed',
+      receipt: receipt({
+        replicas: [{ server: 'reports:5432', quietForMs: 510, probe }],
+        standbys: ['archive at 10.0.0.9', 'walreceiver'],
+      }),
+    });
+    assert.equal(replicated.state, 'late');
+    assert.equal(
+      replicated.proof,
+      'Login closed, 1 connection ended, nothing left behind. Not confirmed on 2 standbys that the broker does not look at: archive at 10.0.0.9, walreceiver.',
+    );
+    assert.match(
+      replicated.receipts[0]!.join(' '),
+      /The same at the replica reports:5432: no connection for 510 ms, a login refused at \d\d:\d\d\. .*Not confirmed on 2 standbys/,
+    );
     assert.equal(card({ state: 'closing' }).proof, 'Waiting for shop to confirm.');
     const late = card({ state: 'closing', unconfirmed: { since: inMs(-500), obstacle: 'no route' } });
     assert.equal(late.state, 'late');

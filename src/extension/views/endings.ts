@@ -29,7 +29,7 @@ export function howItEnded(grant: Grant, toLocal: ToLocal): string {
 /** What stands at the end of a grant's credentials, in a sentence. */
 export interface Proof {
   readonly text: string;
-  /** False where nothing of a login was found and so nothing could be proven. */
+  /** False where something could not be proven: nothing of a login was found, or a server was not looked at. */
   readonly sure: boolean;
 }
 
@@ -49,7 +49,11 @@ export function proofOf(leases: readonly Lease[]): Proof | undefined {
   const remains = receipts.flatMap((receipt) => receipt.remains);
   const rest = remains.length ? `. Left behind: ${remains.join('; ')}` : ', nothing left behind.';
   const unsure = absent.length ? ` Not proven for ${absent.length} more: ${absent.join('; ')}` : '';
-  return { text: `${logins}, ${connections}${rest}${unsure}`, sure: absent.length === 0 };
+  const standbys = notConfirmedOn([...new Set(receipts.flatMap((receipt) => receipt.standbys))]);
+  return {
+    text: [`${logins}, ${connections}${rest}${unsure}`, ...standbys].join(' '),
+    sure: absent.length + standbys.length === 0,
+  };
 }
 
 /** `At shop: login closed, …` */
@@ -108,6 +112,13 @@ function stillPossible(grant: Grant, toLocal: ToLocal): string[] {
       ];
 }
 
+/** On a standby that nobody named, somebody may still be connected. */
+function notConfirmedOn(standbys: readonly string[]): string[] {
+  if (standbys.length === 0) return [];
+  const count = standbys.length === 1 ? '1 standby' : `${standbys.length} standbys`;
+  return [`Not confirmed on ${count} that the broker does not look at: ${standbys.join(', ')}.`];
+}
+
 /** A receipt in words, a line each. */
 export function receiptInWords(receipt: Receipt, toLocal: ToLocal): string[] {
   const at = (instant: string): string => timeOfDay(toLocal(Date.parse(instant)));
@@ -116,9 +127,14 @@ export function receiptInWords(receipt: Receipt, toLocal: ToLocal): string[] {
     `Login ${receipt.role} closed at ${at(receipt.closedAt)}, ${receipt.connectionsEnded} ${receipt.connectionsEnded === 1 ? 'connection' : 'connections'} ended.`,
     `No connection was seen for ${receipt.quietForMs} ms afterwards.`,
     `At ${at(probe.at)} a login with a valid password was refused (SQLSTATE ${probe.sqlstate}, ${probe.routine}).`,
+    ...receipt.replicas.map(
+      (replica) =>
+        `The same at the replica ${replica.server}: no connection for ${replica.quietForMs} ms, a login refused at ${at(replica.probe.at)}.`,
+    ),
     `At ${at(gone.at)} the login was gone and owned nothing.`,
     ...receipt.cleaned.map((item) => `Cleaned in ${item.database}: ${item.what}`),
     ...receipt.remains.map((item) => `Left behind: ${item}`),
+    ...notConfirmedOn(receipt.standbys),
   ];
 }
 

@@ -113,6 +113,7 @@ export function receipt(more: Partial<Receipt> = {}): Receipt {
     quietForMs: 500,
     probe: { at: inMs(100), sqlstate: '28000', routine: 'InitializeSessionUserId' },
     replicas: [],
+    standbys: [],
     cleaned: [],
     gone: { at: inMs(200), roleAbsent: true, ownsNothing: true },
     remains: [],

@@ -31,6 +31,8 @@ const LeaseEvidence = z.object({
   leftovers: z.array(Leftover),
   gone: z.object({ at: Instant }).optional(),
   remains: z.array(z.string()),
+  /** Standbys at which nothing was looked at. */
+  standbys: z.array(z.string()).optional(),
 });
 export type LeaseEvidence = z.infer<typeof LeaseEvidence>;
 
@@ -58,6 +60,7 @@ export function together(stored: LeaseEvidence, seen: LeaseEvidence): LeaseEvide
     leftovers: withLeftovers(stored, seen.leftovers).leftovers,
     gone: verified.gone,
     remains: verified.remains,
+    standbys: verified.standbys,
   };
 }
 

@@ -25,6 +25,7 @@ export function receiptOf(lease: LeaseAtTarget, evidence: LeaseEvidence): Receip
     replicas: replicas.flatMap(({ server, quiet: still, probe: refused }) =>
       still && refused ? [{ server, quietForMs: still.forMs, probe: refused }] : [],
     ),
+    standbys: (evidence.standbys ?? []).map((name) => readable(name)),
     cleaned: evidence.leftovers.map(({ database, what, done }) => ({
       database: readable(database),
       what: readable(`${what}: ${done}`),

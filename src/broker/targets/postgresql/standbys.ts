@@ -14,7 +14,7 @@ const streaming = `
 select coalesce(nullif(r.application_name, ''), 'unnamed') as name, host(r.client_addr) as address, s.slot_name::text as slot
   from pg_stat_replication r left join pg_replication_slots s on s.active_pid = r.pid
  where s.slot_type is distinct from 'logical'
- order by 1, 2 limit 100`;
+ order by 1, 2 limit 50`;
 
 /** What a standby calls itself there. */
 interface Itself {
@@ -57,14 +57,4 @@ function nameIn(conninfo: string | null): string {
     new RegExp(`(?:^|\\s)${key}=(?:'((?:[^'\\\\]|\\\\.)*)'|(\\S+))`).exec(conninfo ?? '');
   const found = value('application_name') ?? value('fallback_application_name');
   return (found?.[1]?.replace(/\\(.)/g, '$1') ?? found?.[2]) || 'unnamed';
-}
-
-/** One line of a receipt; absent where there are none. */
-export function notConfirmedOn(standbys: readonly string[]): string[] {
-  if (standbys.length === 0) return [];
-  const [count, most] = [standbys.length, 20];
-  const more = count > most ? ` and ${count - most} more` : '';
-  return [
-    `Not confirmed on ${count === 1 ? '1 standby' : `${count} standbys`} that the target does not name: ${standbys.slice(0, most).join(', ')}${more}.`,
-  ];
 }

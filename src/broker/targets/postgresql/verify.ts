@@ -3,7 +3,7 @@ import { differences, rolesAtRisk, stateAtRisk } from './differences.ts';
 import { grouped, type Ending, type Site } from './ending.ts';
 import { readable } from './names.ts';
 import { lookAtReplicas, unproven } from './replicas.ts';
-import { notConfirmedOn, unnamedStandbys } from './standbys.ts';
+import { unnamedStandbys } from './standbys.ts';
 import { look } from './sweep.ts';
 
 // Names find a login that exists; numbers find what a login that is gone has left behind.
@@ -27,7 +27,7 @@ export async function verify(site: Site, endings: readonly Ending[]): Promise<vo
   );
   const live = await look(site, oids);
   await lookAtReplicas(site, endings);
-  const standbys = notConfirmedOn(await unnamedStandbys(site));
+  const unnamed = await unnamedStandbys(site);
   const at = new Date().toISOString();
   for (const ending of endings) {
     if (ending.obstacle !== undefined) continue;
@@ -39,20 +39,17 @@ export async function verify(site: Site, endings: readonly Ending[]): Promise<vo
     else if (mine.has('login')) ending.obstacle ??= 'The login still exists.';
     else if (mine.has('owner')) ending.obstacle ??= 'Something at the server still belongs to it.';
     else if (mine.has('prepared')) ending.obstacle ??= 'A transaction that it prepared is still there.';
-    else
-      ending.evidence = { ...ending.evidence, gone: { at }, remains: [...standbys, ...later(site, ending)] };
+    else {
+      // Of a login that is gone nothing can be proven any more where a replica was named only after that.
+      const late = unproven(site, ending).map(({ name }) => name);
+      ending.evidence = { ...ending.evidence, gone: { at }, remains: [], standbys: [...unnamed, ...late] };
+    }
   }
   await compare(
     site,
     endings.filter(({ evidence }) => evidence.gone),
   );
 }
-
-// Of a login that is gone nothing can be proven any more, where somebody named a replica only after that.
-const later = (site: Site, ending: Ending) =>
-  unproven(site, ending).map(
-    ({ name }) => `Not confirmed on the replica ${name}: the login was gone before.`,
-  );
 
 /** Adds what is different from before the lease began, where it could change what outlives it. */
 async function compare(site: Site, endings: readonly Ending[]): Promise<void> {
