@@ -133,8 +133,8 @@ describe('daypass.yaml', () => {
       'a replica that is the target itself, and one that is named twice',
       '    advertised: {',
       '    replicas: [{ host: shop-db.internal }, { host: r.internal }, { host: R.internal, port: 5432 }]\n    advertised: {',
-      'daypass.yaml:29:16  targets.shop.replicas.0: shop-db.internal:5432 is the target itself, or named already.',
-      'daypass.yaml:29:65  targets.shop.replicas.2: r.internal:5432 is the target itself, or named already.',
+      'daypass.yaml:26:16  targets.shop.replicas: shop-db.internal:5432 is the target itself, or named already.',
+      'daypass.yaml:26:66  targets.shop.replicas: r.internal:5432 is the target itself, or named already.',
     ],
     [
       'plain HTTP for everybody',
