@@ -65,10 +65,12 @@ const pauseMs = 50;
 
 /** At a replica the password counts as wrong until it has arrived there. */
 async function arrivedOrLate(attempt: () => Promise<LoginAttempt>): Promise<LoginAttempt> {
-  for (const until = performance.now() + arriveWithinMs; ; await delay(pauseMs)) {
+  const until = performance.now() + arriveWithinMs;
+  for (;;) {
     const met = await attempt();
     const isWrong = !met.in && met.error instanceof pg.DatabaseError && met.error.code === wrongPassword;
     if (!isWrong || performance.now() > until) return met;
+    await delay(pauseMs);
   }
 }
 

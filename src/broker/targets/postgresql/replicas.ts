@@ -113,14 +113,16 @@ async function askWho(session: Session): Promise<Who> {
 /** Whether the logins are closed as this replica sees them, within the patience. What they open until then is ended. */
 async function arrived(site: Site, endings: readonly Present[]): Promise<boolean> {
   const oids = endings.map(({ oid }) => oid);
-  for (const until = performance.now() + patienceMs; performance.now() < until; await delay(pauseMs)) {
+  const until = performance.now() + patienceMs;
+  for (;;) {
     await site.steps.terminate(site, endings);
     const closed = await site.connections.useTwice((session) =>
       session.query('replica asked', 'select from pg_roles where oid = any($1) and not rolcanlogin', [oids]),
     );
     if (closed.length === oids.length) return true;
+    if (performance.now() > until) return false;
+    await delay(pauseMs);
   }
-  return false;
 }
 
 /** The same lease where nothing of it was seen yet. */
