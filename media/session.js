@@ -1,4 +1,4 @@
-// The page of the view "Session". It draws the cards it is sent and counts down with a clock of its own, which the
+// The page of the view "Session". It draws the cards it is sent and counts with a clock of its own, which the
 // extension sets right again now and then; every word but the running figure is made by the extension.
 'use strict';
 
@@ -13,6 +13,11 @@ function partsOf(remainingMs) {
 function digits(remainingMs) {
   const { h, m, s } = partsOf(remainingMs);
   return h ? `${h} h ${m} min` : `${m}:${two(s)}`;
+}
+
+/** A figure that grows: a second counts once it is over. */
+function grown(ageMs) {
+  return digits(Math.floor(ageMs / 1000) * 1000);
 }
 
 function spokenTime(remainingMs) {
@@ -67,6 +72,7 @@ function start(send, memory) {
   const said = document.getElementById('said');
   let shown = '';
   let running = [];
+  let ages = [];
   let timer;
 
   const button = (label, what, id, kind = 'secondary', about = undefined) => {
@@ -82,6 +88,12 @@ function start(send, memory) {
     element('p', { class: 'where' }, card.until ? `${card.target} · until ${card.until}` : card.target),
   ];
   const facts = (card) => (card.facts ?? []).map((fact) => element('p', { class: 'fact' }, fact));
+
+  const age = (card) => {
+    const figure = element('span', { class: 'age' });
+    ages.push({ card, figure });
+    return element('span', {}, `${card.age.words} `, figure, '.');
+  };
 
   const draw = {
     running(card) {
@@ -138,7 +150,7 @@ function start(send, memory) {
       return [
         element('p', { class: 'headline' }, card.headline),
         ...head(card),
-        element('p', { class: `proof ${card.state}` }, card.proof),
+        element('p', { class: `proof ${card.state}` }, card.proof, ...(card.age ? [' ', age(card)] : [])),
         ...card.receipts.map((lines, n, { length }) =>
           element(
             'details',
@@ -189,7 +201,7 @@ function start(send, memory) {
     trouble.textContent = model.trouble ?? '';
     trouble.hidden = !model.trouble;
     const key = JSON.stringify([model.cards, model.nothing, model.mayRequest], (name, value) =>
-      name === 'remainingMs' ? undefined : value,
+      name === 'remainingMs' || name === 'ageMs' ? undefined : value,
     );
     const heard = performance.now();
     if (key !== shown) {
@@ -198,6 +210,7 @@ function start(send, memory) {
       const focus = focused();
       const open = new Set([...list.querySelectorAll('details[open]')].map((node) => node.id));
       running = [];
+      ages = [];
       const cards = model.cards.map((card) =>
         element(
           'article',
@@ -215,6 +228,10 @@ function start(send, memory) {
       const card = model.cards.find((other) => other.id === item.card.id);
       item.endsAt = heard + card.remainingMs;
     }
+    for (const item of ages) {
+      const card = model.cards.find((other) => other.id === item.card.id);
+      item.beganAt = heard - card.age.ageMs;
+    }
     tick();
   }
 
@@ -222,9 +239,14 @@ function start(send, memory) {
     clearTimeout(timer);
     const now = performance.now();
     for (const item of running) paint(item, item.endsAt - now);
-    const next = running
-      .filter((item) => item.endsAt > now)
-      .map((item) => (item.endsAt - now) % 1000 || 1000);
+    for (const { figure, beganAt } of ages) {
+      const text = grown(now - beganAt);
+      if (figure.textContent !== text) figure.textContent = text;
+    }
+    const next = [
+      ...running.filter((item) => item.endsAt > now).map((item) => (item.endsAt - now) % 1000 || 1000),
+      ...ages.map(({ beganAt }) => 1000 - ((now - beganAt) % 1000)),
+    ];
     if (next.length) timer = setTimeout(tick, Math.min(...next) + 5);
   }
 
@@ -271,9 +293,11 @@ function start(send, memory) {
 }
 
 function later(model, ms) {
-  const cards = model.cards.map((card) =>
-    card.is === 'running' ? { ...card, remainingMs: card.remainingMs - Math.max(0, ms) } : card,
-  );
+  const passedMs = Math.max(0, ms);
+  const cards = model.cards.map((card) => {
+    if (card.is === 'running') return { ...card, remainingMs: card.remainingMs - passedMs };
+    return card.age ? { ...card, age: { ...card.age, ageMs: card.age.ageMs + passedMs } } : card;
+  });
   return { ...model, cards };
 }
 

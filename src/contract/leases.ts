@@ -52,7 +52,14 @@ export const Lease = z
     closeReason: CloseReason.optional(),
     closedAt: Instant.optional().meta({ description: 'When its end was confirmed at the target.' }),
     unconfirmed: z
-      .object({ since: Instant, obstacle: z.string() })
+      .object({
+        since: Instant,
+        obstacle: z.string(),
+        obstacleSince: Instant.optional().meta({
+          description:
+            'When what stands in the way began, by the target’s clock: the first of the calls that the target cannot interrupt. Present where these alone are left: the login is closed.',
+        }),
+      })
       .optional()
       .meta({ description: 'Present while the end is due and the target has not confirmed it.' }),
     receipt: Receipt.optional(),

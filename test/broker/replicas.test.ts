@@ -6,6 +6,7 @@ import type { PostgresTarget } from '../../src/broker/targets/postgresql/target.
 import { eventually } from './support/eventually.ts';
 import { openShop, type Shop, type TestLease } from './support/shop.ts';
 import { startStandby, type Standby } from './support/standby.ts';
+import { beginsOf, callOf } from './support/uninterruptible.ts';
 
 describe('Replicas of a target', function () {
   this.timeout(60_000);
@@ -43,7 +44,8 @@ describe('Replicas of a target', function () {
     await client.query('select from sales.orders');
     return client;
   };
-  const over = (client: pg.Client) => eventually(() => client.connection.stream.destroyed || undefined);
+  const over = (client: pg.Client, withinMs?: number) =>
+    eventually(() => client.connection.stream.destroyed || undefined, withinMs);
   const close = async (one: TestLease) => {
     await target.cut([one], shop.keep);
     const [closed] = await target.close([one], shop.keep);
@@ -109,6 +111,28 @@ describe('Replicas of a target', function () {
     }
     const given = await eventually(() => receipt(one).catch(() => undefined));
     assert.equal(given.replicas.length, 1);
+  });
+
+  it('a call there that cannot be interrupted is said with its beginning, unless a login may still be open', async function () {
+    this.timeout(120_000);
+    const { lease: one, there } = await lease();
+    void there.query(await callOf(replica, 20_000)).catch(() => undefined);
+    const since = await eventually(async () => (await beginsOf(replica, one.role))[0]);
+    await replica.run('select pg_wal_replay_pause()');
+    try {
+      assert.match(await obstacle(one), /the closed login has not arrived yet/);
+    } finally {
+      await replica.run('select pg_wal_replay_resume()');
+    }
+    const closed = await close(one);
+    assert.ok(closed?.outcome === 'unconfirmed');
+    assert.match(
+      closed.obstacle,
+      new RegExp(`^On the replica ${name}, PostgreSQL cannot interrupt what 1 connection has been running`),
+    );
+    assert.deepEqual(closed.obstacleSince, since);
+    await over(there, 60_000);
+    assert.equal((await receipt(one)).replicas.length, 1);
   });
 
   it('whoever is let in there and stays on the way unseen is ended before the receipt', async () => {

@@ -5,7 +5,7 @@ import type { LeaseStore } from '../../src/broker/leases/lease-store.ts';
 import type { OwedLease } from '../../src/broker/leases/settle.ts';
 import { startWorker, type Worker } from '../../src/broker/leases/worker.ts';
 import type { Reserved } from '../../src/broker/store/lease-reserve.ts';
-import type { ClosingLease } from '../../src/broker/targets/target.ts';
+import type { ClosingLease, InTheWay } from '../../src/broker/targets/target.ts';
 import { eventually } from './support/eventually.ts';
 import { openShop, type Shop, type TestLease } from './support/shop.ts';
 
@@ -67,7 +67,7 @@ class MemoryStore implements LeaseStore {
       this.#leases.delete(leaseId);
     });
   }
-  noteObstacle(_leaseId: string, obstacle: string): Promise<void> {
+  noteObstacle(_leaseId: string, { obstacle }: InTheWay): Promise<void> {
     return this.#answer(() => void this.obstacles.push(obstacle));
   }
   noteRemoved(): Promise<void> {

@@ -66,4 +66,37 @@ describe('the countdown', () => {
     ])
       assert.deepEqual([page.digits(ms), page.spokenTime(ms)], [digits(ms), spokenTime(ms)], `${ms} ms`);
   });
+
+  it('grows on that page as it falls: no second counts before it is over, nor is lost while the page was away', () => {
+    const source = readFileSync('media/session.js', 'utf8');
+    const { grown, later } = runInNewContext(`${source}\n;({ grown, later })`) as {
+      grown: (ageMs: number) => string;
+      later: (model: unknown, ms: number) => unknown;
+    };
+    assert.deepEqual([0, 999, 1000, 59_999, m(1), m(59) + s(59), m(60), m(72)].map(grown), [
+      '0:00',
+      '0:00',
+      '0:01',
+      '0:59',
+      '1:00',
+      '59:59',
+      '1 h 0 min',
+      '1 h 12 min',
+    ]);
+    const cards = [
+      { is: 'over', age: { words: 'In the way for', ageMs: s(8) } },
+      { is: 'over' },
+      { is: 'running', remainingMs: s(20) },
+    ];
+    assert.equal(
+      JSON.stringify(later({ cards }, s(5))),
+      JSON.stringify({
+        cards: [
+          { is: 'over', age: { words: 'In the way for', ageMs: s(13) } },
+          { is: 'over' },
+          { is: 'running', remainingMs: s(15) },
+        ],
+      }),
+    );
+  });
 });

@@ -119,8 +119,45 @@ describe('the session view', () => {
     const late = card({ state: 'closing', unconfirmed: { since: inMs(-500), obstacle: 'no route' } });
     assert.equal(late.state, 'late');
     assert.match(late.proof, /has not confirmed the end yet .* We keep trying and tell you\.$/);
+    assert.ok(!('age' in late), 'nothing counts where nobody knows since when');
     const absent = card({ state: 'closed', absent: 'the server was replaced' });
     assert.deepEqual([absent.proof, absent.state], ['Not proven: the server was replaced', 'late']);
+  });
+
+  it('counts how long a call has lasted that cannot be interrupted, until the end is confirmed', () => {
+    const base = grant({ state: 'ended', endedAt: inMs(-minutes(4)) });
+    const card = (more: Parameters<typeof lease>[1], at = now) => {
+      const grants = [{ ...base, leases: [lease(base, more)] }];
+      const [one] = sessionModel(world(ana, { grants }), at, toLocal).cards;
+      assert.ok(one?.is === 'over');
+      return one;
+    };
+    const obstacle =
+      'PostgreSQL cannot interrupt what 1 connection has been running since 2026-03-01 02:09:00 UTC. It ends when that is done.';
+    const since = inMs(-minutes(4));
+    const late = {
+      state: 'closing',
+      unconfirmed: { since, obstacle, obstacleSince: inMs(-minutes(5)) },
+    } as const;
+    assert.match(card(late).proof, /has not confirmed the end yet/);
+    assert.ok(
+      card(late).proof.endsWith(`What stands in the way: ${obstacle} We keep trying and tell you.`),
+      'its login is closed: no new one is possible',
+    );
+    assert.deepEqual(card(late).age, { words: 'In the way for', ageMs: minutes(5) });
+    assert.deepEqual(
+      { ...card(late, now + 1000), age: undefined },
+      { ...card(late), age: undefined },
+      'nothing else counts: what is drawn stays',
+    );
+    assert.equal(card(late, now + 1000).age?.ageMs, minutes(5) + 1000);
+    assert.equal(card(late, now - minutes(6)).age?.ageMs, 0, 'a target whose clock is ahead');
+    const other = lease(base, { state: 'closing', unconfirmed: { since, obstacle: 'no route' } });
+    const [both] = model(ana, { grants: [{ ...base, leases: [lease(base, late), other] }] }).cards;
+    assert.ok(both?.is === 'over');
+    assert.match(both.proof, /no route\. A new login may be possible/, 'what is worse comes first');
+    const over = card({ state: 'closed', receipt: receipt() });
+    assert.deepEqual([over.state, over.age], ['proven', undefined]);
   });
 
   it('promises no more than the login’s own expiry holds while the target is silent', () => {

@@ -174,7 +174,13 @@ export function presentLease(row: LeaseRow, receipt: Receipt | undefined): Lease
     ...(row.close_reason ? { closeReason: row.close_reason } : {}),
     ...(row.closed_at ? { closedAt: row.closed_at.toISOString() } : {}),
     ...(row.state === 'closing' && row.obstacle !== null && row.closing_at
-      ? { unconfirmed: { since: row.closing_at.toISOString(), obstacle: row.obstacle } }
+      ? {
+          unconfirmed: {
+            since: row.closing_at.toISOString(),
+            obstacle: row.obstacle,
+            ...(row.obstacle_since ? { obstacleSince: row.obstacle_since.toISOString() } : {}),
+          },
+        }
       : {}),
     ...(row.state === 'closed' && row.obstacle !== null ? { absent: row.obstacle } : {}),
     ...(receipt ? { receipt } : {}),

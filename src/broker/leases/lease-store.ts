@@ -5,7 +5,7 @@ import type { Integrity } from '../integrity/integrity.ts';
 import * as leases from '../store/lease.ts';
 import type { Reservations, Reserved } from '../store/lease-reserve.ts';
 import type { Store } from '../store/connect.ts';
-import type { Closed, Together } from '../targets/target.ts';
+import type { Closed, InTheWay, Together } from '../targets/target.ts';
 import type { OwedLease } from './settle.ts';
 
 /** What the worker asks of the store, and nothing else. */
@@ -23,7 +23,7 @@ export interface LeaseStore {
   /** Those of these that no other broker is proving at this moment; never rejects. */
   reserve(leaseIds: readonly string[]): Promise<Reserved>;
   confirm(leaseId: string, end: { receipt: Receipt } | { absent: string }): Promise<void>;
-  noteObstacle(leaseId: string, obstacle: string): Promise<void>;
+  noteObstacle(leaseId: string, found: InTheWay): Promise<void>;
   noteRemoved(target: string, result: Closed): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export function leaseStore(
       return of.map((lease) => ({ ...lease, evidence: evidence.get(lease.leaseId) }));
     },
     confirm: (leaseId, end) => transaction('lease closed', (trx) => leases.confirmClosed(trx, leaseId, end)),
-    noteObstacle: (leaseId, obstacle) => leases.noteObstacle({ db, write }, leaseId, obstacle),
+    noteObstacle: (leaseId, found) => leases.noteObstacle({ db, write }, leaseId, found),
     noteRemoved: (target, result) =>
       transaction('stranger noted', (trx) =>
         append(trx, {

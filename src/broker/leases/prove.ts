@@ -99,7 +99,7 @@ export class Prover {
           { lease: leaseId, target: target.id, obstacle: result.obstacle },
           'The end is not confirmed yet.',
         );
-        await store.noteObstacle(leaseId, result.obstacle);
+        await store.noteObstacle(leaseId, result);
         return false;
     }
   }

@@ -40,7 +40,7 @@ export function watchUnattended({ store, targets, log }: UnattendedParts): Unatt
       found = await unattendedLeases(store.db, targets);
       say();
       for (const { target, untold } of found)
-        for (const id of untold) await noteObstacle(store, id, obstacle(target));
+        for (const id of untold) await noteObstacle(store, id, { obstacle: obstacle(target) });
     } catch (error) {
       log.warn({ err: error }, 'Whether leases are open at targets that are not configured is not known.');
     }

@@ -325,6 +325,7 @@ export async function confirmClosed(
       state: to,
       closed_at: sql<Date>`clock_timestamp()`,
       obstacle: proven ? null : end.absent,
+      obstacle_since: null,
     },
     event: { action: 'lease closed', by: 'nobody', detail: { ...end } },
   });
@@ -339,12 +340,16 @@ export async function confirmClosed(
 export async function noteObstacle(
   { db, write }: Pick<Store, 'db' | 'write'>,
   leaseId: string,
-  obstacle: string,
+  { obstacle, obstacleSince }: { readonly obstacle: string; readonly obstacleSince?: Date },
 ): Promise<void> {
   if ((await leaseById(db, leaseId))?.obstacle === obstacle) return;
   const event = { action: 'lease unconfirmed', by: 'nobody', detail: { obstacle } } as const;
   await write('obstacle noted', (writer) =>
-    changeLease(writer, leaseId, { from: ['closing'], set: { obstacle }, event }),
+    changeLease(writer, leaseId, {
+      from: ['closing'],
+      set: { obstacle, obstacle_since: obstacleSince ?? null },
+      event,
+    }),
   );
 }
 

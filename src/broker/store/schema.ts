@@ -86,6 +86,7 @@ export interface Schema {
     closing_at: Date | null;
     evidence: ColumnType<unknown, string | null | undefined, string | null>;
     obstacle: string | null;
+    obstacle_since: Date | null;
     closed_at: Date | null;
     idempotency_key: string;
     body_hash: string;

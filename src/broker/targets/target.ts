@@ -60,10 +60,20 @@ export interface LiveConnection {
   readonly since: Date;
 }
 
-/** A lease that could not be cut, and why, in words a person understands. */
-export interface NotCut {
-  readonly leaseId: string;
+/** What stands in the way of an end. */
+export interface InTheWay {
+  /** In words a person understands. Stored once for each different text: an age in it would make each look another. */
   readonly obstacle: string;
+  /**
+   * When what stands in the way began, by the target's clock: the first of the calls that it cannot interrupt. Present
+   * where these alone are left: the login is closed.
+   */
+  readonly obstacleSince?: Date;
+}
+
+/** A lease that could not be cut, and why. */
+export interface NotCut extends InTheWay {
+  readonly leaseId: string;
 }
 
 /**
@@ -71,12 +81,12 @@ export interface NotCut {
  * - `confirmed`: every piece of evidence is there.
  * - `absent`: nothing of the lease is at the target, and no proof of its end was kept: it was never created, or
  *   somebody else removed it. There is nothing left to do and nothing to show for it.
- * - `unconfirmed`: it is to be tried again; `obstacle` says what stands in the way, in words a person understands.
+ * - `unconfirmed`: it is to be tried again, and what stands in the way.
  */
 export type Closed =
   | { readonly leaseId: string; readonly outcome: 'confirmed'; readonly receipt: Receipt }
   | { readonly leaseId: string; readonly outcome: 'absent'; readonly detail: string }
-  | { readonly leaseId: string; readonly outcome: 'unconfirmed'; readonly obstacle: string };
+  | (InTheWay & { readonly leaseId: string; readonly outcome: 'unconfirmed' });
 
 /**
  * A production system that credentials can be issued for. Every operation is idempotent: repeating it after a crash

@@ -82,7 +82,8 @@ export function notYetConfirmed(grant: Grant, toLocal: ToLocal): string {
   return [
     `${target} has not confirmed the end yet (since ${since}).`,
     `What stands in the way: ${sentence(late.obstacle)}`,
-    ...stillPossible(grant, toLocal),
+    // Where only calls are left, the login is closed, and what is said already is all that can happen.
+    ...(late.obstacleSince === undefined ? stillPossible(grant, toLocal) : []),
     'We keep trying and tell you.',
   ].join(' ');
 }

@@ -30,6 +30,13 @@ export interface RunningCard extends CardBase {
   readonly documented: boolean;
 }
 
+/** A figure that grows; the page counts on from there with its own clock. */
+export interface Age {
+  /** What the figure follows. */
+  readonly words: string;
+  readonly ageMs: number;
+}
+
 /** What the session view shows, ready to be drawn: all words are made here. */
 export type Card =
   | RunningCard
@@ -40,6 +47,8 @@ export type Card =
       readonly headline: string;
       readonly proof: string;
       readonly state: 'proven' | 'awaited' | 'late';
+      /** How long what stands in the way has been going on, where that is known. */
+      readonly age?: Age;
       readonly receipts: readonly (readonly string[])[];
     });
 
@@ -98,6 +107,9 @@ export function sessionModel(
           headline: howItEnded(grant, toLocal),
           proof: proof?.text ?? lastHeard(grant, toLocal, cutOff),
           state: proof?.sure ? 'proven' : proof || late || cutOff ? 'late' : 'awaited',
+          ...(!proof && late?.obstacleSince !== undefined
+            ? { age: { words: 'In the way for', ageMs: Math.max(0, now - Date.parse(late.obstacleSince)) } }
+            : {}),
           receipts: grant.leases.flatMap((lease) =>
             lease.receipt ? [receiptInWords(lease.receipt, toLocal)] : [],
           ),

@@ -1,4 +1,5 @@
 import { secondsOf } from '../../contract/durations.ts';
+import type { Lease } from '../../contract/leases.ts';
 import type { AccessRequest, Grant, World } from '../state/world.ts';
 
 /** A grant of the person here whose clock runs, with what is left of it on the broker's clock. */
@@ -118,11 +119,13 @@ export function endOf(grant: Grant): number {
   }
 }
 
-/** Since when the target owes the proof that a grant's credentials are closed, and what stands in the way. */
-export function unconfirmedOf(
-  grant: Grant,
-): { readonly since: string; readonly obstacle: string } | undefined {
-  return grant.leases.find((lease) => lease.unconfirmed)?.unconfirmed;
+/**
+ * Since when the target owes the proof that a grant's credentials are closed, and what stands in the way: of several
+ * the first, and rather one whose login may still be open than one that only has calls left.
+ */
+export function unconfirmedOf(grant: Grant): Lease['unconfirmed'] {
+  const late = grant.leases.flatMap(({ unconfirmed }) => unconfirmed ?? []);
+  return late.find(({ obstacleSince }) => obstacleSince === undefined) ?? late[0];
 }
 
 function byInstant<T>(instant: (item: T) => string): (a: T, b: T) => number {

@@ -1,4 +1,5 @@
 import type { Closed } from '../target.ts';
+import { told } from './calls.ts';
 import { cutPresent } from './cut.ts';
 import { disinherit } from './disinherit.ts';
 import { keepEvidence, locate, present, type Ending, type Site } from './ending.ts';
@@ -79,7 +80,7 @@ async function issuesUnderWay(site: Site, missing: readonly Ending[]): Promise<R
 
 function outcome({ lease, oid, evidence, obstacle }: Ending, underWay: ReadonlySet<string>): Closed {
   const { leaseId } = lease;
-  if (obstacle !== undefined) return { leaseId, outcome: 'unconfirmed', obstacle };
+  if (obstacle !== undefined) return { leaseId, outcome: 'unconfirmed', ...told(obstacle) };
   const receipt = receiptOf(lease, evidence);
   if (typeof receipt !== 'string') return { leaseId, outcome: 'confirmed', receipt };
   if (oid !== undefined || !evidence.gone) return { leaseId, outcome: 'unconfirmed', obstacle: receipt };

@@ -1,5 +1,6 @@
 import type { TargetConfig } from '../../config/config.ts';
 import type { ClosingLease, Keep } from '../target.ts';
+import type { Obstacle } from './calls.ts';
 import type { Connections } from './connect.ts';
 import { noEvidence, storedEvidence, type LeaseEvidence } from './evidence.ts';
 import { leaseOfRole } from './names.ts';
@@ -16,7 +17,7 @@ export interface Ending {
   canLogin: boolean;
   evidence: LeaseEvidence;
   /** What stands in the way this time. The steps that follow leave such a lease alone. */
-  obstacle: string | undefined;
+  obstacle: Obstacle | undefined;
 }
 
 /** An ending whose login exists. */

@@ -43,9 +43,9 @@ async function atEach(
   );
 }
 
-/** Says what stands in the way at a replica, unless something else does. */
+/** Says what stands in the way at a replica, unless something else does that is more than calls. */
 export function hinder(ending: Ending, { name }: Replica, what: string): void {
-  ending.obstacle ??= `On the replica ${name}, ${what}`;
+  if (typeof ending.obstacle !== 'string') ending.obstacle = `On the replica ${name}, ${what}`;
 }
 
 /** Tells each replica to end every connection of these leases. Resolves when all have been told, or after a moment. */
@@ -82,7 +82,9 @@ export async function sweepReplicas(site: Site, endings: readonly Present[]): Pr
     for (const [index, ending] of endings.entries()) {
       const seen = there[index];
       addEnded(ending, replica, seen);
-      if (seen?.obstacle !== undefined) hinder(ending, replica, `this stands in the way: ${seen.obstacle}`);
+      if (typeof seen?.obstacle === 'string')
+        hinder(ending, replica, `this stands in the way: ${seen.obstacle}`);
+      else if (seen?.obstacle) ending.obstacle ??= { ...seen.obstacle, replica: replica.name };
       if (seen?.evidence.quiet) prove(ending, replica, { quiet: seen.evidence.quiet });
     }
   });

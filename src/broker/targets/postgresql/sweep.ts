@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { endArrivals, lookForArrivals, type Arrival } from './arrivals.ts';
+import { uninterruptibleCalls } from './calls.ts';
 import type { Present, Site } from './ending.ts';
 
 /** A login that was under way when the login was closed can open a session later: up to 100 ms were measured. */
@@ -54,8 +55,11 @@ export async function sweep(site: Site, endings: readonly Present[]): Promise<vo
     }
     const waiting = endings.filter(({ evidence }) => !evidence.quiet);
     if (waiting.length === 0 && undecided.size === 0) return;
-    if (asked - start > patienceMs) {
-      for (const ending of waiting) ending.obstacle = stillThere(live.get(ending.oid) ?? 0);
+    // What ended just now is about to be quiet.
+    if (asked - start > (live.size ? patienceMs : patienceMs + quietMs)) {
+      const calls = await uninterruptibleCalls(site, [...live.keys()], patienceMs);
+      for (const ending of waiting)
+        ending.obstacle ??= calls.get(ending.oid) ?? stillThere(live.get(ending.oid) ?? 0);
       if (undecided.size) for (const ending of endings) ending.obstacle ??= onTheWay;
       return;
     }
@@ -91,6 +95,6 @@ async function decide(
 const onTheWay = 'A login that had begun before has not ended yet although told to.';
 
 function stillThere(connections: number): string {
-  if (connections === 0) return 'New connections kept appearing.';
+  if (connections === 0) return 'A connection was there until a moment ago.';
   return `${connections === 1 ? '1 connection has' : `${connections} connections have`} not ended yet although told to.`;
 }

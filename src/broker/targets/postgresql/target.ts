@@ -11,6 +11,7 @@ import type {
   Target,
   Together,
 } from '../target.ts';
+import { told } from './calls.ts';
 import { clean } from './clean.ts';
 import { close } from './close.ts';
 import { Connections, spoken, type Log } from './connect.ts';
@@ -80,7 +81,7 @@ export class PostgresTarget implements Target {
     const endings = leases.map((lease) => beginEnding(this.#installation, lease));
     await this.#attempt(endings, () => cut(this.#site(keep), endings.filter(unhindered)));
     return endings.flatMap(({ lease, obstacle }) =>
-      obstacle === undefined ? [] : [{ leaseId: lease.leaseId, obstacle }],
+      obstacle === undefined ? [] : [{ leaseId: lease.leaseId, ...told(obstacle) }],
     );
   }
 
@@ -91,7 +92,7 @@ export class PostgresTarget implements Target {
     const byLease = new Map(closed?.map((each) => [each.leaseId, each]));
     return endings.map(
       ({ lease: { leaseId }, obstacle }) =>
-        byLease.get(leaseId) ?? { leaseId, outcome: 'unconfirmed', obstacle: obstacle ?? 'Not tried yet.' },
+        byLease.get(leaseId) ?? { leaseId, outcome: 'unconfirmed', ...told(obstacle ?? 'Not tried yet.') },
     );
   }
 
