@@ -109,7 +109,8 @@ export class Injector {
       case 'broker killed at a step':
         return broker.strikeAt(fault.at, 'SIGKILL', patienceMs);
       case 'broker stopped for a while':
-      case 'broker paused in the middle of a cut': {
+      case 'broker paused in the middle of a cut':
+      case 'broker paused in the middle of an issue': {
         const withinMs = fault.kind === 'broker stopped for a while' ? patienceMs : 10 * patienceMs;
         if (!(await broker.strikeAt(fault.at, 'SIGSTOP', withinMs))) return false;
         await pause(fault.forMs);

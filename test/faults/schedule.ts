@@ -47,7 +47,11 @@ export type BrokerFault = { readonly afterMs: number } & (
   | { readonly kind: 'broker killed' }
   | { readonly kind: 'broker killed at a step'; readonly at: Moment }
   | { readonly kind: 'broker stopped for a while'; readonly at: Moment; readonly forMs: number }
-  | { readonly kind: 'broker paused in the middle of a cut'; readonly at: Moment; readonly forMs: number }
+  | {
+      readonly kind: 'broker paused in the middle of a cut' | 'broker paused in the middle of an issue';
+      readonly at: Moment;
+      readonly forMs: number;
+    }
   | { readonly kind: 'clock jumped'; readonly byMs: number }
 );
 
@@ -102,7 +106,7 @@ export interface Size {
   readonly perCalls: number;
   readonly perBroker: number;
   readonly servers: number;
-  /** How long a broker that is paused in the middle of a cut stays so, in ms. */
+  /** How long a broker that is paused in the middle of a cut or an issue stays so, in ms. */
   readonly pauseMs: number;
 }
 
@@ -129,8 +133,9 @@ export function scheduleOf(seed: number, size: Size = wholeSize): Schedule {
   };
   const perBroker = <T>(make: (broker: BrokerName) => T) =>
     new Map(brokerNames.map((name) => [name, make(name)] as const));
-  // Of two brokers, one is paused for long in each seed.
-  const paused = brokerNames[Math.abs(seed) % 2];
+  // Of two brokers, one is paused for long in each seed, by turns in the middle of one thing and of the other.
+  const paused = brokerNames[Math.floor(seed / 2) % 2];
+  const pause = seed % 2 === 0 ? pausedInACut : pausedInAnIssue;
   return {
     links: perBroker(
       (broker) =>
@@ -145,7 +150,7 @@ export function scheduleOf(seed: number, size: Size = wholeSize): Schedule {
     brokers: perBroker((broker) =>
       lane(`broker ${broker}`, size.perBroker, (random, n) =>
         n === Math.min(1, size.perBroker - 1) && broker === paused
-          ? pausedInACut(random, size.pauseMs)
+          ? pause(random, size.pauseMs)
           : brokerFault(random),
       ),
     ),
@@ -236,6 +241,18 @@ function brokerFault(random: Random): BrokerFault {
 const pausedInACut = (random: Random, forMs: number): BrokerFault => ({
   kind: 'broker paused in the middle of a cut',
   at: { step: random.pick(cutting), is: 'begun' },
+  forMs,
+  afterMs: 0,
+});
+
+const pausedInAnIssue = (random: Random, forMs: number): BrokerFault => ({
+  kind: 'broker paused in the middle of an issue',
+  at: random.pick<Moment>([
+    { step: 'lease intended', is: 'done' },
+    { step: 'login created', is: 'begun' },
+    { step: 'login created', is: 'done' },
+    { step: 'lease issued', is: 'begun' },
+  ]),
   forMs,
   afterMs: 0,
 });
