@@ -64,6 +64,11 @@ export async function startWorld(program: string): Promise<World> {
   const stop = async () => {
     for (let end = ends.pop(); end; end = ends.pop()) await end();
   };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const interrupted = () => void stop().finally(() => process.exit(1));
+    process.once(signal, interrupted);
+    ends.push(() => Promise.resolve(process.off(signal, interrupted)));
+  }
   try {
     return await build(program, folder, ends, stop);
   } catch (error) {
