@@ -127,30 +127,55 @@ describe('What the harness of faults holds against', function () {
     );
   });
 
-  it('a credential that works after its time, and a connection that is still open', async () => {
-    const server = world.targets.shop;
-    await server.query(`create role kept_open login password 'kept open'`);
-    const login = { host: '127.0.0.1', port: server.port, user: 'kept_open', password: 'kept open' };
-    const socket = new pg.Client({ ...login, database: 'shop' });
-    await socket.connect();
-    const held: Held = {
-      leaseId: randomUUID(),
-      grantId: randomUUID(),
-      role: login.user,
-      password: login.password,
-      target: 'shop',
-      dueAt: new Date(Date.now() - 5_000),
-      socket,
-    };
-    const withIt = new Ledger();
-    withIt.held.push(held);
-    // Nothing keeps a broker from the target, as far as the harness knows.
-    for (const name of brokerNames) world.brokers[name].wellSince = 0;
-    const looking = new Watch(world, withIt, 1_000);
-    await looking.end();
-    await socket.end();
-    const said = looking.violations.join('\n');
-    assert.match(said, /Somebody logged in with lease/);
-    assert.match(said, /The connection of lease .* is open \d+ ms after its time/);
+  describe('a credential that is over', () => {
+    let held: Held;
+    let looking: Watch;
+    before(async () => {
+      const server = world.targets.shop;
+      await server.query(`create role kept_open login password 'kept open'`);
+      // Nothing keeps a broker from the target, as far as the harness knows.
+      for (const name of brokerNames) world.brokers[name].wellSince = 0;
+    });
+    beforeEach(async () => {
+      const login = { user: 'kept_open', password: 'kept open' };
+      const socket = new pg.Client({
+        ...login,
+        host: '127.0.0.1',
+        port: world.targets.shop.port,
+        database: 'shop',
+      });
+      await socket.connect();
+      const [receipt] = await world.store.query<{ id: string }>('select lease_id as id from daypass.receipt');
+      held = {
+        leaseId: receipt?.id ?? '',
+        grantId: randomUUID(),
+        role: login.user,
+        password: login.password,
+        target: 'shop',
+        dueAt: new Date(Date.now() - 5_000),
+        socket,
+      };
+      const withIt = new Ledger();
+      withIt.held.push(held);
+      looking = new Watch(world, withIt, 1_000);
+    });
+    afterEach(() => held.socket?.end());
+
+    it('by the clock, and works: a login, a connection', async () => {
+      Object.assign(held, { leaseId: randomUUID() });
+      await looking.end();
+      const said = looking.violations.join('\n');
+      assert.match(said, /Somebody logged in with lease .*, after/);
+      assert.match(said, /The connection of lease .* is open \d+ ms after its time/);
+    });
+
+    it('by its receipt, and works: a login, a connection', async () => {
+      Object.assign(held, { dueAt: new Date(Date.now() + 60_000) });
+      held.provenAt = new Date(Date.now() - 2_000);
+      await looking.end();
+      const said = looking.violations.join('\n');
+      assert.match(said, /Somebody logged in with lease .*, which has a receipt/);
+      assert.match(said, /The connection of lease .* is open \d+ ms after it was seen to have a receipt/);
+    });
   });
 });

@@ -13,7 +13,9 @@ export interface Held {
   endedAt?: Date;
   /** The holder's open connection to the target; absent once it broke. */
   socket?: pg.Client;
-  /** Whether a login after its time was tried and refused by the target. */
+  /** When it was seen to have a receipt. */
+  provenAt?: Date;
+  /** Whether a login was tried, after its time or after its receipt, and refused by the target. */
   refused?: true;
 }
 

@@ -11,6 +11,8 @@ const afterTimeMs = 200;
  * store: longer than the longest wait for an answer and the pause until the next try.
  */
 export const cutWithinMs = 30_000;
+/** The end of a connection is heard so much after the target has ended it, in ms. */
+const afterProofMs = 1_000;
 const lookEveryMs = 500;
 
 /** Looks from outside, while everything goes wrong, at what must hold all the time. */
@@ -54,49 +56,65 @@ export class Watch {
       const one = held[this.#known];
       if (one) this.#open.add(one);
     }
-    await Promise.all([...this.#open].map((one) => this.#lookAt(one)));
     // A server that is away is looked at the next time.
+    await this.#readReceipts().catch(() => undefined);
+    await Promise.all([...this.#open].map((one) => this.#lookAt(one)));
     await this.#lookForStrangers().catch(() => undefined);
     await this.#readNumbers().catch(() => undefined);
   }
 
+  async #readReceipts(): Promise<void> {
+    const rows = await this.#world.store.query<{ id: string }>(
+      'select lease_id as id from daypass.receipt where lease_id = any($1)',
+      [[...this.#open].map(({ leaseId }) => leaseId)],
+    );
+    const proven = new Set(rows.map(({ id }) => id));
+    for (const held of this.#open) if (proven.has(held.leaseId)) held.provenAt ??= new Date();
+  }
+
   async #lookAt(held: Held): Promise<void> {
     const now = Date.now();
-    const bound = Math.min(held.dueAt.getTime(), held.endedAt?.getTime() ?? Infinity);
-    if (now < bound) return;
-    if (now > held.dueAt.getTime() + afterTimeMs && !held.refused && (await this.#isRefused(held)))
-      held.refused = true;
+    const { dueAt, endedAt, provenAt } = held;
+    const isOver = provenAt !== undefined || now > dueAt.getTime() + afterTimeMs;
+    if (isOver && !held.refused && (await this.#isRefused(held))) held.refused = true;
     if (!held.socket) {
       // Where it broke for another reason, or was cut before, this says nothing.
       if (held.refused) this.#open.delete(held);
       return;
     }
-    const since = Math.max(now - bound, 0);
+    const sinceProof = now - (provenAt?.getTime() ?? now);
+    const since = now - Math.min(dueAt.getTime(), endedAt?.getTime() ?? Infinity);
     const reachable = performance.now() - this.#reachableSince(held);
-    if (Math.min(since, reachable) > this.#withinMs) {
-      this.violations.push(
-        `The connection of lease ${held.leaseId} is open ${since} ms after its time, ${Math.round(reachable)} ms of which the target could be reached.`,
+    if (sinceProof > afterProofMs)
+      this.#stillOpen(held, `${sinceProof} ms after it was seen to have a receipt`);
+    else if (Math.min(since, reachable) > this.#withinMs)
+      this.#stillOpen(
+        held,
+        `${since} ms after its time, ${Math.round(reachable)} ms of which the target could be reached`,
       );
-      this.#open.delete(held);
-    }
   }
 
-  /** Tries to log in after the time, past every network that fails. */
+  #stillOpen(held: Held, when: string): void {
+    this.violations.push(`The connection of lease ${held.leaseId} is open ${when}.`);
+    this.#open.delete(held);
+  }
+
+  /** Tries to log in although it is over, past every network that fails. */
   async #isRefused(held: Held): Promise<boolean> {
-    const server = this.#world.targets[held.target];
+    const { leaseId, role: user, password, target: database, dueAt, provenAt } = held;
     const client = new pg.Client({
       host: '127.0.0.1',
-      port: server.port,
-      user: held.role,
-      password: held.password,
-      database: held.target,
+      port: this.#world.targets[database].port,
+      user,
+      password,
+      database,
       connectionTimeoutMillis: 5_000,
     });
     client.on('error', () => undefined);
     try {
       await client.connect();
       this.violations.push(
-        `Somebody logged in with lease ${held.leaseId} after ${held.dueAt.toISOString()}.`,
+        `Somebody logged in with lease ${leaseId}, ${provenAt ? 'which has a receipt' : `after ${dueAt.toISOString()}`}.`,
       );
       return true;
     } catch (error) {
