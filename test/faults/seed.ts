@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { find } from './found.ts';
 import { Injector } from './inject.ts';
 import { violationsOf } from './invariants.ts';
@@ -24,6 +25,14 @@ export interface Outcome {
   readonly settledAfterMs: number;
 }
 
+/** Whatever a seed holds is done within so many ms, or something hangs. */
+const doneWithinMs = 15 * 60_000;
+
+async function tooLong(): Promise<never> {
+  await pause(doneWithinMs, undefined, { ref: false });
+  throw new Error(`Its faults were not done within ${doneWithinMs / 60_000} minutes.`);
+}
+
 /** One world, from its start to its end, with everything that a seed holds for it. */
 export async function runSeed(seed: number, program: string, size?: Size): Promise<Outcome> {
   const begun = performance.now();
@@ -37,7 +46,7 @@ export async function runSeed(seed: number, program: string, size?: Size): Promi
     await people.begin();
     watch.begin();
     try {
-      await injector.inject(schedule);
+      await Promise.race([injector.inject(schedule), tooLong()]);
     } finally {
       await people.stop();
     }

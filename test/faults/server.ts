@@ -29,6 +29,11 @@ const settings = {
   log_min_messages: 'warning',
 };
 
+/** After a crash it takes connections again within so many ms, or hangs. */
+const recoversWithinMs = 20_000;
+/** Told to stop, it ends within so many ms, or is ended. */
+const endsWithinMs = 20_000;
+
 /** PostgreSQL's own programs, and whom they run as. */
 export interface Postgres {
   readonly programs: Programs;
@@ -109,7 +114,9 @@ export class Server {
       this.upSince = Infinity;
       this.#client = undefined;
     });
+    const hangsFrom = performance.now() + recoversWithinMs;
     for (;;) {
+      if (performance.now() > hangsFrom) await this.stop('SIGQUIT');
       if (this.#child !== child) throw new Error(`PostgreSQL did not start.\n${this.#log.join('')}`);
       if (
         await this.query('select 1').then(
@@ -129,18 +136,28 @@ export class Server {
     if (!child) return;
     const gone = once(child, 'exit');
     child.kill(signal);
+    const slow = setTimeout(() => child.kill('SIGKILL'), endsWithinMs);
     await gone;
+    clearTimeout(slow);
   }
 
-  /** Resolves when it takes connections again, started anew if it has ended. */
+  /**
+   * Resolves when it takes connections again, started anew if it has ended. PostgreSQL 18 can hang after a crash on a full
+   * disk ("not yet accepting connections", with no process that recovers it): whoever operates it starts it anew then.
+   */
   async recovered(): Promise<void> {
     this.upSince = Infinity;
-    while (
-      !(await this.query('select 1').then(
+    let hangsFrom = performance.now() + recoversWithinMs;
+    for (;;) {
+      const answers = await this.query('select 1').then(
         () => true,
         () => false,
-      ))
-    ) {
+      );
+      if (answers) break;
+      if (performance.now() > hangsFrom) {
+        await this.stop('SIGQUIT');
+        hangsFrom = performance.now() + recoversWithinMs;
+      }
       if (!this.isRunning) await this.start().catch(() => undefined);
       await pause(50);
     }
