@@ -43,6 +43,11 @@ for (let seed = first; seed < first + seeds; seed += 1) {
     console.error(
       `seed ${seed}: ${totalLine([outcome])}; ${outcome.accesses} accesses, ${outcome.leases} leases, ${outcome.receipts} receipts; ${Math.round(outcome.seconds)} s, settled after ${(outcome.settledAfterMs / 1000).toFixed(1)} s`,
     );
+    console.error(
+      `  ${byKind([outcome])
+        .map(([kind, count]) => `${kind} ${count}`)
+        .join(', ')}`,
+    );
     for (const violation of outcome.violations) console.log(`seed ${seed}: ${violation}`);
   } catch (error) {
     broken = true;
