@@ -5,25 +5,28 @@ import { rounded, spoken, spreadOf } from './numbers.ts';
 import { goneAt, makeBareLogins, newSecret } from './stage/logins.ts';
 import { Stage } from './stage/stage.ts';
 
-const samples = 100;
+const samples = 60;
 const mostRatio = 5;
 const quietMachineMs = 50;
 const busyCallers = 4;
 
-/** A lease of 2 s begins at each turn's start, so that it ends 900 ms into the next: apart from everything else. */
-const turnMs = 1_100;
+/**
+ * A lease of 2 s begins at each turn's start, so that it ends 110 ms and what its issue took into a later turn, by itself; the bare script's
+ * deadline comes near the turn's end.
+ */
+const turnMs = 270;
 const duration = 'PT2S';
-const bareFromMs = 350;
-const bareAfterMs = 150;
+const bareFromMs = 195;
+const bareAfterMs = 60;
 const patienceMs = 30_000;
 
 /**
  * From the deadline to the closed socket, as a client sees it: under a lease that ends by the clock, and with a script
  * that sleeps until the deadline and terminates.
  */
-const deadline = (callers: number): Pick<Benchmark, 'run'> => ({
+const deadline = (callers: number, secondBroker = false): Pick<Benchmark, 'run'> => ({
   async run(surroundings) {
-    const stage = await Stage.open(surroundings);
+    const stage = await Stage.open(surroundings, { secondBroker });
     const shop = await stage.shop();
     const bareLogin = await makeBareLogins(shop, 1);
     const ours: Promise<number>[] = [];
@@ -31,7 +34,7 @@ const deadline = (callers: number): Pick<Benchmark, 'run'> => ({
     const load = callWithoutEnd(stage, callers);
     const start = performance.now();
     for (let turn = 0; turn <= samples && !surroundings.signal.aborted; turn += 1) {
-      if (turn % 20 === 0) surroundings.progress(`${turn} of ${samples}`);
+      if (turn % 100 === 0) surroundings.progress(`${turn} of ${samples}`);
       await until(start + turn * turnMs);
       const late = underLease(stage);
       // Awaited at the end, and by then it may have failed long ago.
@@ -72,6 +75,18 @@ export const deadlineUnderLoad: Benchmark = {
   name: 'deadline-under-load',
   what: `the same while ${busyCallers} callers ask the broker for their requests without a pause`,
   ...deadline(busyCallers),
+};
+
+export const deadlineTwoBrokers: Benchmark = {
+  name: 'deadline-two-brokers',
+  what: 'a lease’s end to its dead connection where two brokers share database and target',
+  ...deadline(0, true),
+};
+
+export const deadlineTwoBrokersUnderLoad: Benchmark = {
+  name: 'deadline-two-brokers-under-load',
+  what: `the same while ${busyCallers} callers ask without a pause`,
+  ...deadline(busyCallers, true),
 };
 
 /** Callers of whom each asks again as soon as it is answered; `stop` gives how many calls it was in all. */

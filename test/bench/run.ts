@@ -6,8 +6,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Benchmark, Result } from './benchmark.ts';
 import { activation } from './activation.ts';
 import { cut100, cut1000 } from './cut.ts';
-import { deadlineToDead, deadlineUnderLoad } from './deadline-to-dead.ts';
+import {
+  deadlineToDead,
+  deadlineTwoBrokers,
+  deadlineTwoBrokersUnderLoad,
+  deadlineUnderLoad,
+} from './deadline-to-dead.ts';
 import { writeFigures } from './figures.ts';
+import { flood } from './flood.ts';
 import { leaseIssue } from './lease-issue.ts';
 import { liveLeases } from './live-leases.ts';
 import { json, table } from './report.ts';
@@ -20,6 +26,9 @@ const benchmarks: readonly Benchmark[] = [
   liveLeases,
   deadlineToDead,
   deadlineUnderLoad,
+  deadlineTwoBrokers,
+  deadlineTwoBrokersUnderLoad,
+  flood,
   cut100,
   cut1000,
   connectedWindows,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { NotSignedIn } from '../identity/caller.ts';
 import { Buckets } from './buckets.ts';
 import type { Caller } from './caller.ts';
@@ -26,7 +27,12 @@ export interface AdmissionParts {
   readonly limits: CallLimits;
   /** Milliseconds on a clock that is never set. */
   readonly elapsed?: () => number;
+  /** How long whoever calls too often waits for that answer. */
+  readonly refuseAfterMs?: number;
 }
+
+/** A client that repeats a refused call at once does so four times a second over each of its connections, not thousands. */
+const refuseAfterMs = 250;
 
 const mostRemembered = 50_000;
 
@@ -40,11 +46,14 @@ export class Admission {
   readonly #verify: AdmissionParts['verify'];
   readonly #people: Buckets;
   readonly #addresses: Buckets;
+  readonly #refuseAfterMs: number;
   /** By the hash of what they signed in with. */
   readonly #remembered = new Map<string, string>();
 
-  constructor({ verify, limits, elapsed }: AdmissionParts) {
+  constructor(parts: AdmissionParts) {
+    const { verify, limits, elapsed } = parts;
     this.#verify = verify;
+    this.#refuseAfterMs = parts.refuseAfterMs ?? refuseAfterMs;
     this.#people = new Buckets(limits.person, elapsed);
     this.#addresses = new Buckets(limits.address, elapsed);
   }
@@ -57,12 +66,12 @@ export class Admission {
     const known = this.#remembered.get(hash);
     if (known !== undefined) {
       const seconds = this.#people.take(known);
-      if (seconds !== undefined && !ends) throw tooMany(yours, seconds, known);
+      if (seconds !== undefined && !ends) throw await this.#late(tooMany(yours, seconds, known));
       return this.#verified(hash, authorization);
     }
     const payer = network(address);
     const seconds = this.#addresses.take(payer);
-    if (seconds !== undefined && !ends) throw tooMany(fromHere, seconds);
+    if (seconds !== undefined && !ends) throw await this.#late(tooMany(fromHere, seconds));
     const caller = await this.#verified(hash, authorization).catch((error: unknown) => {
       // Where nobody can be recognised, the caller is not to blame.
       if (!(error instanceof NotSignedIn) && seconds === undefined) this.#addresses.giveBack(payer);
@@ -70,8 +79,13 @@ export class Admission {
     });
     if (seconds === undefined) this.#addresses.giveBack(payer);
     const wait = this.#people.take(caller.id);
-    if (wait !== undefined && !ends) throw tooMany(yours, wait, caller.id);
+    if (wait !== undefined && !ends) throw await this.#late(tooMany(yours, wait, caller.id));
     return caller;
+  }
+
+  async #late(refusal: Refusal): Promise<Refusal> {
+    await pause(this.#refuseAfterMs);
+    return refusal;
   }
 
   async #verified(hash: string, authorization: string | undefined): Promise<Caller> {

@@ -9,6 +9,7 @@ import { findPostmaster } from '../../../src/broker/store/embedded-postmaster.ts
 import { ana, people } from '../../../src/sandbox/provider/people.ts';
 import { startWorld, type World } from '../../broker/support/world.ts';
 import { usageOfProcess } from './usage.ts';
+import { startSecondBroker } from './second-broker.ts';
 import { Wishes, type Description } from './messages.ts';
 
 const wishes = Wishes.parse(JSON.parse(process.argv[2] ?? '{}'));
@@ -19,12 +20,17 @@ const others = Array.from({ length: wishes.others }, (_, n) => ({ ...ana, id: `e
 /** Whoever started this may be gone by now. */
 const tell = (message: unknown) => process.connected && process.send?.(message);
 
+let stopSecond: (() => Promise<void>) | undefined;
+
 async function describeStage(of: World): Promise<Description> {
   const state = join(of.folder, 'state');
   const postmaster = await findPostmaster(join(state, 'data'));
   if (!postmaster) throw new Error('The broker keeps no database of its own.');
+  const second = wishes.secondBroker ? await startSecondBroker(of.folder, postmaster.port) : undefined;
+  stopSecond = second?.stop;
   return {
     url: of.url,
+    secondUrl: second?.url ?? of.url,
     token: await of.token('ana'),
     otherTokens: await Promise.all(others.map(({ id }) => of.token(id))),
     shop: { port: of.shop.port, password: of.shop.password },
@@ -54,10 +60,14 @@ const building = startWorld({
   people: [...people, ...others],
   // One person stands for many here.
   mostOpen: 1000,
+  ...(wishes.usualLimits ? { limits: { person: 1_200, address: 600 } } : {}),
 });
 const end = () =>
   building
-    .then((world) => world.stop())
+    .then(async (world) => {
+      await stopSecond?.();
+      await world.stop();
+    })
     .catch((error: unknown) => console.error(error))
     .finally(() => process.exit(0));
 

@@ -8,6 +8,10 @@ export const Wishes = z.object({
   shopSettings: z.record(z.string(), z.string()).default({}),
   /** How many engineers there are beside Ana. */
   others: z.int().default(0),
+  /** A second broker, as it is shipped and in a process of its own, on the same database and target. */
+  secondBroker: z.boolean().default(false),
+  /** As many calls as the configuration takes unless it says otherwise; else more than any benchmark makes. */
+  usualLimits: z.boolean().default(false),
 });
 export type Wishes = z.input<typeof Wishes>;
 
@@ -16,6 +20,8 @@ const Reached = z.object({ port: z.int(), password: z.string() });
 /** How a stage that is up is reached. */
 export const Description = z.object({
   url: z.string(),
+  /** Of the second broker; the same as `url` where there is one only. */
+  secondUrl: z.string(),
   /** Ana's. */
   token: z.string(),
   /** The other engineers'. */

@@ -45,9 +45,10 @@ export interface Called {
 export class Stage {
   readonly #child: ChildProcess;
   readonly #at: Description;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 32 });
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   readonly #clients: pg.Client[] = [];
   #digest: string | undefined;
+  #calls = 0;
 
   /** Authenticates records as the stage's broker does. */
   get macs(): Macs {
@@ -101,6 +102,12 @@ export class Stage {
     return this.#at.url;
   }
 
+  /** Where the next call goes: to one broker after the other, as behind a load balancer. */
+  #nextUrl(): string {
+    this.#calls += 1;
+    return this.#calls % 2 === 0 ? this.#at.url : this.#at.secondUrl;
+  }
+
   /** The tokens of the engineers beside Ana. */
   get otherTokens(): readonly string[] {
     return this.#at.otherTokens;
@@ -115,10 +122,11 @@ export class Stage {
     }
   }
 
-  call(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Called> {
+  /** @param as whose token; Ana's unless told */
+  call(method: 'GET' | 'POST', path: string, body?: unknown, as = this.#at.token): Promise<Called> {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const headers = {
-      authorization: `Bearer ${this.#at.token}`,
+      authorization: `Bearer ${as}`,
       'idempotency-key': randomBytes(16).toString('base64url'),
       ...(text === undefined
         ? {}
@@ -126,7 +134,7 @@ export class Stage {
     };
     return new Promise((resolve, reject) => {
       const began = performance.now();
-      const sent = request(`${this.#at.url}${path}`, {
+      const sent = request(`${this.#nextUrl()}${path}`, {
         method,
         headers,
         agent: this.#agent,
@@ -148,25 +156,27 @@ export class Stage {
   }
 
   /** An approved grant that nobody has activated: its id. */
-  async grant(duration: string): Promise<string> {
+  async grant(duration: string, as?: string): Promise<string> {
     this.#digest ??= TemplateList.parse((await this.call('GET', '/v1/templates')).body).templates.find(
       ({ id }) => id === template,
     )?.digest;
-    const { body } = await this.call('POST', '/v1/requests', {
-      template,
-      templateDigest: this.#digest,
-      duration,
-      reason: 'Measuring how long it takes',
-    });
+    const { body } = await this.call(
+      'POST',
+      '/v1/requests',
+      { template, templateDigest: this.#digest, duration, reason: 'Measuring how long it takes' },
+      as,
+    );
     return z.string().parse(AccessRequest.parse(body).grantId);
   }
 
   /** A lease under a grant, as an extension gets it. */
-  async lease(grantId: string, verifier: string): Promise<IssuedLease & { readonly ms: number }> {
-    const { body, ms } = await this.call('POST', `/v1/grants/${grantId}/leases`, {
-      kind: 'postgresql',
-      verifier,
-    });
+  async lease(
+    grantId: string,
+    verifier: string,
+    as?: string,
+  ): Promise<IssuedLease & { readonly ms: number }> {
+    const wanted = { kind: 'postgresql', verifier };
+    const { body, ms } = await this.call('POST', `/v1/grants/${grantId}/leases`, wanted, as);
     return { ...IssuedLease.parse(body), ms };
   }
 
