@@ -5,7 +5,7 @@ import { rounded, spoken, spreadOf } from './numbers.ts';
 import { goneAt, makeBareLogins, newSecret } from './stage/logins.ts';
 import { Stage } from './stage/stage.ts';
 
-const samples = 60;
+const samples = 1_000;
 const mostRatio = 5;
 const quietMachineMs = 50;
 const busyCallers = 4;

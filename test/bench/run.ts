@@ -5,6 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Benchmark, Result } from './benchmark.ts';
 import { activation } from './activation.ts';
+import { brokerStart } from './broker-start.ts';
 import { cut100, cut1000 } from './cut.ts';
 import {
   deadlineToDead,
@@ -31,6 +32,7 @@ const benchmarks: readonly Benchmark[] = [
   flood,
   cut100,
   cut1000,
+  brokerStart,
   connectedWindows,
   requestToPrompt,
   activation,

@@ -1,12 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { freePort } from '../../broker/support/postgres.ts';
-
-const program = fileURLToPath(new URL('../../../dist/daypass.js', import.meta.url));
+import { startShipped } from '../../broker/support/shipped-broker.ts';
 
 /**
  * Starts the broker as it is shipped beside one that has an embedded database, on that same database.
@@ -34,26 +29,5 @@ export async function startSecondBroker(
 integrity: { keys: [{ file: ./state/integrity.key }] }`,
     ),
   );
-  const child = spawn(process.execPath, [program, 'serve', '--config', configuration], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const over = once(child, 'exit');
-  const kill = () => child.kill('SIGKILL');
-  // Whatever ends whoever started it ends it too.
-  process.once('exit', kill);
-  const listens = new Promise<true>((resolve) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      if (line.includes('Daypass listens at')) resolve(true);
-    });
-  });
-  if (!(await Promise.race([listens, over.then(() => false)])))
-    throw new Error('The second broker did not start. Is it built (node build.js)?');
-  return {
-    url: `http://127.0.0.1:${port}`,
-    async stop() {
-      child.kill('SIGTERM');
-      await over;
-      process.off('exit', kill);
-    },
-  };
+  return { url: `http://127.0.0.1:${port}`, ...(await startShipped(configuration)) };
 }

@@ -1,10 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { StepName } from '../../../src/broker/step.ts';
+import { shippedProgram } from '../../broker/support/shipped-broker.ts';
 import type { Order, Told } from '../hook.ts';
-
-const program = fileURLToPath(new URL('../../../dist/daypass.js', import.meta.url));
 
 export interface Ending {
   readonly code: number | null;
@@ -26,10 +24,14 @@ export class BrokerProgram {
    */
   constructor(hook: string, configuration: string, dieAfter?: StepName) {
     const first = dieAfter ? { DAYPASS_TEST_ORDER: JSON.stringify(deathAfter(dieAfter)) } : {};
-    this.#child = spawn(process.execPath, ['--import', hook, program, 'serve', '--config', configuration], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { ...process.env, ...first },
-    });
+    this.#child = spawn(
+      process.execPath,
+      ['--import', hook, shippedProgram, 'serve', '--config', configuration],
+      {
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        env: { ...process.env, ...first },
+      },
+    );
     this.ended = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {
         resolve({ code, signal });

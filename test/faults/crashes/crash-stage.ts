@@ -1,11 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import pg from 'pg';
-import { Secret } from '../../../src/contract/secret.ts';
-import { macsWith, type Macs } from '../../../src/broker/integrity/macs.ts';
+import type { Macs } from '../../../src/broker/integrity/macs.ts';
 import type { StepName } from '../../../src/broker/step.ts';
-import { startPostgres, type PostgresServer } from '../../broker/support/postgres.ts';
+import { separateStore, type SeparateStore } from '../../broker/support/separate-store.ts';
 import { startStandby, type Standby } from '../../broker/support/standby.ts';
 import { newKey, startWorld, type Name, type World, type WorldOptions } from '../../broker/support/world.ts';
 import type { Asked } from '../found.ts';
@@ -21,7 +17,7 @@ export interface Called<T> {
 /** What the broker works with; the replica is one of the shop's. */
 interface Servers {
   readonly world: World;
-  readonly state: PostgresServer;
+  readonly store: SeparateStore;
   readonly replica: Standby;
 }
 
@@ -33,9 +29,7 @@ export class CrashStage {
   readonly world: World;
   readonly ledger = new Ledger();
   readonly #servers: Servers;
-  readonly #configuration: string;
   readonly #hook: string;
-  readonly macs: Macs;
   /** Leases that somebody deleted from the database, and their logins: that they are missing is no fault of the broker's. */
   readonly deleted = new Set<string>();
   /** What was wrong in the moment after a death, before anything was mended. */
@@ -48,50 +42,24 @@ export class CrashStage {
   #step: StepName | undefined;
   #lookAfterDeath: () => Promise<readonly string[]> = () => Promise.resolve([]);
 
-  private constructor(servers: Servers, configuration: string, hook: string, macs: Macs) {
+  private constructor(servers: Servers, hook: string) {
     this.world = servers.world;
     this.#servers = servers;
-    this.#configuration = configuration;
     this.#hook = hook;
-    this.macs = macs;
+  }
+
+  /** Authenticates records as the broker does. */
+  get macs(): Macs {
+    return this.#servers.store.macs;
   }
 
   static async open(options: WorldOptions): Promise<CrashStage> {
     const world = await startWorld(options);
     // The world's own broker works in this process, which must not die.
     await world.broker.close();
-    const state = await startPostgres();
-    const secrets = { owner: newSecret(), runtime: newSecret(), integrity: newSecret() };
-    for (const role of ['owner', 'runtime'] as const)
-      await state.run(`create role daypass_${role} login password '${secrets[role]}'`);
-    await state.run('create database state owner daypass_owner');
-    for (const [name, secret] of Object.entries(secrets))
-      await writeFile(join(world.folder, name), secret, { mode: 0o600 });
-    const written = await readFile(join(world.folder, 'daypass.yaml'), 'utf8');
-    const configuration = join(world.folder, 'crash.yaml');
     const replica = await startStandby(world.shop);
-    await writeFile(
-      configuration,
-      `${written}    replicas: [{ host: 127.0.0.1, port: ${replica.port} }]\n`.replace(
-        'database: { embedded: ./state }',
-        `
-database:
-  host: 127.0.0.1
-  port: ${state.port}
-  name: state
-  tls: { mode: off }
-  owner: { user: daypass_owner, password: { file: ./owner } }
-  runtime: { user: daypass_runtime, password: { file: ./runtime } }
-integrity: { keys: [{ file: ./integrity }] }`,
-      ),
-    );
-    const hook = await compiledHook(world.folder);
-    return new CrashStage(
-      { world, state, replica },
-      configuration,
-      hook,
-      macsWith([new Secret(secrets.integrity)]),
-    );
+    const store = await separateStore(world, `    replicas: [{ host: 127.0.0.1, port: ${replica.port} }]\n`);
+    return new CrashStage({ world, store, replica }, await compiledHook(world.folder));
   }
 
   /** Asked in the moment after each death. */
@@ -144,7 +112,11 @@ integrity: { keys: [{ file: ./integrity }] }`,
   async #supervise(): Promise<void> {
     for (;;) {
       const again = this.#deaths < this.#mostDeaths;
-      const program = new BrokerProgram(this.#hook, this.#configuration, again ? this.#step : undefined);
+      const program = new BrokerProgram(
+        this.#hook,
+        this.#servers.store.configuration,
+        again ? this.#step : undefined,
+      );
       this.#program = program;
       void program.listens.then((listens) => (listens ? this.#up.reach() : undefined));
       const { signal, code } = await program.ended;
@@ -226,10 +198,10 @@ integrity: { keys: [{ file: ./integrity }] }`,
   async state(): Promise<pg.Client> {
     const client = new pg.Client({
       host: '127.0.0.1',
-      port: this.#servers.state.port,
+      port: this.#servers.store.postgres.port,
       database: 'state',
-      user: this.#servers.state.user,
-      password: this.#servers.state.password,
+      user: this.#servers.store.postgres.user,
+      password: this.#servers.store.postgres.password,
     });
     client.on('error', () => undefined);
     await client.connect();
@@ -238,14 +210,13 @@ integrity: { keys: [{ file: ./integrity }] }`,
   }
 
   /** Throws all state away: the next start is the first one. */
-  async forget(): Promise<void> {
-    await this.#servers.state.run('drop database state (force)');
-    await this.#servers.state.run('create database state owner daypass_owner');
+  forget(): Promise<void> {
+    return this.#servers.store.forget();
   }
 
   async close(): Promise<void> {
     await this.stop();
-    await this.#servers.state.stop();
+    await this.#servers.store.postgres.stop();
     await this.#servers.replica.stop();
     await this.world.stop();
   }
@@ -265,5 +236,3 @@ class Up {
     this.reached.catch(() => undefined);
   }
 }
-
-const newSecret = () => randomBytes(32).toString('base64');
