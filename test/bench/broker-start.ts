@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import type { IssuedLease } from '../../src/contract/leases.ts';
 import type { AccessRequest } from '../../src/contract/requests.ts';
 import type { TemplateList } from '../../src/contract/templates.ts';

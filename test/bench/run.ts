@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Benchmark, Result } from './benchmark.ts';
 import { activation } from './activation.ts';
 import { brokerStart } from './broker-start.ts';
+import { countdown } from './countdown.ts';
 import { cut100, cut1000 } from './cut.ts';
 import {
   deadlineToDead,
@@ -35,6 +36,7 @@ const benchmarks: readonly Benchmark[] = [
   brokerStart,
   connectedWindows,
   requestToPrompt,
+  countdown,
   activation,
   vsix,
 ];
