@@ -1,6 +1,7 @@
 import { configuration, stored, templates } from './files.ts';
 import { http } from './http.ts';
 import { files, views } from './shown.ts';
+import { lives } from './lives.ts';
 import { sql } from './sql.ts';
 import type { Surface } from './surface.ts';
 import { streamIds, tokens, words } from './words.ts';
@@ -14,6 +15,7 @@ export const surfaces: readonly Surface[] = [
   views,
   stored,
   sql,
+  lives,
   configuration,
   templates,
   http,
