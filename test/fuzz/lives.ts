@@ -217,14 +217,27 @@ async function live(shop: Shop, root: pg.Client, some: readonly Life[]): Promise
     }
   } finally {
     for (const { there } of begun) await there.end();
-    for (const one of some) await root.query(`drop database if exists ${quoted(one.database)} with (force)`);
-    for (const { lease, life: one } of begun) {
-      const carrier = quoted(templateRole({ id: 'fuzzed', scope: readScope(lease.scope) }));
-      for (const role of [quoted(lease.role), carrier, quoted(one.role), quoted(one.other)])
-        await root.query(`drop role if exists ${role}`);
-    }
-    await root.query(`drop role if exists "daypass_${shop.installation}_kept"`);
+    for (const one of some) await remove(shop, root, one);
+    const { rows } = await root.query<{ role: string }>(
+      `select rolname as role from pg_roles where rolname ~ '^daypass_(tpl_fuzzed_|${shop.installation}_)'`,
+    );
+    for (const { role } of rows) await root.query(`drop role ${quoted(role)}`);
   }
+}
+
+/** However far it came. */
+async function remove(shop: Shop, root: pg.Client, one: Life): Promise<void> {
+  const { rows } = await root.query<{ gid: string }>(
+    'select gid from pg_prepared_xacts where database = $1',
+    [one.database],
+  );
+  if (rows.length > 0) {
+    const there = await shop.server.connect({ database: one.database });
+    for (const { gid } of rows) await there.query(`rollback prepared ${literally(gid)}`);
+    await there.end();
+  }
+  await root.query(`drop database if exists ${quoted(one.database)} with (force)`);
+  for (const role of [one.role, one.other]) await root.query(`drop role if exists ${quoted(role)}`);
 }
 
 /** Makes what the scope is about, and issues. */

@@ -101,6 +101,30 @@ describe('daypass.yaml', () => {
     assert.deepEqual(config.warnings, []);
   });
 
+  it('counts calls, and believes no proxy, unless it says otherwise', async () => {
+    const read = async (more: string) => {
+      await writeFile(file, `${more}\n${complete}`);
+      const { limits, trustedProxies } = await loadConfig(file, environment);
+      return { limits, trustedProxies };
+    };
+    const usual = { limits: { person: 1_200, address: 600 }, trustedProxies: [] };
+    assert.deepEqual(await read(''), usual);
+    assert.deepEqual(await read('limits: {}\ntrusted_proxies: []'), usual);
+    assert.deepEqual(await read('limits: { address: 60 }'), {
+      ...usual,
+      limits: { person: 1_200, address: 60 },
+    });
+    assert.deepEqual(await read('limits: { person: 10000000, address: 10000000 }'), {
+      ...usual,
+      limits: { person: 10_000_000, address: 10_000_000 },
+    });
+    const networks = ['10.0.3.7', '10.0.0.0/8', '::1', 'fd00::/8'];
+    assert.deepEqual(await read(`trusted_proxies: ${JSON.stringify(networks)}`), {
+      ...usual,
+      trustedProxies: networks,
+    });
+  });
+
   it('shows its secrets nowhere', async () => {
     await writeFile(file, complete);
     const config = await loadConfig(file, environment);
@@ -232,6 +256,72 @@ describe('daypass.yaml', () => {
       'targets:',
       'requests: { activate_within: PT48H }\ntargets:',
       'daypass.yaml:17:30  requests.activate_within: should lie between 1 min (PT1M) and 24 h (PT24H).',
+    ],
+    [
+      'fewer calls than a window makes by itself',
+      'targets:',
+      'limits: { person: 59 }\ntargets:',
+      'daypass.yaml:17:19  limits.person: should be at least 60. Calls a minute of one person, all their windows together.',
+    ],
+    [
+      'more calls than there can be',
+      'targets:',
+      'limits: { address: 10000001 }\ntargets:',
+      'daypass.yaml:17:20  limits.address: should be at most 10000000.',
+    ],
+    [
+      'half a call',
+      'targets:',
+      'limits: { person: 60.5 }\ntargets:',
+      'daypass.yaml:17:19  limits.person: should be a whole number, not 60.5. Calls a minute of one person, all their windows together.',
+    ],
+    [
+      'a limit that is a text',
+      'targets:',
+      'limits: { person: many }\ntargets:',
+      'daypass.yaml:17:19  limits.person: should be a number, not a text. Calls a minute of one person, all their windows together.',
+    ],
+    [
+      'a limit of nothing that is known',
+      'targets:',
+      'limits: { persons: 100 }\ntargets:',
+      'daypass.yaml:17:11  limits.persons: there is no such key. Did you mean "person"?',
+    ],
+    [
+      'limits that are one number',
+      'targets:',
+      'limits: 100\ntargets:',
+      'daypass.yaml:17:9  limits: should be a group of keys, not a number. How much one broker takes. Ending, revoking and withdrawing are never refused for it.',
+    ],
+    [
+      'a proxy that is a name',
+      'targets:',
+      'trusted_proxies: [proxy.internal]\ntargets:',
+      'daypass.yaml:17:19  trusted_proxies: should be an IP address or a network, like 10.0.3.7 or 10.0.0.0/8, and not every address.',
+    ],
+    [
+      'a proxy that is everybody',
+      'targets:',
+      'trusted_proxies:\n  - 10.0.3.7\n  - 0.0.0.0/0\ntargets:',
+      'daypass.yaml:19:5  trusted_proxies: should be an IP address or a network, like 10.0.3.7 or 10.0.0.0/8, and not every address.',
+    ],
+    [
+      'a proxy that is everybody by IPv6',
+      'targets:',
+      'trusted_proxies: ["::/0"]\ntargets:',
+      'daypass.yaml:17:19  trusted_proxies: should be an IP address or a network, like 10.0.3.7 or 10.0.0.0/8, and not every address.',
+    ],
+    [
+      'a network larger than there is',
+      'targets:',
+      'trusted_proxies: [10.0.0.0/33]\ntargets:',
+      'daypass.yaml:17:19  trusted_proxies: should be an IP address or a network, like 10.0.3.7 or 10.0.0.0/8, and not every address.',
+    ],
+    [
+      'one proxy outside a list',
+      'targets:',
+      'trusted_proxies: 10.0.3.7\ntargets:',
+      'daypass.yaml:17:18  trusted_proxies: should be a list, not a text. Proxies in front of the broker, whose X-Forwarded-For is believed. Absent: nobody’s is, and every call counts as one of the address that it comes from. For example: trusted_proxies: [10.0.3.7]',
     ],
     [
       'no targets',
