@@ -5,7 +5,21 @@ import { requestNodes, type RequestNode } from '../../src/extension/views/reques
 import { reviewInWords } from '../../src/extension/views/review.ts';
 import { standingOf } from '../../src/extension/views/standing.ts';
 import { templateNodes, whyEmpty, type TemplateNode } from '../../src/extension/views/templateNodes.ts';
-import { ana, ben, grant, now, request, template, toLocal, world } from './support/samples.ts';
+import { timeOfDay } from '../../src/extension/views/words.ts';
+import {
+  ana,
+  ben,
+  grant,
+  inMs,
+  lease,
+  minutes,
+  now,
+  request,
+  template,
+  toLocal,
+  unopened,
+  world,
+} from './support/samples.ts';
 
 const labels = (node: TemplateNode | RequestNode | undefined): string[] =>
   node && 'children' in node ? node.children.map((child) => child.label) : [];
@@ -157,7 +171,7 @@ describe('the view "Requests"', () => {
   it('lists the open access of others, to be revoked where the person may', () => {
     const may = { openTerminal: false, end: false, revoke: true };
     const [section, ...rest] = nodes(ben, {
-      grants: [grant(), grant({ may }), grant({ may, state: 'ended' })],
+      grants: [grant(), grant({ may }), grant({ may, state: 'ended', settled: true })],
     });
     assert.deepEqual(rest, []);
     assert.equal(section?.label, 'Open access of others');
@@ -166,6 +180,79 @@ describe('the view "Requests"', () => {
       'revocable',
       'readable',
     ]);
+  });
+
+  describe('while an end is not confirmed at the target', () => {
+    const carol = { id: '00000000-0000-4000-8000-00000000000c', name: 'Carol Weber' };
+    const obstacle = 'shop cannot be reached: connection refused';
+    const over = (more: Parameters<typeof grant>[0] = {}, late = true) => {
+      const one = grant({ state: 'revoked', endedAt: inMs(-minutes(2)), ...more });
+      const unconfirmed = { since: inMs(-minutes(1)), obstacle };
+      return { ...one, leases: [lease(one, { state: 'closing', ...(late ? { unconfirmed } : {}) })] };
+    };
+    const shownTo = (who: typeof ben, one: ReturnType<typeof over>, cutOff = false) => {
+      const [section] = requestNodes(standingOf(world(who, { grants: [one] }), now), toLocal, cutOff);
+      assert.ok(section?.is === 'section');
+      const [node, ...others] = section.children;
+      assert.deepEqual(others, []);
+      assert.ok(node?.is === 'unproven');
+      return { section: section.label, node };
+    };
+    const may = { openTerminal: false, end: false, revoke: false };
+    const at = (instant: string) => timeOfDay(toLocal(Date.parse(instant)));
+    const late = `not confirmed since ${at(inMs(-minutes(1)))} · over since ${at(inMs(-minutes(2)))}`;
+
+    for (const [who, person] of [
+      ['whoever approved or revoked it', ben],
+      ['an auditor', carol],
+    ] as const)
+      it(`${who} reads that, since when and what stands in the way`, () => {
+        const { section, node } = shownTo(person, over({ may }));
+        assert.equal(section, 'Open access of others');
+        assert.equal(node.label, 'Ana Lima');
+        assert.equal(node.description, `${late} · fix one order’s status · shop`);
+        assert.deepEqual(labels(node).slice(0, 3), [
+          `shop has not confirmed the end yet (since ${at(inMs(-minutes(1)))}).`,
+          'What stands in the way: shop cannot be reached: connection refused.',
+          `A new login may be possible there until ${at(inMs(minutes(24)))}; a connection that is open may last until shop answers.`,
+        ]);
+      });
+
+    it('whoever had it reads it among their own', () => {
+      const { section, node } = shownTo(ana, over());
+      assert.equal(section, 'Yours');
+      assert.equal(node.label, 'Fix one order’s status');
+      assert.equal(node.description, late);
+    });
+
+    it('it is no more said than known: at first it is awaited, without the broker it is not known', () => {
+      const soon = over({ may }, false);
+      assert.match(shownTo(ben, soon).node.description, /^waiting for shop to confirm · over since /);
+      assert.match(shownTo(ben, soon, true).node.description, /^not known whether confirmed · over since /);
+      assert.match(shownTo(ben, over({ may }), true).node.description, /^not confirmed since /);
+    });
+
+    it('one that the clock ended is shown although the broker has not said so yet', () => {
+      const expired = { ...over({ may }, false), ...grant({ may, state: 'active' }, -minutes(1)) };
+      assert.match(shownTo(carol, expired).node.description, /^waiting for shop to confirm/);
+    });
+
+    it('it goes as soon as it is confirmed, and never came where nobody had opened anything', () => {
+      for (const one of [
+        { ...over({ may }), settled: true },
+        unopened({ may, state: 'revoked', endedAt: inMs(0) }),
+      ])
+        assert.deepEqual(nodes(ben, { grants: [one] }), []);
+    });
+
+    it('a terminal that was closed is told of while the access goes on', () => {
+      const one = grant({ may });
+      const open = { ...one, leases: [lease(one, { unconfirmed: { since: inMs(-minutes(1)), obstacle } })] };
+      const [section] = nodes(carol, { grants: [open] });
+      const [node] = section?.is === 'section' ? section.children : [];
+      assert.equal(node?.is, 'readable');
+      assert.match(labels(node)[0] ?? '', /^shop has not confirmed the end yet/);
+    });
   });
 
   it('shows an auditor what others ask for, to be read and not decided', () => {

@@ -75,17 +75,23 @@ function proofOrWait(grant: Grant, toLocal: ToLocal): string {
 
 /** What is said while the proof is awaited, and when it is late: no more than the login's own expiry holds. */
 export function notYetConfirmed(grant: Grant, toLocal: ToLocal): string {
+  const late = whatIsLate(grant, toLocal);
+  if (late.length === 0) return `Waiting for ${grant.template.target.title} to confirm.`;
+  return [...late, 'We keep trying and tell you.'].join(' ');
+}
+
+/** Since when an end is not confirmed, what stands in the way, and what may go on until then; a sentence each. */
+export function whatIsLate(grant: Grant, toLocal: ToLocal): string[] {
   const target = grant.template.target.title;
   const late = unconfirmedOf(grant);
-  if (!late) return `Waiting for ${target} to confirm.`;
+  if (!late) return [];
   const since = timeOfDay(toLocal(Date.parse(late.since)));
   return [
     `${target} has not confirmed the end yet (since ${since}).`,
     `What stands in the way: ${sentence(late.obstacle)}`,
     // Where only calls are left, the login is closed, and what is said already is all that can happen.
     ...(late.obstacleSince === undefined ? stillPossible(grant, toLocal) : []),
-    'We keep trying and tell you.',
-  ].join(' ');
+  ];
 }
 
 /** What is said while there is no proof here; where the broker cannot be asked, the target may have confirmed long ago. */

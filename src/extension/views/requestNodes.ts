@@ -1,7 +1,7 @@
 import { spokenDuration } from '../../contract/durations.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
-import type { ToLocal } from './endings.ts';
-import type { Standing } from './standing.ts';
+import { whatIsLate, type ToLocal } from './endings.ts';
+import { endOf, unconfirmedOf, type Standing } from './standing.ts';
 import { reviewLines, type Line } from './review.ts';
 import { approvedBy, askedOf, lowerFirst, task, timeOfDay, why } from './words.ts';
 
@@ -23,7 +23,7 @@ export type RequestNode =
       readonly children: readonly RequestNode[];
     }
   | {
-      readonly is: 'revocable' | 'readable' | 'ready' | 'running';
+      readonly is: 'revocable' | 'readable' | 'ready' | 'running' | 'unproven';
       readonly id: string;
       readonly grantId: string;
       readonly label: string;
@@ -39,8 +39,18 @@ export type RequestNode =
       readonly tooltip: string;
     };
 
-/** What waits for the person's word, what they asked for themselves, and what they may see of others. */
-export function requestNodes(standing: Standing, toLocal: ToLocal): RequestNode[] {
+type GrantNode = Extract<RequestNode, { readonly grantId: string }>;
+
+/**
+ * What waits for the person's word, what they asked for themselves, and what they may see of others. What is over stays
+ * until its target has confirmed it: access that may still be there is not let disappear.
+ * @param cutOff the broker cannot be reached, so that a confirmation may have come that is not known here
+ */
+export function requestNodes(standing: Standing, toLocal: ToLocal, cutOff = false): RequestNode[] {
+  const unproven = (grant: Grant) => {
+    const over = `over since ${timeOfDay(toLocal(endOf(grant)))}`;
+    return grantNode('unproven', grant, `${standOfProof(grant, toLocal, cutOff)} · ${over}`, toLocal);
+  };
   const sections: RequestNode[] = [
     section(
       'Waiting for you',
@@ -64,10 +74,11 @@ export function requestNodes(standing: Standing, toLocal: ToLocal): RequestNode[
           },
         ].map(asLine(`mine ${request.id}`)),
       })),
-      ...standing.ready.map((grant) => grantNode('ready', grant, 'approved, not opened yet')),
+      ...standing.ready.map((grant) => grantNode('ready', grant, 'approved, not opened yet', toLocal)),
       ...standing.running.map(({ grant, expiresAtMs }) =>
-        grantNode('running', grant, `until ${timeOfDay(toLocal(expiresAtMs))}`),
+        grantNode('running', grant, `until ${timeOfDay(toLocal(expiresAtMs))}`, toLocal),
       ),
+      ...standing.over.filter(({ settled }) => !settled).map(unproven),
     ]),
     section(
       'Requests of others',
@@ -76,8 +87,13 @@ export function requestNodes(standing: Standing, toLocal: ToLocal): RequestNode[
       ),
     ),
     section('Open access of others', [
-      ...standing.revocable.map((grant) => othersNode('revocable', grant, toLocal)),
-      ...standing.readable.grants.map((grant) => othersNode('readable', grant, toLocal)),
+      ...standing.unproven.map((grant) => othersNode(unproven(grant), grant)),
+      ...standing.revocable.map((grant) =>
+        othersNode(grantNode('revocable', grant, untilWhen(grant, toLocal), toLocal), grant),
+      ),
+      ...standing.readable.grants.map((grant) =>
+        othersNode(grantNode('readable', grant, untilWhen(grant, toLocal), toLocal), grant),
+      ),
     ]),
   ];
   return sections.filter((node) => node.is === 'section' && node.children.length > 0);
@@ -103,23 +119,26 @@ function askedNode(
   };
 }
 
-function othersNode(is: 'revocable' | 'readable', grant: Grant, toLocal: ToLocal): RequestNode {
-  const until =
-    grant.expiresAt === undefined
-      ? 'not opened yet'
-      : `until ${timeOfDay(toLocal(Date.parse(grant.expiresAt)))}`;
-  const { title, target } = grant.template;
+function untilWhen({ expiresAt }: Grant, toLocal: ToLocal): string {
+  return expiresAt === undefined ? 'not opened yet' : `until ${timeOfDay(toLocal(Date.parse(expiresAt)))}`;
+}
+
+/** Told by who has it, with what it is about behind that. */
+function othersNode(node: GrantNode, { holder, template }: Grant): RequestNode {
   return {
-    ...grantNode(is, grant, `${until} · ${lowerFirst(title)} · ${target.title}`),
-    label: grant.holder.name,
+    ...node,
+    label: holder.name,
+    description: `${node.description} · ${lowerFirst(template.title)} · ${template.target.title}`,
   };
 }
 
-function grantNode(
-  is: 'revocable' | 'readable' | 'ready' | 'running',
-  grant: Grant,
-  description: string,
-): RequestNode {
+function standOfProof(grant: Grant, toLocal: ToLocal, cutOff: boolean): string {
+  const late = unconfirmedOf(grant);
+  if (late) return `not confirmed since ${timeOfDay(toLocal(Date.parse(late.since)))}`;
+  return cutOff ? 'not known whether confirmed' : `waiting for ${grant.template.target.title} to confirm`;
+}
+
+function grantNode(is: GrantNode['is'], grant: Grant, description: string, toLocal: ToLocal): GrantNode {
   return {
     is,
     id: `grant ${grant.id}`,
@@ -128,6 +147,8 @@ function grantNode(
     description,
     tooltip: `${grant.holder.name}, ${task(grant.template)}: ${why(grant)}`,
     children: [
+      // Also while the access itself goes on: a terminal that was closed has a login of its own.
+      ...whatIsLate(grant, toLocal).map((label) => ({ icon: 'warning', label })),
       { icon: 'comment', label: why(grant) },
       { icon: 'person', label: approvedBy(grant) },
       ...grant.template.allows.map((label) => ({ icon: 'check', label })),

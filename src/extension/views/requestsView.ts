@@ -20,7 +20,7 @@ export function registerRequestsView({ store, clock }: Services): Disposable {
 
   const draw = (now: number): void => {
     const standing = standingOf(store.world, now);
-    nodes = requestNodes(standing, (ms) => clock.toLocal(ms));
+    nodes = requestNodes(standing, (ms) => clock.toLocal(ms), store.world.stream.is === 'disconnected');
     const key = JSON.stringify(nodes);
     if (key === shown) return;
     shown = key;
@@ -51,6 +51,7 @@ const icons = {
   running: 'shield',
   revocable: 'shield',
   readable: 'shield',
+  unproven: 'warning',
 } as const;
 
 function itemOf(node: RequestNode): vscode.TreeItem {
@@ -71,8 +72,9 @@ function itemOf(node: RequestNode): vscode.TreeItem {
   item.contextValue = node.is;
   item.tooltip = node.tooltip;
   item.accessibilityInformation = { label: `${node.label}, ${node.description}` };
-  // What waits for a decision is read where it stands; the rest is known to whoever asked for it.
-  item.collapsibleState = node.is === 'waiting for me' ? Collapsible.Expanded : Collapsible.Collapsed;
+  // What waits for a decision, or for its proof, is read where it stands; the rest is known to whoever asked for it.
+  const opened = node.is === 'waiting for me' || node.is === 'unproven';
+  item.collapsibleState = opened ? Collapsible.Expanded : Collapsible.Collapsed;
   if (node.is === 'waiting for me')
     item.command = {
       command: commandIds.decide,

@@ -22,6 +22,8 @@ export interface Standing {
   readonly waitingForMe: readonly AccessRequest[];
   /** Somebody else's, open, and the person here may revoke it. */
   readonly revocable: readonly Grant[];
+  /** Somebody else's that is over, and that its target has not confirmed; the latest first. */
+  readonly unproven: readonly Grant[];
   /** Somebody else's that the person here may read and nothing more, as an auditor may. */
   readonly readable: { readonly requests: readonly AccessRequest[]; readonly grants: readonly Grant[] };
 }
@@ -33,6 +35,7 @@ const nowhere: Standing = {
   over: [],
   waitingForMe: [],
   revocable: [],
+  unproven: [],
   readable: { requests: [], grants: [] },
 };
 
@@ -66,6 +69,9 @@ export function standingOf(world: World, now: number): Standing {
       .filter((request) => request.may.decide)
       .sort(byInstant((request) => request.createdAt)),
     revocable: openOfOthers.filter((grant) => grant.may.revoke),
+    unproven: grants
+      .filter((grant) => grant.holder.id !== me && !grant.settled && isShownAsOver(grant, now))
+      .sort((a, b) => endOf(b) - endOf(a)),
     readable: {
       requests: requests
         .filter((request) => request.requester.id !== me && !request.may.decide)
