@@ -40,6 +40,13 @@ export const Revocation = z.object({ comment: Comment }).strict().meta({ id: 'Re
 export type Revocation = z.infer<typeof Revocation>;
 
 export const ConnectionList = z
-  .object({ connections: z.array(LiveConnection), asOf: Instant })
+  .object({
+    connections: z.array(LiveConnection),
+    unknownAt: z
+      .array(z.string())
+      .default([])
+      .meta({ description: 'Replicas that could not be asked: there may be more connections at them.' }),
+    asOf: Instant,
+  })
   .meta({ id: 'ConnectionList', description: 'Live connections as the target sees them.' });
 export type ConnectionList = z.infer<typeof ConnectionList>;

@@ -109,7 +109,9 @@ describe('A lease at PostgreSQL', function () {
     const stranger = shop.another({ installation: randomBytes(4).toString('hex') });
     assert.deepEqual(await stranger.observe(), []);
     const before = await shop.login(lease, { applicationName: 'psql' });
-    const [connection] = await shop.target.connections([lease]);
+    const {
+      connections: [connection],
+    } = await shop.target.connections([lease]);
     assert.deepEqual(
       [connection?.leaseId, connection?.address, connection?.program],
       [lease.leaseId, '127.0.0.1', 'psql'],

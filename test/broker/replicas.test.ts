@@ -76,7 +76,8 @@ describe('Replicas of a target', function () {
 
   it('live connections there are listed with those at the target', async () => {
     const { lease: one } = await lease();
-    assert.equal((await target.connections([one])).length, 2);
+    const seen = await target.connections([one]);
+    assert.deepEqual([seen.connections.length, seen.unknownAt], [2, []]);
     await receipt(one);
   });
 
@@ -106,6 +107,7 @@ describe('Replicas of a target', function () {
       assert.deepEqual(await target.cut([one], shop.keep), []);
       await over(here);
       assert.equal(await obstacle(one), `On the replica ${name}, nothing listens at its address.`);
+      assert.deepEqual((await target.connections([one])).unknownAt, [name]);
     } finally {
       await replica.resume();
     }
@@ -133,6 +135,34 @@ describe('Replicas of a target', function () {
     assert.deepEqual(closed.obstacleSince, since);
     await over(there, 60_000);
     assert.equal((await receipt(one)).replicas.length, 1);
+  });
+
+  it('where the target itself is away, sessions there end at once all the same', async () => {
+    const { lease: one, there } = await lease();
+    const [row] = await shop.server.run(`select oid::int from pg_roles where rolname = '${one.role}'`);
+    const evidence = { version: 1, oid: row?.['oid'], ended: [], leftovers: [], remains: [] };
+    const away = shop.another({
+      config: { port: 1, replicas: [{ host: '127.0.0.1', port: replica.port, tls: { mode: 'off' } }] },
+    });
+    const notCut = await away.cut([{ ...one, evidence }], shop.keep);
+    assert.equal(notCut.length, 1);
+    await over(there);
+    await receipt(one);
+  });
+
+  it('a standby of the target that its commits wait for, and that is down, delays no cut', async () => {
+    const { lease: one, here } = await lease();
+    await shop.server.run("alter system set synchronous_standby_names = 'nobody'");
+    await shop.server.run('select pg_reload_conf()');
+    try {
+      assert.deepEqual(await target.cut([one], shop.keep), []);
+      await over(here);
+      await assert.rejects(shop.login(one));
+    } finally {
+      await shop.server.run('alter system reset synchronous_standby_names').catch(() => undefined);
+      await shop.server.run('select pg_reload_conf()');
+    }
+    await receipt(one);
   });
 
   it('whoever is let in there and stays on the way unseen is ended before the receipt', async () => {

@@ -279,7 +279,10 @@ describe('What a window knows', () => {
     signIn();
     await until(() => store.world.grants.size === 1, 'the grant is there');
     const looks = [sync.watchConnections(grant.id), sync.watchConnections(grant.id)];
-    await until(() => store.world.connections.get(grant.id)?.length === 1, 'the connection is there');
+    await until(
+      () => store.world.connections.get(grant.id)?.connections.length === 1,
+      'the connection is there',
+    );
     assert.equal(broker.count(`/v1/grants/${grant.id}/connections`), 1);
     looks[0]?.dispose();
     looks[0]?.dispose();

@@ -33,10 +33,13 @@ describe('the session view', () => {
     const one = grant();
     const full = { ...one, leases: [lease(one), lease(one), lease(one, { state: 'closed' })] };
     const connection = { leaseId: one.id, address: '10.0.3.7', program: 'psql', since: inMs(0) };
-    const [card] = model(ana, { grants: [full], connections: new Map([[one.id, [connection]]]) }).cards;
+    const [card] = model(ana, {
+      grants: [full],
+      connections: new Map([[one.id, { connections: [connection], unknownAt: ['reports:5432'] }]]),
+    }).cards;
     assert.ok(card?.is === 'running');
     assert.deepEqual(card.facts, ['approved by Ben Roth', '2 terminals']);
-    assert.deepEqual(card.connections, ['psql 10.0.3.7']);
+    assert.deepEqual(card.connections, ['psql 10.0.3.7', 'reports:5432 cannot be asked at the moment']);
     assert.equal(card.remainingMs, minutes(24));
     assert.match(card.until, /^\d\d:\d\d$/);
     assert.equal(card.warning, undefined);

@@ -83,11 +83,12 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
       if (!at)
         throw new Refusal('target-refused', `The target "${grant.target}" is not configured any more.`);
       try {
-        const connections = await at.target.connections(
+        const { connections, unknownAt } = await at.target.connections(
           leases.map((one) => ({ leaseId: one.id, role: one.role })),
         );
         return {
           connections: connections.map((one) => ({ ...one, since: one.since.toISOString() })),
+          unknownAt,
           asOf: new Date().toISOString(),
         };
       } catch (error) {

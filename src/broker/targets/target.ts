@@ -123,8 +123,10 @@ export interface Target {
   /** Every credential of this installation that exists at the target now. */
   observe(): Promise<LeaseAtTarget[]>;
 
-  /** The live connections of these leases. */
-  connections(leases: readonly LeaseAtTarget[]): Promise<LiveConnection[]>;
+  /** The live connections of these leases, and the names of the replicas that could not be asked for theirs. */
+  connections(
+    leases: readonly LeaseAtTarget[],
+  ): Promise<{ readonly connections: LiveConnection[]; readonly unknownAt: string[] }>;
 
   /** What a person's machine needs to reach it under a lease; nothing secret. */
   connectionDetails(lease: LeaseAtTarget & { readonly scope: unknown }): ConnectionDetails;

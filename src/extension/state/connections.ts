@@ -1,7 +1,7 @@
 import type { Api } from '../client/call.ts';
 import type { Disposable } from './event.ts';
 import type { Store } from './store.ts';
-import type { LiveConnection, World } from './world.ts';
+import type { LiveConnections, World } from './world.ts';
 
 const lookEveryMs = 3000;
 
@@ -43,22 +43,23 @@ export class ConnectionsWatch implements Disposable {
 
   async #look(grantId: string): Promise<void> {
     const watched = this.#watched.get(grantId);
-    let connections: readonly LiveConnection[] | undefined;
+    let seenNow: LiveConnections | undefined;
     if (this.#store.world.grants.get(grantId)?.state === 'active')
       try {
-        ({ connections } = await this.#api.call('connections', { params: { id: grantId } }));
+        const { connections, unknownAt } = await this.#api.call('connections', { params: { id: grantId } });
+        seenNow = { connections, unknownAt };
       } catch {
         // Not known at the moment: better nothing on screen than something old. The stream says what is wrong.
-        connections = undefined;
+        seenNow = undefined;
       }
     if (!watched || this.#watched.get(grantId) !== watched) return;
-    this.#store.update(seen(grantId, connections));
+    this.#store.update(seen(grantId, seenNow));
     watched.timer = setTimeout(() => void this.#look(grantId), lookEveryMs);
     watched.timer.unref();
   }
 }
 
-function seen(grantId: string, list: readonly LiveConnection[] | undefined): (world: World) => World {
+function seen(grantId: string, list: LiveConnections | undefined): (world: World) => World {
   return (world) => {
     if (JSON.stringify(list) === JSON.stringify(world.connections.get(grantId))) return world;
     const connections = new Map(world.connections);

@@ -1,4 +1,4 @@
-import type { Grant } from '../../contract/grants.ts';
+import type { ConnectionList, Grant } from '../../contract/grants.ts';
 import type { LiveConnection } from '../../contract/leases.ts';
 import type { Me } from '../../contract/people.ts';
 import type { AccessRequest } from '../../contract/requests.ts';
@@ -17,6 +17,8 @@ export type Stream =
   | { readonly is: 'disconnected'; readonly since: number; readonly why: string };
 
 /** What this window knows. Everything on screen is a function of it and of the clock. */
+export type LiveConnections = Pick<ConnectionList, 'connections' | 'unknownAt'>;
+
 export interface World {
   readonly account: Account;
   readonly stream: Stream;
@@ -26,7 +28,7 @@ export interface World {
   readonly requests: ReadonlyMap<string, AccessRequest>;
   readonly grants: ReadonlyMap<string, Grant>;
   /** By grant id; present only while somebody looks. */
-  readonly connections: ReadonlyMap<string, readonly LiveConnection[]>;
+  readonly connections: ReadonlyMap<string, LiveConnections>;
 }
 
 export const emptyWorld: World = {

@@ -1,5 +1,5 @@
 import { spokenDuration } from '../../contract/durations.ts';
-import type { Grant, LiveConnection, World } from '../state/world.ts';
+import type { Grant, LiveConnection, LiveConnections, World } from '../state/world.ts';
 import { thresholdsOf } from './countdown.ts';
 import { howItEnded, lastHeard, proofOf, receiptInWords, type ToLocal } from './endings.ts';
 import { standingOf, unconfirmedOf, type Running } from './standing.ts';
@@ -134,7 +134,7 @@ function base(of: Pick<Grant, 'id' | 'template'>): CardBase {
 
 function runningCard(
   { grant, remainingMs, totalMs, expiresAtMs }: Running,
-  connections: readonly LiveConnection[] | undefined,
+  seen: LiveConnections | undefined,
   toLocal: ToLocal,
 ): RunningCard {
   const warning = tlsWarning(grant.template.target.tls);
@@ -149,7 +149,7 @@ function runningCard(
     until: timeOfDay(toLocal(expiresAtMs)),
     facts: [approvedBy(grant), inUse(terminals.length, grant.template.terminals)],
     ...(warning === undefined ? {} : { warning: `The connection is ${warning}.` }),
-    ...(connections ? { connections: connections.map(inWords) } : {}),
+    ...(seen ? { connections: [...seen.connections.map(inWords), ...seen.unknownAt.map(unknownAt)] } : {}),
     mayOpen: grant.may.openTerminal,
     documented: grant.template.documentation !== undefined,
   };
@@ -165,5 +165,7 @@ function inUse(count: number, most: number): string {
 function inWords(connection: LiveConnection): string {
   return [connection.program, connection.address].filter(Boolean).join(' ') || 'unknown program';
 }
+
+const unknownAt = (replica: string): string => `${replica} cannot be asked at the moment`;
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -49,7 +49,8 @@ export async function startStandby(primary: PostgresServer, options: StandbyOpti
   const start = async () => {
     const server = spawn(program, ['-D', directory, '-p', String(port), ...flagsOf(settings)], {
       ...(process.getuid?.() === 0 ? { uid, gid } : {}),
-      env: { ...process.env, LC_MESSAGES: 'C' },
+      // What libpq looks for at home the server's account may not read.
+      env: { ...process.env, LC_MESSAGES: 'C', HOME: directory },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     running = server;

@@ -12,14 +12,20 @@ import { throwaway } from './scram.ts';
  * altered its own login would keep the login from being closed.
  */
 export async function cut(site: Site, endings: readonly Ending[]): Promise<void> {
-  await locate(site, endings);
-  await Promise.all([cutPresent(site, present(endings)), endAtReplicas(site, present(endings))]);
-  await disinherit(site, present(endings));
-  // About a login that is not there nothing was learned; what is stored of it stays as it is.
-  await keepEvidence(
-    site,
-    endings.filter(({ oid }) => oid !== undefined),
-  );
+  // Also where the target itself cannot be reached: the logins' numbers are known since their issue.
+  const atReplicas = endAtReplicas(site, endings);
+  try {
+    await locate(site, endings);
+    await cutPresent(site, present(endings));
+    await disinherit(site, present(endings));
+  } finally {
+    await atReplicas;
+    // About a login that is not there nothing was learned; what is stored of it stays as it is.
+    await keepEvidence(
+      site,
+      endings.filter(({ evidence }) => evidence.oid !== undefined),
+    );
+  }
 }
 
 /** The same for logins that were just located. */
@@ -51,8 +57,9 @@ export async function terminate(site: Site, endings: readonly Present[]): Promis
   }
 }
 
-// How long the holder's own transaction on its login may hold up everybody's cut before it is dealt with apart.
-const lockPatience = "set local lock_timeout = '300ms'";
+// How long the holder's own transaction on its login may hold up everybody's cut before it is dealt with apart. That the
+// login is closed must show at once, whatever standby a commit usually waits for; what removes it later waits for that.
+const atOnce = ["set local lock_timeout = '300ms'", 'set local synchronous_commit = local'];
 
 /**
  * Closes the logins in one transaction, each with a verifier that nobody knows the password of. Where a holder's
@@ -64,9 +71,7 @@ export async function nologin(site: Site, endings: readonly Present[]): Promise<
     const statements = batch.map(
       ({ lease }) => `alter role ${identifier(lease.role)} nologin password ${verifier}`,
     );
-    await site.connections.useTwice((session) =>
-      session.batch('logins closed', [lockPatience, ...statements]),
-    );
+    await site.connections.useTwice((session) => session.batch('logins closed', [...atOnce, ...statements]));
     const at = new Date().toISOString();
     // Closed already and tried again: it was over then.
     for (const ending of batch)

@@ -2,6 +2,9 @@ import { refusedByServer, spoken } from './connect.ts';
 import type { Present, Site } from './ending.ts';
 import { identifier } from './names.ts';
 
+// Whatever standby a commit usually waits for: what removes the login later waits for that.
+const atOnce = 'set local synchronous_commit = local';
+
 // The memberships stay until the login is removed: what it left is given away by them.
 const held = `
 select r.rolname as role, m.member
@@ -20,15 +23,13 @@ export async function disinherit(site: Site, endings: readonly Present[]): Promi
       const rows = await session.query<{ role: string; member: number }>('privileges held looked up', held, [
         [...byOid.keys()],
       ]);
-      await session.batch(
-        'privileges taken back',
-        rows.flatMap(({ role, member }) => {
-          const ending = byOid.get(member);
-          return ending
-            ? [`grant ${identifier(role)} to ${identifier(ending.lease.role)} with inherit false`]
-            : [];
-        }),
-      );
+      const statements = rows.flatMap(({ role, member }) => {
+        const ending = byOid.get(member);
+        return ending
+          ? [`grant ${identifier(role)} to ${identifier(ending.lease.role)} with inherit false`]
+          : [];
+      });
+      if (statements.length > 0) await session.batch('privileges taken back', [atOnce, ...statements]);
     });
   } catch (error) {
     if (!refusedByServer(error)) throw error;

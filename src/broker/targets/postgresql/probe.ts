@@ -24,7 +24,9 @@ export async function probe(site: Site, endings: readonly Present[]): Promise<vo
     ({ lease }) =>
       `alter role ${identifier(lease.role)} password ${literal(verifier)} valid until 'infinity'`,
   );
-  await site.connections.useTwice((session) => session.batch('probe prepared', statements));
+  await site.connections.useTwice((session) =>
+    session.batch('probe prepared', ['set local synchronous_commit = local', ...statements]),
+  );
 
   const until = performance.now() + patienceMs;
   const attemptAt = ({ connections }: Pick<Site, 'connections'>, { lease }: Present) =>

@@ -17,8 +17,10 @@ export function receiptOf(lease: LeaseAtTarget, evidence: LeaseEvidence): Receip
   return {
     leaseId: lease.leaseId,
     role: lease.role,
-    // The later of the two: when the login was closed, and since when no connection was there.
-    closedAt: cut.at > quiet.since ? cut.at : quiet.since,
+    // The latest of them: when the login was closed, and since when no connection was there, nor at any replica.
+    closedAt:
+      [cut.at, quiet.since, ...replicas.flatMap(({ quiet: still }) => still?.since ?? [])].sort().at(-1) ??
+      cut.at,
     connectionsEnded: evidence.ended.length,
     quietForMs: quiet.forMs,
     probe,

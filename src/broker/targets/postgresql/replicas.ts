@@ -48,15 +48,22 @@ export function hinder(ending: Ending, { name }: Replica, what: string): void {
   if (typeof ending.obstacle !== 'string') ending.obstacle = `On the replica ${name}, ${what}`;
 }
 
-/** Tells each replica to end every connection of these leases. Resolves when all have been told, or after a moment. */
-export async function endAtReplicas(site: Site, endings: readonly Present[]): Promise<void> {
-  if (endings.length === 0 || site.replicas.length === 0) return;
+/**
+ * Tells each replica to end every connection of these leases whose logins' numbers are known. Resolves when all have
+ * been told, or after a moment.
+ */
+export async function endAtReplicas(site: Site, endings: readonly Ending[]): Promise<void> {
+  const known = endings.flatMap((ending) => {
+    const { oid } = ending.evidence;
+    return oid === undefined || ending.obstacle !== undefined ? [] : [{ ending, oid }];
+  });
+  if (known.length === 0 || site.replicas.length === 0) return;
   const told = Promise.all(
     site.replicas.map(async (replica) => {
-      const there = endings.map(unseen);
+      const there = known.map(({ ending: { lease }, oid }) => unseen({ lease, oid }));
       // What does not work here is met again, and said, where its proof is to be had.
       await site.steps.terminate(at(site, replica), there).catch(() => undefined);
-      for (const [index, ending] of endings.entries()) addEnded(ending, replica, there[index]);
+      for (const [index, { ending }] of known.entries()) addEnded(ending, replica, there[index]);
     }),
   );
   await Promise.race([told, delay(tellWithinMs, undefined, { ref: false })]);
@@ -112,6 +119,17 @@ async function askWho(session: Session): Promise<Who> {
   return who;
 }
 
+async function openLogins(replica: Connections, oids: readonly number[]): Promise<Set<number>> {
+  const rows = await replica.useTwice((session) =>
+    session.query<{ oid: number }>(
+      'replica asked',
+      'select oid from pg_roles where oid = any($1) and rolcanlogin',
+      [oids],
+    ),
+  );
+  return new Set(rows.map(({ oid }) => oid));
+}
+
 /** Whether the logins are closed as this replica sees them, within the patience. What they open until then is ended. */
 async function arrived(site: Site, endings: readonly Present[]): Promise<boolean> {
   const oids = endings.map(({ oid }) => oid);
@@ -128,7 +146,7 @@ async function arrived(site: Site, endings: readonly Present[]): Promise<boolean
 }
 
 /** The same lease where nothing of it was seen yet. */
-const unseen = ({ lease, oid }: Present): Present => ({
+const unseen = ({ lease, oid }: Pick<Present, 'lease' | 'oid'>): Present => ({
   lease,
   oid,
   scope: undefined,
@@ -185,6 +203,13 @@ export async function lookAtReplicas(site: Site, endings: readonly Ending[]): Pr
         addEnded(ending, replica, present);
         hinder(ending, replica, 'a connection of it was still there.');
       }
+      const still = await openLogins(
+        replica.connections,
+        there.map(({ present }) => present.oid),
+      );
+      for (const { ending, present } of there)
+        if (still.has(present.oid))
+          hinder(ending, replica, 'its login is still open: that it is gone has not arrived yet.');
     },
   );
 }

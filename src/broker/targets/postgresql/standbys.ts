@@ -7,26 +7,33 @@ interface Standby {
   readonly name: string;
   readonly address: string | null;
   readonly slot: string | null;
+  /** Of the server that sees it. */
+  readonly port: number;
 }
 
-// Who only receives changes (a logical slot) has no sessions to offer.
+// Who only receives changes (a logical slot, a backup, an archive) has no sessions to offer.
 const streaming = `
-select coalesce(nullif(r.application_name, ''), 'unnamed') as name, host(r.client_addr) as address, s.slot_name::text as slot
+select coalesce(nullif(r.application_name, ''), 'unnamed') as name, host(r.client_addr) as address, s.slot_name::text as slot,
+       current_setting('port')::int as port
   from pg_stat_replication r left join pg_replication_slots s on s.active_pid = r.pid
- where s.slot_type is distinct from 'logical'
+ where s.slot_type is distinct from 'logical' and r.state <> 'backup'
+   and not (r.application_name in ('pg_basebackup', 'pg_receivewal') and r.replay_lsn is null)
  order by 1, 2 limit 50`;
 
-/** What a standby calls itself there. */
+/** What a standby knows of how it replicates. */
 interface Itself {
   readonly conninfo: string | null;
   readonly slot: string | null;
+  /** Of the server that it replicates from. */
+  readonly port: number;
 }
 
-const itself = `select conninfo, nullif(slot_name, '') as slot from pg_stat_wal_receiver`;
+const itself = `select conninfo, nullif(slot_name, '') as slot, sender_port as port from pg_stat_wal_receiver`;
 
 /**
  * Standbys that replicate from the target or from one of its replicas and that the target does not name: sessions on
- * them are unknown to everybody else. One that cannot be asked now is told elsewhere.
+ * them are unknown to everybody else. One that cannot be asked now is told elsewhere. A named one accounts for one that
+ * has its name and slot at a server with the port that it replicates from: where that is not sure, it counts as unnamed.
  */
 export async function unnamedStandbys(site: Pick<Site, 'connections' | 'replicas'>): Promise<string[]> {
   const look = async (session: Session) => session.query<Standby>('standbys looked for', streaming);
@@ -44,8 +51,9 @@ export async function unnamedStandbys(site: Pick<Site, 'connections' | 'replicas
       named.push(...own);
     }),
   );
-  for (const one of named) {
-    const at = seen.findIndex(({ name, slot }) => name === nameIn(one.conninfo) && slot === one.slot);
+  for (const { conninfo, slot, port } of named) {
+    const is = (one: Standby) => one.name === nameIn(conninfo) && one.slot === slot && one.port === port;
+    const at = seen.findIndex(is);
     if (at >= 0) seen.splice(at, 1);
   }
   return seen.map(({ name, address }) => readable(address === null ? name : `${name} at ${address}`));

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionDetails } from '../../../contract/leases.ts';
 import type { TargetConfig } from '../../config/config.ts';
 import type {
@@ -112,28 +113,20 @@ export class PostgresTarget implements Target {
     });
   }
 
-  async connections(leases: readonly LeaseAtTarget[]): Promise<LiveConnection[]> {
-    const byRole = new Map(leases.map(({ role, leaseId }) => [role, leaseId]));
-    const everywhere = [this.#onlookers, ...this.#onlookersAtReplicas.map((replica) => replica.connections)];
-    const seen = everywhere.map((connections) =>
-      connections.useTwice((session) =>
-        session.query<{ role: string; address: string | null; program: string | null; since: Date | null }>(
-          'connections listed',
-          `select usename as role, host(client_addr) as address, application_name as program, backend_start as since
-             from pg_stat_activity
-            where usename = any($1) and backend_type = 'client backend'
-            order by backend_start`,
-          [[...byRole.keys()]],
-        ),
-      ),
+  async connections(
+    leases: readonly LeaseAtTarget[],
+  ): Promise<{ connections: LiveConnection[]; unknownAt: string[] }> {
+    const leaseOf = new Map(leases.map(({ role, leaseId }) => [role, leaseId]));
+    const list = (connections: Connections) => liveConnections(connections, leaseOf);
+    const unknownAt: string[] = [];
+    const atReplicas = this.#onlookersAtReplicas.map(({ name, connections }) =>
+      inTime(list(connections)).catch(() => {
+        unknownAt.push(name);
+        return [];
+      }),
     );
-    const rows = (await Promise.all(seen)).flat();
-    return rows.flatMap(({ role, address, program, since }) => {
-      const leaseId = byRole.get(role);
-      return leaseId === undefined
-        ? []
-        : [{ leaseId, address: address ?? 'local', program: program ?? '', since: since ?? new Date(0) }];
-    });
+    const connections = await Promise.all([list(this.#onlookers), ...atReplicas]);
+    return { connections: connections.flat(), unknownAt };
   }
 
   connectionDetails({ role, scope }: LeaseAtTarget & { readonly scope: unknown }): ConnectionDetails {
@@ -178,6 +171,36 @@ export class PostgresTarget implements Target {
       return undefined;
     }
   }
+}
+
+async function liveConnections(
+  connections: Connections,
+  leaseOf: ReadonlyMap<string, string>,
+): Promise<LiveConnection[]> {
+  const rows = await connections.useTwice((session) =>
+    session.query<{ role: string; address: string | null; program: string | null; since: Date | null }>(
+      'connections listed',
+      `select usename as role, host(client_addr) as address, application_name as program, backend_start as since
+         from pg_stat_activity
+        where usename = any($1) and backend_type = 'client backend'
+        order by backend_start`,
+      [[...leaseOf.keys()]],
+    ),
+  );
+  return rows.flatMap(({ role, address, program, since }) => {
+    const leaseId = leaseOf.get(role);
+    return leaseId === undefined
+      ? []
+      : [{ leaseId, address: address ?? 'local', program: program ?? '', since: since ?? new Date(0) }];
+  });
+}
+
+/** Nobody waits for a replica that is down to see what is going on at the target. */
+const replicaPatienceMs = 1_000;
+
+async function inTime<T>(asked: Promise<T>): Promise<T> {
+  const late = delay(replicaPatienceMs, undefined, { ref: false });
+  return Promise.race([asked, late.then(() => Promise.reject(new Error('it did not answer in time')))]);
 }
 
 const unhindered = ({ obstacle }: Ending): boolean => obstacle === undefined;
