@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Acting } from './acting.ts';
-import { find, leaseRoles } from './found.ts';
+import { find, leaseRolesAt } from './found.ts';
 import { violationsOf } from './invariants.ts';
 import { Ledger } from './ledger.ts';
 import { brokerNames, targetNames } from './schedule.ts';
@@ -37,12 +37,8 @@ describe('The database of the brokers is away', function () {
       const lateMs = (await closed).getTime() - dueAt.getTime();
       assert.ok(lateMs >= 0 && lateMs < 2_000, `cut ${lateMs} ms after its time`);
       assert.match(await terminal.logIn(), /^28/);
-      const roles = await world.targets[target].query<{ role: string }>(leaseRoles);
-      assert.deepEqual(
-        roles.map((one) => one.role),
-        [role],
-        'and nobody was given another credential',
-      );
+      const roles = await leaseRolesAt(world.targets[target]);
+      assert.deepEqual(roles, [role], 'and nobody was given another credential');
     }
     assert.deepEqual(
       brokerNames.map((name) => world.brokers[name].starts),

@@ -59,8 +59,13 @@ export interface Found {
   readonly ownerless: ReadonlyMap<TargetName, readonly string[]>;
 }
 
-export const leaseRoles =
+const leaseRoles =
   "select rolname as what from pg_roles where rolname ~ '^daypass_[0-9a-f]{8}_[0-9a-f]{32}$'";
+
+/** Names of leases' logins at a target now. */
+export async function leaseRolesAt(target: Asked): Promise<string[]> {
+  return (await target.query<{ what: string }>(leaseRoles)).map(({ what }) => what);
+}
 
 /** Whose a connection is whose login is gone. */
 export const nobody = 'nobody any more';

@@ -54,6 +54,7 @@ export class Server {
   readonly password: string;
   #child: ChildProcess | undefined;
   #client: Promise<pg.Client> | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
   readonly #log: string[] = [];
   /** How often it said that its disk is full. */
   fullDisks = 0;
@@ -180,8 +181,14 @@ export class Server {
     return client;
   }
 
-  /** Asks as the superuser, on a connection that stays open. */
-  async query<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+  /** Asks as the superuser, one question after the other on a connection that stays open. */
+  query<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    const answer = this.#turn.then(() => this.#ask<Row>(sql, values));
+    this.#turn = answer.catch(() => undefined);
+    return answer;
+  }
+
+  async #ask<Row extends pg.QueryResultRow>(sql: string, values: unknown[]): Promise<Row[]> {
     const mine = (this.#client ??= this.connect(this.database));
     try {
       return (await (await mine).query<Row>(sql, values)).rows;

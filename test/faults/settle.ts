@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { leaseRoles } from './found.ts';
+import { leaseRolesAt } from './found.ts';
 import { targetNames } from './schedule.ts';
 import type { World } from './world.ts';
 
@@ -69,6 +69,6 @@ function deadlineOf({ dueAt, mayAppearSince }: Open, begun: number): number {
 async function nothingLeft({ store, targets }: World): Promise<boolean> {
   const [left] = await store.query<{ count: number }>(unfinished);
   if (left?.count !== 0) return false;
-  for (const name of targetNames) if ((await targets[name].query(leaseRoles)).length > 0) return false;
+  for (const name of targetNames) if ((await leaseRolesAt(targets[name])).length > 0) return false;
   return true;
 }

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { eventsAfter, leaseRoles } from './found.ts';
+import { eventsAfter, leaseRolesAt } from './found.ts';
 import type { Held, Ledger } from './ledger.ts';
 import { brokerNames, targetNames } from './schedule.ts';
 import type { World } from './world.ts';
@@ -139,7 +139,7 @@ export class Watch {
   async #lookForStrangers(): Promise<void> {
     const { targets, store } = this.#world;
     for (const name of targetNames) {
-      const roles = (await targets[name].query<{ role: string }>(leaseRoles)).map(({ role }) => role);
+      const roles = await leaseRolesAt(targets[name]);
       const rows = await store.query<{ role: string }>(
         'select role from daypass.lease where role = any($1) and due_at is not null',
         [roles],
