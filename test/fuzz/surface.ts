@@ -34,6 +34,8 @@ export interface Property<T = unknown> {
   readonly holds: (input: T) => void | Promise<void>;
   /** How many of the surface's inputs it gets, beside the others; 1 unless said. */
   readonly weight?: number;
+  /** A run takes so long that a failure is told as it was found: looking for a smaller one would take hours. */
+  readonly slow?: boolean;
 }
 
 export function property<T>(
@@ -100,13 +102,13 @@ export function surface(
 /** Runs one property; a failure comes back shrunk, with what replays it. */
 export async function check(
   surfaceName: string,
-  { name, of, holds }: Property,
+  { name, of, holds, slow = false }: Property,
   numRuns: number,
   seed: number,
 ): Promise<{ runs: number; failure?: string }> {
   const result = await fc.check(
     fc.asyncProperty(of, async (input) => inTime(() => holds(input))),
-    { numRuns, seed },
+    { numRuns, seed, endOnFailure: slow },
   );
   if (!result.failed) return { runs: result.numRuns };
   const error =
