@@ -242,8 +242,10 @@ describe('A broker under a flood', () => {
       counted['200']! >= 60 && counted['200']! < 100 && counted['429']! > 100,
       JSON.stringify(counted),
     );
-    const refused = await get('ana');
-    assert.equal(refused.status, 429);
+    // Meanwhile one or two more have come back.
+    const more = await Promise.all(Array.from({ length: 10 }, () => get('ana')));
+    const refused = more.find(({ status }) => status === 429);
+    assert.ok(refused, 'none is refused');
     assert.equal(refused.headers.get('retry-after'), '1');
     const problem = (await refused.json()) as { type: string; detail: string };
     assert.equal(problem.type, 'https://daypass.dev/problems/too-many-calls');

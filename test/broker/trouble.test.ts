@@ -134,10 +134,11 @@ describe('Trouble on the way to a terminal', function () {
     const { body } = await lease(grantId, newKey(), verifier);
     const session = await world.login(body, password);
     await world.shop.run(`drop role "${body.connection.user}"`);
-    await session.query('select from sales.orders');
+    // What it was given is gone with it; the session goes on.
+    await session.query('select 1');
     await end(grantId);
     await settled(grantId);
-    await assert.rejects(session.query('select from sales.orders'));
+    await assert.rejects(session.query('select 1'));
   });
 
   it('a flood of requests that need nobody: no more than ten accesses at once, and what is open stays in sight', async () => {
