@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Acting } from './acting.ts';
+import { eventually } from '../broker/support/eventually.ts';
 import { find, leaseRolesAt } from './found.ts';
 import { violationsOf } from './invariants.ts';
 import { Ledger } from './ledger.ts';
@@ -39,6 +40,11 @@ describe('The database of the brokers is away', function () {
       assert.match(await terminal.logIn(), /^28/);
       const roles = await leaseRolesAt(world.targets[target]);
       assert.deepEqual(roles, [role], 'and nobody was given another credential');
+      // What expires by the target's own clock turns people away as well: it is closed a moment later.
+      await eventually(async () => {
+        const sql = 'select from pg_roles where rolname = $1 and not rolcanlogin';
+        return (await world.targets[target].query(sql, [role]))[0];
+      });
     }
     assert.deepEqual(
       brokerNames.map((name) => world.brokers[name].starts),
