@@ -104,8 +104,9 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
     log,
   });
   const metrics = createMetrics({ streams: () => hub.count(), leases: () => countLeases(store.db) });
-  running.add(await startSequencer(store, log), (one) => one.stop());
+  // First who logs, then who numbers: what is numbered from now on is logged.
   running.add(await followSequence(store, log, hub), (one) => one.stop());
+  running.add(await startSequencer(store, log), (one) => one.stop());
 
   const integrity = new Alarms({ macs, store, log, raised: () => metrics.notAuthentic() });
   const templates = running.add(

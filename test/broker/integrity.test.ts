@@ -256,6 +256,20 @@ describe('Whoever owns the broker’s database', function () {
     assert.equal(await alarmed('decision', id), 1);
   });
 
+  it('who copies an approval has it counted once', async () => {
+    const request = await ask('fix-status');
+    await decide('ben', request);
+    await owner.query('alter table decision drop constraint decision_pkey');
+    await owner.query('alter table decision drop constraint decision_request_id_person_id_key');
+    const copied = await owner.query<{ id: string }>(
+      'insert into decision select * from decision where request_id = $1 returning id',
+      [request.id],
+    );
+    const shown = (await world.call<AccessRequest>('ana', 'GET', `/v1/requests/${request.id}`)).body;
+    assert.equal(shown.decisions.length, 1);
+    assert.equal(await alarmed('decision', copied.rows[0]!.id), 1);
+  });
+
   it('who puts a request back that was withdrawn has nothing approved', async () => {
     const request = await ask('fix-status');
     const before = await copyOf('request', request.id);

@@ -28,9 +28,10 @@ export async function decide(
   await demandAuthentic(trx, context, request);
   if (body.digest !== request.digest)
     throw new Refusal('changed-meanwhile', 'This is not what you were shown. Look at the request again.');
-  const approvals = (await decisionsOn(trx, context.integrity, [id])).filter(
-    (one) => one.verdict === 'approve',
-  ).length;
+  const decisions = await decisionsOn(trx, context.integrity, [id]);
+  if (decisions.some((one) => one.person_id === caller.id))
+    throw new Refusal('too-late', 'You have decided on this already.');
+  const approvals = decisions.filter((one) => one.verdict === 'approve').length;
   const step = await stepRequest(
     trx,
     request,

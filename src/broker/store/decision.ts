@@ -34,7 +34,10 @@ export async function insertDecision(
   return row.id;
 }
 
-/** The decisions on these requests that people really made; whatever else stands there raises the alarm. */
+/**
+ * The decisions on these requests that people really made, one of each person; whatever else stands there raises the
+ * alarm.
+ */
 export async function decisionsOn(
   db: Db,
   { macs, alarm }: Integrity,
@@ -48,9 +51,17 @@ export async function decisionsOn(
     .where('request_id', 'in', [...requestIds])
     .orderBy('at')
     .execute();
+  // That a person has one is a rule of the table, which whoever owns it can drop.
+  const decided = new Set<string>();
   return rows.filter(({ target, ...row }) => {
+    const who = `${row.request_id} ${row.person_id}`;
     const authentic = macs.holds('decision', decisionFields(row), row.mac);
-    if (!authentic) alarm({ record: 'decision', id: row.id, target, why: 'nobody made this decision' });
-    return authentic;
+    const counts = authentic && !decided.has(who);
+    if (!counts) {
+      const why = authentic ? 'it stands there more than once' : 'nobody made this decision';
+      alarm({ record: 'decision', id: row.id, target, why });
+    }
+    if (authentic) decided.add(who);
+    return counts;
   });
 }

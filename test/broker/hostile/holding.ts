@@ -183,6 +183,7 @@ export const traces = (world: World, role: string) =>
   world.shop.run(`
     select 'login' as trace from pg_roles where rolname = '${role}'
     union all select 'session' from pg_stat_activity where usename = '${role}'
+        or (usename is null and usesysid is not null and backend_type = 'client backend')
     union all select 'prepared' from pg_prepared_xact() where ownerid not in (select oid from pg_roles)
     union all select 'dependency' from pg_shdepend
      where refclassid = 'pg_authid'::regclass and refobjid not in (select oid from pg_roles)`);
