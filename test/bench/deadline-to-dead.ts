@@ -93,15 +93,20 @@ export const deadlineTwoBrokersUnderLoad: Benchmark = {
 function callWithoutEnd(stage: Stage, callers: number): { stop: () => Promise<number> } {
   let over = false;
   let calls = 0;
-  const caller = async () => {
-    for (; !over; calls += 1) await stage.call('GET', '/v1/requests');
+  const calling = async () => {
+    for (; !over; calls += 1) {
+      const { status } = await stage.call('GET', '/v1/requests');
+      // What is refused at once is no load.
+      if (status !== 200) throw new Error(`A call was answered with ${status}.`);
+    }
   };
-  const all = Promise.allSettled(Array.from({ length: callers }, caller));
+  const all = Promise.allSettled(Array.from({ length: callers }, calling));
   return {
     async stop() {
       over = true;
-      for (const { status } of await all)
-        if (status === 'rejected') throw new Error('The broker did not answer under load.');
+      for (const caller of await all)
+        if (caller.status === 'rejected')
+          throw new Error('The broker did not answer under load.', { cause: caller.reason });
       return calls;
     },
   };

@@ -60,7 +60,7 @@ const building = startWorld({
   people: [...people, ...others],
   // One person stands for many here.
   mostOpen: 1000,
-  ...(wishes.usualLimits ? { limits: { person: 1_200, address: 600 } } : {}),
+  ...(wishes.usualLimits ? { limits: {} } : {}),
 });
 const end = () =>
   building

@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,8 @@ import { Secret } from '../../../src/contract/secret.ts';
 import { IssuedLease } from '../../../src/contract/leases.ts';
 import { AccessRequest } from '../../../src/contract/requests.ts';
 import { TemplateList } from '../../../src/contract/templates.ts';
+import { ensureBuilt } from '../../../src/sandbox/build.ts';
+import { silent } from '../../../src/sandbox/progress.ts';
 import type { Surroundings } from '../benchmark.ts';
 import { Description, Failure, Queries, Usage, type Wishes } from './messages.ts';
 
@@ -48,7 +50,6 @@ export class Stage {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   readonly #clients: pg.Client[] = [];
   #digest: string | undefined;
-  #calls = 0;
 
   /** Authenticates records as the stage's broker does. */
   get macs(): Macs {
@@ -61,7 +62,9 @@ export class Stage {
   }
 
   /** Starts one; it is gone when the benchmark is over. */
-  static async open({ atEnd, progress }: Surroundings, wishes: Wishes = {}): Promise<Stage> {
+  static async open({ atEnd, progress, signal }: Surroundings, wishes: Wishes = {}): Promise<Stage> {
+    // The second broker is what is shipped: an old one would be measured for this one.
+    if (wishes.secondBroker) await ensureBuilt(silent, signal);
     progress('Starting a broker and its databases…');
     const all: Wishes = { ...wishes, templates: { [`${template}.yaml`]: templateText, ...wishes.templates } };
     // In a process group of its own, Ctrl-C does not reach it: it ends when it is let go.
@@ -102,10 +105,9 @@ export class Stage {
     return this.#at.url;
   }
 
-  /** Where the next call goes: to one broker after the other, as behind a load balancer. */
+  /** Where the next call goes. Not in turns: calls that come in pairs would give one broker all of one kind. */
   #nextUrl(): string {
-    this.#calls += 1;
-    return this.#calls % 2 === 0 ? this.#at.url : this.#at.secondUrl;
+    return randomInt(2) === 0 ? this.#at.url : this.#at.secondUrl;
   }
 
   /** The tokens of the engineers beside Ana. */

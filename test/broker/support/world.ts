@@ -119,7 +119,7 @@ export interface WorldOptions {
   /** Who can sign in; the sandbox's four unless said. */
   readonly people?: readonly Person[];
   /** Calls a minute; more than any test makes unless said, since one person stands for many. */
-  readonly limits?: { readonly person: number; readonly address: number };
+  readonly limits?: { readonly person?: number; readonly address?: number };
 }
 
 /** A broker with everything real around it: provider, state, and a production database with a few orders. */
