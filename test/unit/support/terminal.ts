@@ -61,7 +61,7 @@ export class Terminal {
   }
 
   /** The exit code of the program, once it has ended. */
-  async exitCode(ms = 10_000): Promise<number | null> {
+  async exitCode(ms = 20_000): Promise<number | null> {
     await eventually(() => this.ended || undefined, ms);
     return this.#script.exitCode;
   }
