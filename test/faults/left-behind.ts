@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { isAlive } from '../broker/support/postgres.ts';
 
 const run = promisify(execFile);
 const prefix = 'daypass-faults-';
@@ -34,14 +35,5 @@ async function endProcessesIn(folder: string): Promise<void> {
     const isServer = place.startsWith(`${folder}/`);
     const isBroker = words.includes('--config') && words.some((word) => word.startsWith(`${folder}/`));
     if (isServer || isBroker) process.kill(Number(name), 'SIGKILL');
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }

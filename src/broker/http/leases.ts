@@ -9,12 +9,12 @@ import { hashOf } from '../store/idempotency.ts';
 import {
   closeLeases,
   insertLease,
-  keepEvidence,
   leasesOf,
   receiptsOf,
   settleIssue,
   type LeaseRow,
 } from '../store/lease.ts';
+import { keepEvidence } from '../store/lease-evidence.ts';
 import type { RequestRow } from '../store/request.ts';
 import type { Trx } from '../store/schema.ts';
 import { IssueFailed } from '../targets/target.ts';

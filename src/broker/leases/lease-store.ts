@@ -3,6 +3,7 @@ import type { Receipt } from '../../contract/receipts.ts';
 import { append } from '../audit/append.ts';
 import type { Integrity } from '../integrity/integrity.ts';
 import * as leases from '../store/lease.ts';
+import * as evidences from '../store/lease-evidence.ts';
 import type { Reservations, Reserved } from '../store/lease-reserve.ts';
 import type { Store } from '../store/connect.ts';
 import type { Closed, InTheWay, Together } from '../targets/target.ts';
@@ -38,9 +39,9 @@ export function leaseStore(
     openRoles: (roles) => leases.openRoles(db, integrity, roles),
     begin: (closing) => transaction('leases closing', (trx) => leases.beginClosing(trx, closing)),
     keepEvidence: (evidence, together) =>
-      transaction('evidence kept', (trx) => leases.keepEvidence(trx, evidence, together)),
+      transaction('evidence kept', (trx) => evidences.keepEvidence(trx, evidence, together)),
     withEvidence: async (of) => {
-      const evidence = await leases.evidenceOf(
+      const evidence = await evidences.evidenceOf(
         db,
         of.map((lease) => lease.leaseId),
       );

@@ -8,6 +8,7 @@ import type { OwedLease } from '../leases/settle.ts';
 import { leaseFields } from './authentic.ts';
 import { touchGrant, type GrantRow, type LockedGrant } from './grant.ts';
 import { changeLease, courseOf, eventOf, type LeaseRow } from './lease-change.ts';
+import { withEvidenceOfIssue } from './lease-evidence.ts';
 import { channels, isNear, notify, notifying } from './notify.ts';
 import { now } from './now.ts';
 import type { Store } from './connect.ts';
@@ -95,7 +96,7 @@ export async function settleIssue(
   if (outcome.is === 'issue confirmed')
     return changeLease(db, leaseId, {
       from,
-      set: { state: to, issued_at: at, evidence: beside(outcome.evidence) },
+      set: { state: to, issued_at: at, evidence: withEvidenceOfIssue(outcome.evidence) },
       event: { action: 'lease issued', by: 'its holder' },
     });
   const { obstacle } = outcome;
@@ -111,10 +112,6 @@ export async function settleIssue(
   if (lease) await notify(db, channels.lease, lease.target);
   return lease;
 }
-
-/** What is known from its issue; what was kept of it before that holds. */
-const beside = (evidence: unknown) =>
-  sql<string>`${JSON.stringify(evidence)}::jsonb || coalesce(lease.evidence, '{}'::jsonb)`;
 
 /** Leases whose time has passed or whose issue was lost begin to close, however many, in four statements. */
 export async function beginClosing(
@@ -263,49 +260,6 @@ export async function openRoles(db: Db, { macs }: Integrity, roles: readonly str
     .where('state', 'in', ['issuing', 'issued', 'closing'])
     .execute();
   return new Set(rows.filter((row) => macs.holds('lease', leaseFields(row), row.mac)).map((row) => row.role));
-}
-
-/**
- * What was observed at the target, kept so that a crash after the login is gone does not lose the proof. Several brokers
- * cut what is due, and each saw a part of it: what is stored already stays.
- * @param together what makes one of the two
- * @returns what is stored now
- */
-export async function keepEvidence(
-  trx: Trx,
-  evidence: ReadonlyMap<string, unknown>,
-  together: (stored: unknown, seen: unknown) => unknown,
-): Promise<ReadonlyMap<string, unknown>> {
-  if (evidence.size === 0) return new Map();
-  const before = await trx
-    .selectFrom('lease')
-    .select(['id', 'evidence'])
-    .where('id', 'in', [...evidence.keys()])
-    .orderBy('id')
-    .forUpdate()
-    .execute();
-  const now = new Map(
-    before.map(({ id, evidence: stored }) => {
-      const seen = evidence.get(id);
-      return [id, stored === null ? seen : together(stored, seen)] as const;
-    }),
-  );
-  const rows = JSON.stringify([...now].map(([id, what]) => ({ id, what })));
-  await sql`
-    update lease set evidence = kept.what
-    from jsonb_to_recordset(${rows}::jsonb) as kept(id uuid, what jsonb)
-    where lease.id = kept.id`.execute(trx);
-  return now;
-}
-
-export async function evidenceOf(db: Db, leaseIds: readonly string[]): Promise<Map<string, unknown>> {
-  if (leaseIds.length === 0) return new Map();
-  const rows = await db
-    .selectFrom('lease')
-    .select(['id', 'evidence'])
-    .where('id', 'in', [...leaseIds])
-    .execute();
-  return new Map(rows.map((row) => [row.id, row.evidence ?? undefined]));
 }
 
 /**
