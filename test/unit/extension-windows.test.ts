@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startProvider, type RunningProvider } from '../../src/sandbox/provider/provider.ts';
 import { TestBroker } from './support/extension-broker.ts';
@@ -89,6 +89,21 @@ describe('Two windows of one person', () => {
       }),
     });
     assert.equal(again.status, 400);
+  });
+
+  it('a sign-in that came and went at once stays known to no window that has read it meanwhile', async () => {
+    const [a, b] = [open(), open()];
+    await a.account.ensureSignedIn();
+    await until(() => isSignedIn(b), 'the other window is signed in');
+    const file = join(folder.path, 'sign-in');
+    const kept = await readFile(file, 'utf8');
+    await a.keeper.remove();
+    await until(() => !isSignedIn(b), 'the other window is signed out');
+    await writeFile(file, kept);
+    await b.account.settle();
+    await rm(file);
+    assert.ok(isSignedIn(b));
+    await until(() => !isSignedIn(b), 'it is signed out again');
   });
 
   it('a reloaded window is signed in at once, also while the broker is away', async () => {

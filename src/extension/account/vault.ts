@@ -41,8 +41,8 @@ export class Vault implements Disposable {
   readonly #keys = new Map<string, Key>();
   #watch: FolderWatch | undefined;
   #opening: Promise<FolderWatch> | undefined;
-  /** The file as it was when its last change was told. */
-  #told: string | undefined;
+  /** The file as it was when its last change was told; null where somebody has read another one since. */
+  #told: string | undefined | null;
   /** The file for whose key nobody answered: asking again would only make the person wait again. */
   #unanswered: string | undefined;
   /** The secret storage failed when it was last asked. */
@@ -66,6 +66,8 @@ export class Vault implements Disposable {
   async read(): Promise<SignIn | undefined> {
     await this.#open();
     const text = await readIfThere(this.#file);
+    // What comes and goes between two looks must not stay known to whoever read it meanwhile.
+    if (text !== this.#told) this.#told = null;
     return text === undefined ? undefined : this.#unpack(text);
   }
 
