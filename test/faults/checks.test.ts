@@ -17,7 +17,7 @@ describe('What the harness of faults holds against', function () {
   let ledger: Ledger;
   let watch: Watch;
   before(async () => {
-    world = await startWorld('dist/daypass.js');
+    world = await startWorld();
     ledger = new Ledger();
     const people = new People(world, scheduleOf(1, smallSize), ledger);
     watch = new Watch(world, ledger);

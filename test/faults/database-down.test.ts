@@ -15,7 +15,7 @@ describe('The database of the brokers is away', function () {
   let world: World;
   let people: Acting;
   before(async () => {
-    world = await startWorld('dist/daypass.js');
+    world = await startWorld();
     people = new Acting(world, 'one');
   });
   after(() => world.stop());

@@ -38,7 +38,7 @@ const outcomes: Outcome[] = [];
 let broken = false;
 for (let seed = first; seed < first + seeds; seed += 1) {
   try {
-    const outcome = await runSeed(seed, 'dist/daypass.js');
+    const outcome = await runSeed(seed);
     outcomes.push(outcome);
     console.error(
       `seed ${seed}: ${totalLine([outcome])}; ${outcome.accesses} accesses, ${outcome.leases} leases, ${outcome.receipts} receipts; ${Math.round(outcome.seconds)} s, settled after ${(outcome.settledAfterMs / 1000).toFixed(1)} s`,

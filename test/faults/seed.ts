@@ -34,10 +34,10 @@ async function tooLong(): Promise<never> {
 }
 
 /** One world, from its start to its end, with everything that a seed holds for it. */
-export async function runSeed(seed: number, program: string, size?: Size): Promise<Outcome> {
+export async function runSeed(seed: number, size?: Size): Promise<Outcome> {
   const begun = performance.now();
   const schedule = scheduleOf(seed, size);
-  const world = await startWorld(program);
+  const world = await startWorld();
   try {
     const ledger = new Ledger();
     const people = new People(world, schedule, ledger);

@@ -13,7 +13,7 @@ describe('A target that is away at the deadline', function () {
   let world: World;
   let people: Acting;
   before(async () => {
-    world = await startWorld('dist/daypass.js');
+    world = await startWorld();
     people = new Acting(world, 'one');
   });
   after(() => world.stop());

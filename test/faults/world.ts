@@ -9,7 +9,7 @@ import { ben, carol } from '../../src/sandbox/provider/people.ts';
 import { startProvider } from '../../src/sandbox/provider/provider.ts';
 import { eventually } from '../broker/support/eventually.ts';
 import { freePort } from '../broker/support/postgres.ts';
-import { BrokerProcess } from './broker.ts';
+import { BrokerLog } from './broker-log.ts';
 import { requesters, writeConfiguration, writeShared } from './configuration.ts';
 import { compiledHook } from './compiled-hook.ts';
 import { Disk } from './disk.ts';
@@ -25,6 +25,7 @@ import {
   type TargetName,
 } from './schedule.ts';
 import { findPostgres, Server } from './server.ts';
+import { SupervisedBroker } from './supervised-broker.ts';
 
 /** Holds the store and, while it fails over, a copy of it. */
 const diskMegabytes = 700;
@@ -39,7 +40,7 @@ insert into sales.orders select n, 'paid' from generate_series(1, 20) n;
 
 /** Two brokers with everything real around them, each of which everything reaches over a network that can fail. */
 export interface World {
-  readonly brokers: Readonly<Record<BrokerName, BrokerProcess>>;
+  readonly brokers: Readonly<Record<BrokerName, SupervisedBroker>>;
   readonly fronts: Readonly<Record<BrokerName, Front>>;
   readonly links: Readonly<Record<BrokerName, Readonly<Record<ServerName, Link>>>>;
   readonly targets: Readonly<Record<TargetName, Server>>;
@@ -55,8 +56,8 @@ export interface World {
   stop(): Promise<void>;
 }
 
-/** @param program the shipped broker, built */
-export async function startWorld(program: string): Promise<World> {
+/** The shipped broker must be built. */
+export async function startWorld(): Promise<World> {
   const folder = await newFolder();
   const ends: (() => Promise<unknown>)[] = [
     () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
@@ -70,7 +71,7 @@ export async function startWorld(program: string): Promise<World> {
     ends.push(() => Promise.resolve(process.off(signal, interrupted)));
   }
   try {
-    return await build(program, folder, ends, stop);
+    return await build(folder, ends, stop);
   } catch (error) {
     await stop();
     throw error;
@@ -78,7 +79,6 @@ export async function startWorld(program: string): Promise<World> {
 }
 
 async function build(
-  program: string,
   folder: string,
   ends: (() => Promise<unknown>)[],
   stop: () => Promise<void>,
@@ -166,7 +166,9 @@ async function build(
 
   const hook = await compiledHook(folder);
   const brokers = await perBroker((name) =>
-    Promise.resolve(new BrokerProcess({ program, hook, configuration: configurations[name] })),
+    Promise.resolve(
+      new SupervisedBroker({ hook, configuration: configurations[name], log: new BrokerLog() }),
+    ),
   );
   for (const name of brokerNames) {
     brokers[name].start();
@@ -188,9 +190,7 @@ async function build(
     async everybodyListens() {
       for (const name of brokerNames)
         await eventually(() => brokers[name].listens || undefined, 60_000).catch(() => {
-          throw new Error(
-            `The broker "${name}" does not listen.\n${brokers[name].log.slice(-20).join('\n')}`,
-          );
+          throw new Error(`The broker "${name}" does not listen.\n${brokers[name].lastWords}`);
         });
     },
     stop,

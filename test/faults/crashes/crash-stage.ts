@@ -4,10 +4,12 @@ import type { StepName } from '../../../src/broker/step.ts';
 import { separateStore, type SeparateStore } from '../../broker/support/separate-store.ts';
 import { startStandby, type Standby } from '../../broker/support/standby.ts';
 import { newKey, startWorld, type Name, type World, type WorldOptions } from '../../broker/support/world.ts';
-import type { Asked } from '../found.ts';
-import { Ledger } from '../ledger.ts';
+import { BrokerLog } from '../broker-log.ts';
+import { BrokerProgram, type BrokerParts } from '../broker-program.ts';
 import { compiledHook } from '../compiled-hook.ts';
-import { BrokerProgram } from './broker-program.ts';
+import type { Asked } from '../found.ts';
+import type { Order } from '../hook.ts';
+import { Ledger } from '../ledger.ts';
 
 export interface Called<T> {
   readonly status: number;
@@ -29,7 +31,7 @@ export class CrashStage {
   readonly world: World;
   readonly ledger = new Ledger();
   readonly #servers: Servers;
-  readonly #hook: string;
+  readonly #parts: BrokerParts;
   /** Leases that somebody deleted from the database, and their logins: that they are missing is no fault of the broker's. */
   readonly deleted = new Set<string>();
   /** What was wrong in the moment after a death, before anything was mended. */
@@ -42,10 +44,10 @@ export class CrashStage {
   #step: StepName | undefined;
   #lookAfterDeath: () => Promise<readonly string[]> = () => Promise.resolve([]);
 
-  private constructor(servers: Servers, hook: string) {
+  private constructor(servers: Servers, parts: BrokerParts) {
     this.world = servers.world;
     this.#servers = servers;
-    this.#hook = hook;
+    this.#parts = parts;
   }
 
   /** Authenticates records as the broker does. */
@@ -59,7 +61,9 @@ export class CrashStage {
     await world.broker.close();
     const replica = await startStandby(world.shop);
     const store = await separateStore(world, `    replicas: [{ host: 127.0.0.1, port: ${replica.port} }]\n`);
-    return new CrashStage({ world, store, replica }, await compiledHook(world.folder));
+    const hook = await compiledHook(world.folder);
+    const { configuration } = store;
+    return new CrashStage({ world, store, replica }, { hook, configuration, log: new BrokerLog() });
   }
 
   /** Asked in the moment after each death. */
@@ -71,13 +75,9 @@ export class CrashStage {
     return this.#deaths;
   }
 
-  get lastWords(): string {
-    return this.#program?.lastWords ?? '';
-  }
-
-  /** What the broker that runs now has done. */
-  get steps(): readonly StepName[] {
-    return this.#program?.steps ?? [];
+  /** Names of the steps that the broker that runs now has done, each once. */
+  get stepsDone(): readonly StepName[] {
+    return this.#program?.stepsDone ?? [];
   }
 
   /** While `work` runs, the broker dies after this step, and once more where it comes to it again while it mends. */
@@ -85,13 +85,13 @@ export class CrashStage {
     this.#deaths = 0;
     this.#mostDeaths = 2;
     this.#step = step;
-    await this.#program?.dieAfter(step);
+    await this.#program?.order(deathAfter(step));
     try {
       await work();
     } finally {
       this.#step = undefined;
       await this.#up.reached;
-      await this.#program?.dieAfter(null);
+      await this.#program?.order({ forget: true });
     }
   }
 
@@ -113,9 +113,8 @@ export class CrashStage {
     for (;;) {
       const again = this.#deaths < this.#mostDeaths;
       const program = new BrokerProgram(
-        this.#hook,
-        this.#servers.store.configuration,
-        again ? this.#step : undefined,
+        this.#parts,
+        again && this.#step ? { order: deathAfter(this.#step) } : {},
       );
       this.#program = program;
       void program.listens.then((listens) => (listens ? this.#up.reach() : undefined));
@@ -124,7 +123,7 @@ export class CrashStage {
       const before = this.#up;
       this.#up = new Up();
       if (signal !== 'SIGKILL') {
-        const error = new Error(`It ended (${signal ?? code}):\n${program.lastWords}`);
+        const error = new Error(`It ended (${signal ?? code}):\n${this.#parts.log.lastWords}`);
         for (const one of [before, this.#up]) one.fail(error);
         return;
       }
@@ -236,3 +235,5 @@ class Up {
     this.reached.catch(() => undefined);
   }
 }
+
+const deathAfter = (step: StepName): Order => ({ at: { step, is: 'done' }, signal: 'SIGKILL' });
