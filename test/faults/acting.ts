@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
 import pg from 'pg';
-import type { Grant } from '../../src/contract/grants.ts';
+import type * as z from 'zod';
+import { Grant } from '../../src/contract/grants.ts';
 import { IssuedLease } from '../../src/contract/leases.ts';
-import type { AccessRequest } from '../../src/contract/requests.ts';
-import type { TemplateList } from '../../src/contract/templates.ts';
+import { Problem } from '../../src/contract/problems.ts';
+import { AccessRequest } from '../../src/contract/requests.ts';
+import { TemplateList } from '../../src/contract/templates.ts';
 import { newKey, newSecret } from '../broker/support/world.ts';
 import { eventually } from '../broker/support/eventually.ts';
 import { templateOf } from './configuration.ts';
 import type { BrokerName, TargetName } from './schedule.ts';
-import type { World } from './world.ts';
+import { startWorld, type World } from './world.ts';
+
+/** The person who asks for access. */
+export const holder = 'engineer-0';
 
 /** An open terminal: its lease, and a live connection of its holder's. */
 export interface Terminal {
@@ -18,27 +23,48 @@ export interface Terminal {
   /** When the connection broke. */
   readonly closed: Promise<Date>;
   /** The SQLSTATE that another login with the same credential is refused with; `in` where it works. */
-  logIn(): Promise<string>;
+  readonly logIn: () => Promise<string>;
+}
+
+/** Its live connection breaks at its time, and its credential works no more. */
+export async function cutOnTime({ closed, dueAt, logIn }: Terminal): Promise<void> {
+  const lateMs = (await closed).getTime() - dueAt.getTime();
+  assert.ok(lateMs >= 0 && lateMs < 2_000, `cut ${lateMs} ms after its time`);
+  assert.match(await logIn(), /^28/);
 }
 
 /** People who do one thing after the other at one broker, for tests of what they are told. */
 export class Acting {
-  readonly #world: World;
+  readonly world: World;
   readonly #broker: BrokerName;
 
-  constructor(world: World, broker: BrokerName) {
-    this.#world = world;
+  private constructor(world: World, broker: BrokerName) {
+    this.world = world;
     this.#broker = broker;
   }
 
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller knows what the route answers
+  /** People in a new world of their own, whom whoever opens it stops with it. */
+  static async inNewWorld(): Promise<Acting> {
+    return new Acting(await startWorld(), 'one');
+  }
+
+  /** The same people at this broker. */
+  at(broker: BrokerName): Acting {
+    return new Acting(this.world, broker);
+  }
+
+  /**
+   * One call, made once.
+   * @param contract what an answer looks like, whatever its status; throws, with the answer, where it does not
+   */
   async call<T>(
     person: string,
-    method: string,
+    method: 'GET' | 'POST',
     path: string,
+    contract: z.ZodType<T>,
     body?: unknown,
   ): Promise<{ readonly status: number; readonly body: T }> {
-    const { fronts, tokens } = this.#world;
+    const { fronts, tokens } = this.world;
     const response = await fetch(`http://127.0.0.1:${fronts[this.#broker].port}${path}`, {
       method,
       headers: {
@@ -47,40 +73,52 @@ export class Acting {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return { status: response.status, body: (await response.json()) as T };
+    const { status } = response;
+    const answer: unknown = await response.json();
+    const parsed = contract.safeParse(answer);
+    if (!parsed.success)
+      throw new Error(
+        `${method} ${path}: not as expected: ${status} ${JSON.stringify(answer)}\n${parsed.error.message}`,
+      );
+    return { status, body: parsed.data };
   }
 
   /** Asks, and has it approved where somebody must; the grant's id. */
   async granted(person: string, target: TargetName, seconds: number, approval = false): Promise<string> {
     const template = templateOf(target, approval);
-    const { body: list } = await this.call<TemplateList>(person, 'GET', '/v1/templates');
-    const { body: request } = await this.call<AccessRequest>(person, 'POST', '/v1/requests', {
+    const { body: list } = await this.call(person, 'GET', '/v1/templates', TemplateList);
+    const { body: request } = await this.call(person, 'POST', '/v1/requests', AccessRequest, {
       template,
       templateDigest: list.templates.find(({ id }) => id === template)?.digest,
       duration: `PT${seconds}S`,
       reason: 'Order 4711 is stuck',
     });
     if (!approval) return request.grantId ?? '';
-    const { body: approved } = await this.call<AccessRequest>(
-      'ben',
-      'POST',
-      `/v1/requests/${request.id}/decisions`,
-      { verdict: 'approve', digest: request.digest },
-    );
+    const path = `/v1/requests/${request.id}/decisions`;
+    const { body: approved } = await this.call('ben', 'POST', path, AccessRequest, {
+      verdict: 'approve',
+      digest: request.digest,
+    });
     return approved.grantId ?? '';
   }
 
+  /** Asks for a credential, which it may be told that there is none of now. */
   async wantsTerminal(person: string, grantId: string) {
     const { password, verifier } = await newSecret();
-    const path = `/v1/grants/${grantId}/leases`;
-    const { status, body } = await this.call(person, 'POST', path, { kind: 'postgresql', verifier });
+    const { status, body } = await this.call(
+      person,
+      'POST',
+      `/v1/grants/${grantId}/leases`,
+      IssuedLease.or(Problem),
+      { kind: 'postgresql', verifier },
+    );
     return { status, body, password };
   }
 
   async opensTerminal(person: string, grantId: string): Promise<Terminal> {
     const { status, body, password } = await this.wantsTerminal(person, grantId);
-    assert.equal(status, 201, JSON.stringify(body));
-    const { lease, connection } = IssuedLease.parse(body);
+    assert.ok(status === 201 && 'lease' in body, JSON.stringify(body));
+    const { lease, connection } = body;
     const client = () => {
       const one = new pg.Client({ ...connection, ssl: false, password });
       one.on('error', () => undefined);
@@ -94,7 +132,7 @@ export class Acting {
       role: lease.role,
       dueAt: new Date(lease.expiresAt),
       closed,
-      async logIn() {
+      logIn: async () => {
         const another = client();
         try {
           await another.connect();
@@ -109,7 +147,7 @@ export class Acting {
   }
 
   async grant(person: string, id: string): Promise<Grant> {
-    return (await this.call<Grant>(person, 'GET', `/v1/grants/${id}`)).body;
+    return (await this.call(person, 'GET', `/v1/grants/${id}`, Grant)).body;
   }
 
   /** The grant once it is over and settled. */
