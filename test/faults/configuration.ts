@@ -1,5 +1,6 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { databaseOnLoopback } from '../broker/support/database-section.ts';
 import { targetNames, type ServerName, type TargetName } from './schedule.ts';
 
 /** Who asks for access: several people, since one person's calls are worked on a few at a time. */
@@ -61,7 +62,6 @@ export async function writeConfiguration(
   ports: Readonly<Record<ServerName | 'listen', number>>,
 ): Promise<string> {
   const { folder, publicUrl, issuer, advertised } = parts;
-  const login = (user: string, secret: string) => `{ user: ${user}, password: { file: ./${secret}.secret } }`;
   const targets = targetNames.map(
     (target) => `
   ${target}:
@@ -71,7 +71,7 @@ export async function writeConfiguration(
     port: ${ports[target]}
     database: ${target}
     tls: { mode: off }
-    login: ${login('daypass_broker', 'target')}
+    login: { user: daypass_broker, password: { file: ./target.secret } }
     advertised: { host: 127.0.0.1, port: ${advertised[target]} }`,
   );
   const file = join(folder, `${name}.yaml`);
@@ -87,14 +87,11 @@ identity:
   audience: ${publicUrl}
   clients: [daypass-vscode]
 audit: { by: [auditors] }
-database:
-  host: 127.0.0.1
-  port: ${ports.store}
-  name: daypass
-  tls: { mode: off }
-  owner: ${login('daypass_owner', 'owner')}
-  runtime: ${login('daypass_runtime', 'runtime')}
-integrity: { keys: [{ file: ./integrity.secret }] }
+${databaseOnLoopback({
+  port: ports.store,
+  name: 'daypass',
+  secrets: { owner: './owner.secret', runtime: './runtime.secret', integrity: './integrity.secret' },
+})}
 templates: ./templates
 requests: { most_open: 1000 }
 limits: { person: 10000000, address: 10000000 }

@@ -1,5 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { writeForDatabase } from '../../broker/support/database-section.ts';
 import { freePort } from '../../broker/support/postgres.ts';
 import { startShipped } from '../../broker/support/shipped-broker.ts';
 
@@ -13,21 +12,19 @@ export async function startSecondBroker(
   databasePort: number,
 ): Promise<{ url: string; stop: () => Promise<void> }> {
   const port = await freePort();
-  const written = await readFile(join(folder, 'daypass.yaml'), 'utf8');
-  const configuration = join(folder, 'second.yaml');
-  await writeFile(
-    configuration,
-    written.replace(/^listen: .*$/m, `listen: 127.0.0.1:${port}`).replace(
-      'database: { embedded: ./state }',
-      `database:
-  host: 127.0.0.1
-  port: ${databasePort}
-  name: daypass
-  tls: { mode: off }
-  owner: { user: daypass_owner, password: { file: ./state/owner.password } }
-  runtime: { user: daypass_runtime, password: { file: ./state/runtime.password } }
-integrity: { keys: [{ file: ./state/integrity.key }] }`,
-    ),
+  const configuration = await writeForDatabase(
+    folder,
+    'second.yaml',
+    {
+      port: databasePort,
+      name: 'daypass',
+      secrets: {
+        owner: './state/owner.password',
+        runtime: './state/runtime.password',
+        integrity: './state/integrity.key',
+      },
+    },
+    (written) => written.replace(/^listen: .*$/m, `listen: 127.0.0.1:${port}`),
   );
   return { url: `http://127.0.0.1:${port}`, ...(await startShipped(configuration)) };
 }

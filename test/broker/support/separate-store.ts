@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { macsWith, type Macs } from '../../../src/broker/integrity/macs.ts';
 import { Secret } from '../../../src/contract/secret.ts';
+import { writeForDatabase } from './database-section.ts';
 import { startPostgres, type PostgresServer } from './postgres.ts';
 import type { World } from './world.ts';
 
@@ -26,22 +27,15 @@ export async function separateStore(world: World, moreOfTheTarget = ''): Promise
   await postgres.run('create database state owner daypass_owner');
   for (const [name, secret] of Object.entries(secrets))
     await writeFile(join(world.folder, name), secret, { mode: 0o600 });
-  const written = await readFile(join(world.folder, 'daypass.yaml'), 'utf8');
-  const configuration = join(world.folder, 'separate.yaml');
-  await writeFile(
-    configuration,
-    `${written}${moreOfTheTarget}`.replace(
-      'database: { embedded: ./state }',
-      `
-database:
-  host: 127.0.0.1
-  port: ${postgres.port}
-  name: state
-  tls: { mode: off }
-  owner: { user: daypass_owner, password: { file: ./owner } }
-  runtime: { user: daypass_runtime, password: { file: ./runtime } }
-integrity: { keys: [{ file: ./integrity }] }`,
-    ),
+  const configuration = await writeForDatabase(
+    world.folder,
+    'separate.yaml',
+    {
+      port: postgres.port,
+      name: 'state',
+      secrets: { owner: './owner', runtime: './runtime', integrity: './integrity' },
+    },
+    (written) => `${written}${moreOfTheTarget}`,
   );
   return {
     postgres,

@@ -14,6 +14,7 @@ import type { IssuedLease } from '../../../src/contract/leases.ts';
 import { newPassword, verifierOf } from '../../../src/extension/terminal/scram.ts';
 import { people, type Person } from '../../../src/sandbox/provider/people.ts';
 import { startProvider, type RunningProvider } from '../../../src/sandbox/provider/provider.ts';
+import { embeddedDatabase } from './database-section.ts';
 import { freePort, startPostgres, type PostgresOptions, type PostgresServer } from './postgres.ts';
 
 export type Name = 'ana' | 'ben' | 'carol' | 'dan' | (string & {});
@@ -181,7 +182,7 @@ identity:
   clients: [daypass-vscode]
   device_client: daypass-device
 audit: { by: [auditors] }
-database: { embedded: ./state }
+${embeddedDatabase}
 templates: ./templates
 requests: { most_open: ${options.mostOpen ?? 10} }
 limits: ${JSON.stringify(options.limits ?? { person: 10_000_000, address: 10_000_000 })}
