@@ -73,19 +73,8 @@ class MemoryStore implements LeaseStore {
   noteRemoved(): Promise<void> {
     return Promise.resolve();
   }
-  #add({ leaseId, role, templateId = '', scope, intent }: TestLease, more: Partial<OwedLease>): void {
-    this.#leases.set(leaseId, {
-      leaseId,
-      role,
-      state: 'issuing',
-      createdAt: new Date(),
-      issuedAt: null,
-      dueAt: intent.expiresAt,
-      templateId,
-      scope,
-      evidence: undefined,
-      ...more,
-    });
+  #add(lease: TestLease, more: Partial<OwedLease>): void {
+    this.#leases.set(lease.leaseId, { ...owed(lease), ...more });
   }
   #change(leaseId: string, change: Partial<OwedLease>): void {
     const lease = this.#leases.get(leaseId);
@@ -97,6 +86,18 @@ class MemoryStore implements LeaseStore {
     return work();
   }
 }
+
+const owed = ({ leaseId, role, templateId = '', scope, intent }: TestLease): OwedLease => ({
+  leaseId,
+  role,
+  state: 'issuing',
+  createdAt: new Date(),
+  issuedAt: null,
+  dueAt: intent.expiresAt,
+  templateId,
+  scope,
+  evidence: undefined,
+});
 
 describe('a target’s worker', function () {
   this.timeout(30_000);
@@ -237,7 +238,7 @@ describe('a target’s worker', function () {
     const one = start();
     // Once that one is gone the target has just been looked at.
     await eventually(async () => !(await there(stranger)) || undefined);
-    const late = one.whileIssuing(lease.leaseId, async () => {
+    const late = one.whileIssuing(owed(lease), async () => {
       await shop.target.issue(lease.intent, shop.keep);
       throw new Error('It ended meanwhile.');
     });
@@ -264,7 +265,7 @@ describe('a target’s worker', function () {
     store.issuing(own);
     const one = start();
     assert.ok('absent' in (await ended(old.leaseId)));
-    const failing = one.whileIssuing(own.leaseId, () => Promise.reject(new Error('It broke.')));
+    const failing = one.whileIssuing(owed(own), () => Promise.reject(new Error('It broke.')));
     await assert.rejects(failing);
     store.end(own.leaseId);
     one.wake();

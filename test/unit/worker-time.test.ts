@@ -14,6 +14,8 @@ describe('when a worker looks', () => {
   const begin = Date.parse('2026-03-01T02:14:00Z');
   const workers: Worker[] = [];
   let leases: OwedLease[];
+  /** Issued, and never in an answer of the store. */
+  let unread: OwedLease[];
   /** What the store does when it is read. */
   let reading: () => Promise<void>;
   /** What happens between its reading of the clock and its answer. */
@@ -29,6 +31,7 @@ describe('when a worker looks', () => {
     heldElsewhere = false;
     proven = [];
     leases = [];
+    unread = [];
     cuts = [];
     reading = answering = () => Promise.resolve();
     mock.timers.enable({ apis: ['setTimeout', 'Date'], now: begin });
@@ -72,7 +75,7 @@ describe('when a worker looks', () => {
       observe: () => Promise.resolve([]),
       cut: (cutting) => {
         for (const { leaseId } of cutting) {
-          const due = leases.find((one) => one.leaseId === leaseId)?.dueAt.getTime() ?? NaN;
+          const due = [...leases, ...unread].find((one) => one.leaseId === leaseId)?.dueAt.getTime() ?? NaN;
           cuts.push({ worker, leaseId, lateMs: Date.now() - due });
         }
         return Promise.resolve([]);
@@ -139,6 +142,72 @@ describe('when a worker looks', () => {
     assert.ok(late('second') <= 2 * stepMs);
   });
 
+  describe('what is issued and in no answer of the database yet', () => {
+    const silent = () => new Promise<void>(() => undefined);
+    const issue = async (one: Worker, dueInMs: number) => {
+      const issued = { ...lease('just issued', dueInMs), state: 'issuing', issuedAt: null } as const;
+      unread.push(issued);
+      await one.whileIssuing(issued, () => Promise.resolve({ evidence: {} }));
+    };
+    const assertEndedInTimeFor = async (dueInMs: number) => {
+      await pass(dueInMs - stepMs);
+      assert.deepEqual(cuts, [], 'nothing before its time');
+      await pass(3 * stepMs);
+      assert.deepEqual(
+        cuts.map(({ leaseId, lateMs }) => [leaseId, lateMs <= 2 * stepMs]),
+        [['just issued', true]],
+      );
+    };
+
+    for (const [how, reads] of [
+      ['does not answer any more', silent],
+      ['refuses', () => Promise.reject(new Error('the database is shutting down'))],
+    ] as const)
+      for (const dueInMs of [600, 5_000, 70_000])
+        it(`ends ${dueInMs / 1_000} s later although the database ${how}`, async () => {
+          const one = start('one');
+          await pass(1_000);
+          reading = reads;
+          await issue(one, dueInMs);
+          await assertEndedInTimeFor(dueInMs);
+        });
+
+    it('ends in time although it was read as being issued, and then no more', async () => {
+      const one = start('one');
+      await pass(1_000);
+      const issued = { ...lease('just issued', 70_000), state: 'issuing', issuedAt: null } as const;
+      leases.push(issued);
+      await one.whileIssuing(issued, async () => {
+        one.wake();
+        await pass(100);
+        reading = silent;
+        return { evidence: {} };
+      });
+      await assertEndedInTimeFor(70_000 - 100);
+    });
+
+    it('ends in time although a look that had begun before does not know of it', async () => {
+      const one = start('one');
+      await pass(1_000);
+      let answer: () => void = () => undefined;
+      answering = () => new Promise((resolve) => (answer = resolve));
+      one.wake();
+      await pass(100);
+      await issue(one, 40_000);
+      reading = silent;
+      answer();
+      await assertEndedInTimeFor(40_000);
+    });
+
+    it('is known no more once the database says that it is over', async () => {
+      const one = start('one');
+      await pass(1_000);
+      await issue(one, 5_000);
+      await pass(10_000);
+      assert.deepEqual(cuts, []);
+    });
+  });
+
   const slowly = (ms: number) => () => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
   it('nothing ends early because the database was slow to be read', async () => {
@@ -181,7 +250,7 @@ describe('when a worker looks', () => {
     await pass(500);
     leases.push({ ...lease('ended', 600_000), state: 'issuing' });
     let comeBack: () => void = () => undefined;
-    const issue = one.whileIssuing('ended', () =>
+    const issue = one.whileIssuing(leases[0]!, () =>
       new Promise<void>((resolve) => (comeBack = resolve)).then(() => {
         throw new Error('It ended meanwhile.');
       }),

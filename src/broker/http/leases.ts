@@ -154,7 +154,18 @@ async function issue(
   if (!at) throw new Refusal('target-refused', `The target "${lease.target}" is not configured any more.`);
   const { store, log, metrics } = context;
   const begun = performance.now();
-  return at.worker.whileIssuing(lease.id, async () => {
+  const owed = {
+    leaseId: lease.id,
+    role: lease.role,
+    state: 'issuing',
+    createdAt: lease.created_at,
+    issuedAt: null,
+    dueAt: lease.due_at,
+    templateId: request.template_id,
+    scope: request.scope,
+    evidence: lease.evidence,
+  } as const;
+  return at.worker.whileIssuing(owed, async () => {
     let evidence: unknown;
     try {
       evidence = await at.target.issue(

@@ -18,6 +18,7 @@ export interface SleepParts {
 export class Sleep {
   readonly #parts: SleepParts;
   #timer: NodeJS.Timeout | undefined;
+  #end = Infinity;
   #over = false;
 
   constructor(parts: SleepParts) {
@@ -28,6 +29,7 @@ export class Sleep {
   until(end: number): void {
     clearTimeout(this.#timer);
     if (this.#over) return;
+    this.#end = end;
     const { now, onTime, onJump } = this.#parts;
     const before = apart();
     const glance = () => {
@@ -41,6 +43,11 @@ export class Sleep {
       }, Math.ceil(waitMs));
     };
     glance();
+  }
+
+  /** Sleeps no longer than until then. */
+  atMostUntil(end: number): void {
+    if (end < this.#end) this.until(end);
   }
 
   /** For good. */

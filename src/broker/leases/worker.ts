@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { DatabaseClock } from './database-clock.ts';
 import type { LeaseStore } from './lease-store.ts';
 import { lookAtLeastEveryMs } from '../store/notify.ts';
+import { Issues } from './issues.ts';
 import { Prover } from './prove.ts';
 import { settle, type OwedLease, type Seen } from './settle.ts';
 import { Sleep } from './sleep.ts';
@@ -28,10 +29,11 @@ export interface Worker {
   /** Look now: something about this target's leases has changed. */
   wake(): void;
   /**
-   * While `work` runs, the lease is cut if it must be but not closed: its login may appear at any moment. Where it
-   * fails, its end is looked after at once.
+   * While `work` runs, the lease is cut if it must be but not closed: its login may appear at any moment. Its deadline
+   * is kept from here on, whatever becomes of the store. Where it fails, its end is looked after at once.
+   * @param work resolves once the issue stands in the store, with the evidence of it
    */
-  whileIssuing<T>(leaseId: string, work: () => Promise<T>): Promise<T>;
+  whileIssuing<T extends Pick<OwedLease, 'evidence'>>(lease: OwedLease, work: () => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
@@ -53,15 +55,13 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   let soon: NodeJS.Timeout | undefined;
   let stopped = false;
   let lastObserved = -Infinity;
-  const beingIssued = new Set<string>();
+  const issues = new Issues();
   const inHand = new Set<string>();
   /** Of those in hand: not ended yet, and not tried again before its time. */
   const resting = new Set<string>();
   const attempts = new Map<string, number>();
   /** Ended since the last look began: what it read may not know that yet. */
   const overSinceLook = new Set<string>();
-  /** Issued here since the last look, which did not know of them. */
-  const issuedSinceLook = new Set<string>();
   const running = new Set<Promise<void>>();
 
   const databaseNow = () => clock.now();
@@ -83,6 +83,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     try {
       const before = performance.now();
       overSinceLook.clear();
+      const issued = issues.cameBackUnread();
       const { now, leases } = await store.owed(target.id);
       const open = new Set(leases.map(({ leaseId }) => leaseId));
       for (const id of attempts.keys()) if (!open.has(id)) attempts.delete(id);
@@ -90,9 +91,9 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       clock.learn({ now, before, after: performance.now() });
       if (clock.vague) wakeSoon();
       // What is gone from the store although nobody here ended it may be gone from nowhere else.
-      const expected = [...known.map(({ leaseId }) => leaseId), ...issuedSinceLook];
+      const expected = [...known.map(({ leaseId }) => leaseId), ...issued];
       if (expected.some((id) => !open.has(id))) lastObserved = -Infinity;
-      issuedSinceLook.clear();
+      for (const id of issued) issues.forget(id);
       known = leases.filter(({ leaseId }) => !overSinceLook.has(leaseId));
       sleepUntil(act([]));
       const unknown = await strangers();
@@ -123,7 +124,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     lastObserved = performance.now();
     try {
       const seen = (await target.observe()).filter(
-        (one) => !inHand.has(one.leaseId) && !beingIssued.has(one.leaseId),
+        (one) => !inHand.has(one.leaseId) && !issues.underWay.has(one.leaseId),
       );
       const open = await store.openRoles(seen.map((one) => one.role));
       return seen.filter((one) => !open.has(one.role));
@@ -134,7 +135,13 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   }
 
   function act(unknown: readonly Seen[]): Date | null {
-    const owed = settle({ leases: known, unknown, beingIssued, issueWithinMs, now: databaseNow() });
+    const owed = settle({
+      leases: issues.beside(known),
+      unknown,
+      beingIssued: issues.underWay,
+      issueWithinMs,
+      now: databaseNow(),
+    });
     const fresh = owed.cut.filter((lease) => !inHand.has(lease.leaseId));
     if (fresh.length > 0) {
       for (const lease of fresh) inHand.add(lease.leaseId);
@@ -191,7 +198,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
         'The end could not be recorded; trying again.',
       );
     // What is being issued is closed once that has come back.
-    const held = leases.filter((lease) => beingIssued.has(lease.leaseId));
+    const held = leases.filter((lease) => issues.underWay.has(lease.leaseId));
     tryAgain(held);
     const ready = leases.filter((lease) => !held.includes(lease));
     const done = new Set<string>();
@@ -202,6 +209,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       attempts.delete(id);
       inHand.delete(id);
       overSinceLook.add(id);
+      issues.forget(id);
     }
     // Otherwise the next look from memory would end them once more.
     known = known.filter(({ leaseId }) => !done.has(leaseId));
@@ -267,16 +275,18 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   wake();
   return {
     wake,
-    async whileIssuing(leaseId, work) {
-      beingIssued.add(leaseId);
+    async whileIssuing(lease, work) {
+      const { leaseId } = lease;
+      issues.begin(lease);
+      sleep.atMostUntil(lease.dueAt.getTime());
       let failed = true;
       try {
         const done = await work();
         failed = false;
-        issuedSinceLook.add(leaseId);
+        issues.confirmed(lease, databaseNow(), done.evidence);
         return done;
       } finally {
-        beingIssued.delete(leaseId);
+        issues.cameBack(leaseId);
         // Another broker may have closed the lease meanwhile: then the target alone still knows of the login.
         if (failed) {
           lastObserved = -Infinity;
