@@ -27,6 +27,7 @@ const inTheStore = [
   'stranger noted',
   'alarm recorded',
   'events numbered',
+  'events logged',
   'keys forgotten',
 ] as const;
 

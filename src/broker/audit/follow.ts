@@ -1,6 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { eventsAfter, lastNumber, type NumberedEvent } from '../store/audit-number.ts';
+import {
+  eventsAfter,
+  lastNumber,
+  loggedUpTo,
+  noteLogged,
+  type NumberedEvent,
+} from '../store/audit-number.ts';
 import type { Store } from '../store/connect.ts';
 import { channels } from '../store/notify.ts';
 import { Alarm } from './alarm.ts';
@@ -8,8 +14,8 @@ import { Alarm } from './alarm.ts';
 const lookAtLeastEveryMs = 1_000;
 const retryMs = 500;
 const batch = 500;
-/** What a broker that was killed may have numbered and not logged any more. */
-const loggedAgain = 20;
+/** How far the log is, is stored so often at most: what a killed broker logged since is logged again. */
+const noteEveryMs = 1_000;
 
 export interface Follower {
   stop(): Promise<void>;
@@ -17,8 +23,8 @@ export interface Follower {
 
 /**
  * Reads the sequence as it grows, in order and without a gap, and writes each event to the log, by its number. Begins
- * after what is there; the last few events before that are logged `again`, so that the log has each event at least
- * once. Where `take` rejects, the same batch comes again.
+ * after what is there. What came before that and is not known to be in some broker's log is logged `again`, so that the
+ * logs of all brokers together have each event at least once. Where `take` rejects, the same batch comes again.
  */
 export async function followSequence(
   store: Store,
@@ -31,10 +37,22 @@ export async function followSequence(
   stopping.signal.addEventListener('abort', () => alarm.ring());
   const stopListening = await store.listen(channels.number, () => alarm.ring());
   let position = await lastNumber(store.db);
-  for (const event of await eventsAfter(store.db, Math.max(0, position - loggedAgain), loggedAgain)) {
-    if (event.number <= position) record(log, event, true);
+  let noted = await loggedUpTo(store.db);
+  let notedAt = -Infinity;
+  for (let at = noted; at < position;) {
+    const events = await eventsAfter(store.db, at, Math.min(batch, position - at));
+    for (const event of events) record(log, event, true);
+    at = events.at(-1)?.number ?? position;
   }
   parts.begin(position);
+
+  const note = async () => {
+    if (noted >= position) return;
+    const logged = position;
+    notedAt = performance.now();
+    await store.write('events logged', (db) => noteLogged(db, logged));
+    noted = logged;
+  };
 
   const run = async () => {
     while (!isOver()) {
@@ -46,6 +64,7 @@ export async function followSequence(
           for (const event of events) record(log, event, false);
           position = last.number;
         }
+        if (performance.now() - notedAt >= noteEveryMs) await note();
         if (events.length < batch) await alarm.wait(lookAtLeastEveryMs);
       } catch (error) {
         if (isOver()) return;
@@ -60,6 +79,8 @@ export async function followSequence(
       stopping.abort();
       stopListening();
       await running;
+      // Whoever starts next logs it again otherwise, which does no harm.
+      await note().catch(() => undefined);
     },
   };
 }

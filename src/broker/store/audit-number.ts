@@ -144,3 +144,14 @@ export async function lastNumber(db: Db): Promise<number> {
     .executeTakeFirst();
   return row?.last ?? 0;
 }
+
+/** Up to which number some broker has written the events to its log; what comes after it, nobody may have written. */
+export async function loggedUpTo(db: Db): Promise<number> {
+  const row = await db.selectFrom('audit_logged').select('number').executeTakeFirst();
+  return row?.number ?? 0;
+}
+
+/** Never goes back, whichever broker is behind. */
+export async function noteLogged(db: Writer, number: number): Promise<void> {
+  await db.updateTable('audit_logged').set({ number }).where('number', '<', number).execute();
+}

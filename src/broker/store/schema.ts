@@ -116,6 +116,7 @@ export interface Schema {
     detail: ColumnType<Record<string, unknown>, string | undefined, never>;
   };
   audit_number: { number: number; event_id: string };
+  audit_logged: { only_one: Generated<boolean>; number: number };
 }
 
 /** For looking: the database refuses whatever else is tried on these connections. */

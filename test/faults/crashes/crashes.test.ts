@@ -22,6 +22,7 @@ const lifeOf: Record<StepName, LifeName | { readonly not: string }> = {
   'request decided': 'asking',
   'request withdrawn': 'asking',
   'events numbered': 'asking',
+  'events logged': 'asking',
   'request expired': 'nobody answers',
   'grant ended': 'working',
   'lease intended': 'working',

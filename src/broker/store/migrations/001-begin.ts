@@ -152,6 +152,12 @@ create table audit_number (
   number bigint primary key,
   event_id uuid not null unique references audit_event
 );
+
+create table audit_logged (
+  only_one boolean primary key default true check (only_one),
+  number bigint not null
+);
+insert into audit_logged (number) values (0);
 `;
 
 /** What the runtime role may do. Nothing else: not even UPDATE of what an audit event says. */
@@ -161,4 +167,5 @@ grant select on installation to ${runtime};
 grant select, insert, update on person, request, "grant", lease to ${runtime};
 grant select, insert on decision, receipt, audit_event, audit_number to ${runtime};
 grant select, insert, delete on idempotency_key to ${runtime};
+grant select, update (number) on audit_logged to ${runtime};
 `;
