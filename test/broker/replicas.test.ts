@@ -213,6 +213,31 @@ describe('Replicas of a target', function () {
     assert.deepEqual((await shop.receipt(two)).standbys, ['reports at 127.0.0.1']);
   });
 
+  it('a standby whose connection is broken is counted by its slot', async () => {
+    const away = await startStandby(shop.server, { name: 'branch', slot: 'branch' });
+    try {
+      const { lease: connected } = await lease();
+      assert.deepEqual((await receipt(connected)).standbys, ['branch at 127.0.0.1', 'archive at 127.0.0.1']);
+
+      await away.halt();
+      await shop.server.run(`select pg_create_physical_replication_slot('never_used')`);
+      await eventually(async () => {
+        const [row] = await shop.server.run(
+          `select active from pg_replication_slots where slot_name = 'branch'`,
+        );
+        return row?.['active'] === false || undefined;
+      });
+      const { lease: one } = await lease();
+      assert.deepEqual((await receipt(one)).standbys, [
+        'whoever uses the slot branch',
+        'archive at 127.0.0.1',
+      ]);
+    } finally {
+      await away.stop();
+      await shop.server.run('select pg_drop_replication_slot(slot_name) from pg_replication_slots');
+    }
+  });
+
   it('what is named and is no replica of it confirms nothing', async () => {
     const stranger = await openShop();
     try {
