@@ -7,6 +7,7 @@ import type { AccessRequest } from '../../src/contract/requests.ts';
 import type { TemplateList } from '../../src/contract/templates.ts';
 import { eventually } from './support/eventually.ts';
 import { openStream } from './support/stream.ts';
+import { turnedAway } from './support/turned-away.ts';
 import { newKey, newSecret, startWorld, type Name, type World } from './support/world.ts';
 
 describe('from request to receipt', function () {
@@ -132,7 +133,7 @@ describe('from request to receipt', function () {
     assert.ok(receipt, JSON.stringify(leases));
     assert.equal(receipt.connectionsEnded, 1);
     assert.deepEqual([receipt.probe.sqlstate, receipt.probe.routine], ['28000', 'InitializeSessionUserId']);
-    await assert.rejects(world.login(issued.body, issued.password));
+    await assert.rejects(world.login(issued.body, issued.password), turnedAway);
     assert.deepEqual(
       await world.shop.run(`select 1 from pg_roles where rolname = '${receipt.role}'`, 'shop'),
       [],

@@ -5,6 +5,7 @@ import { proof as proofOf } from '../../src/broker/targets/postgresql/probe.ts';
 import { allSteps } from '../../src/broker/targets/postgresql/target.ts';
 import type { Closed, Keep } from '../../src/broker/targets/target.ts';
 import { answer, openShop, secretHalf, type Shop, type TestLease } from './support/shop.ts';
+import { turnedAway } from './support/turned-away.ts';
 
 const without = (...left: (keyof Steps)[]): Steps => ({
   ...allSteps,
@@ -44,7 +45,7 @@ describe('A receipt from PostgreSQL', function () {
       Date.parse(receipt.closedAt) >= start && Date.parse(receipt.closedAt) <= Date.parse(receipt.gone.at),
     );
     for (const client of clients) await assert.rejects(client.query('select 1'));
-    await assert.rejects(shop.login(lease));
+    await assert.rejects(shop.login(lease), turnedAway);
     assert.equal((await shop.target.observe()).length, 0);
   });
 

@@ -5,6 +5,7 @@ import { checkTarget } from '../../src/broker/targets/postgresql/check.ts';
 import type { PostgresTarget } from '../../src/broker/targets/postgresql/target.ts';
 import { eventually } from './support/eventually.ts';
 import { openShop, type Shop, type TestLease } from './support/shop.ts';
+import { isClosed, turnedAway } from './support/turned-away.ts';
 import { startStandby, type Standby } from './support/standby.ts';
 import { beginsOf, callOf } from './support/uninterruptible.ts';
 
@@ -45,7 +46,7 @@ describe('Replicas of a target', function () {
     return client;
   };
   const over = (client: pg.Client, withinMs?: number) =>
-    eventually(() => client.connection.stream.destroyed || undefined, withinMs);
+    eventually(() => isClosed(client) || undefined, withinMs);
   const close = async (one: TestLease) => {
     await target.cut([one], shop.keep);
     const [closed] = await target.close([one], shop.keep);
@@ -66,7 +67,7 @@ describe('Replicas of a target', function () {
     const { lease: one, here, there } = await lease();
     const given = await receipt(one);
     await Promise.all([over(here), over(there)]);
-    await assert.rejects(loginThere(one));
+    await assert.rejects(loginThere(one), turnedAway);
     assert.equal(given.connectionsEnded, 2);
     assert.deepEqual(
       given.replicas.map(({ server, probe, quietForMs }) => [server, probe.routine, quietForMs >= 500]),
@@ -157,7 +158,7 @@ describe('Replicas of a target', function () {
     try {
       assert.deepEqual(await target.cut([one], shop.keep), []);
       await over(here);
-      await assert.rejects(shop.login(one));
+      await assert.rejects(shop.login(one), turnedAway);
     } finally {
       await shop.server.run('alter system reset synchronous_standby_names').catch(() => undefined);
       await shop.server.run('select pg_reload_conf()');
@@ -167,8 +168,6 @@ describe('Replicas of a target', function () {
 
   it('whoever is let in there and stays on the way unseen is ended before the receipt', async () => {
     const { lease: one } = await lease();
-    const hidden = await replica.connect({ user: one.role, password: one.password, database: 'shop' });
-    await hidden.end();
     const { Client } = (await import('pg')).default;
     const late = new Client({
       host: '127.0.0.1',
@@ -180,14 +179,15 @@ describe('Replicas of a target', function () {
     });
     late.on('error', () => undefined);
     late.connect().catch(() => undefined);
-    await eventually(async () => {
+    const { pid } = await eventually(async () => {
       const [seen] = await replica.run(
-        `select from pg_locks where locktype = 'object' and classid = 'pg_database'::regclass
+        `select pid from pg_locks where locktype = 'object' and classid = 'pg_database'::regclass
             and pid not in (select pid from pg_stat_activity where usesysid is not null or backend_type <> 'client backend')`,
       );
       return seen;
     });
     await eventually(() => receipt(one).catch(() => undefined), 30_000);
+    assert.deepEqual(await replica.run(`select from pg_stat_activity where pid = ${Number(pid)}`), []);
     await over(late);
   });
 

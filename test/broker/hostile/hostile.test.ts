@@ -11,6 +11,7 @@ import type { Receipt } from '../../../src/contract/receipts.ts';
 import { eventually } from '../support/eventually.ts';
 import type { PostgresVersion } from '../support/postgres.ts';
 import { answer } from '../support/shop.ts';
+import { isClosed, turnedAway } from '../support/turned-away.ts';
 import { inState, type World } from '../support/world.ts';
 import { attempts, type Attempt } from './attempts.ts';
 import { openHostileWorld, ordersScope, receiptOf, traces, type Held, type HostileWorld } from './holding.ts';
@@ -76,9 +77,9 @@ for (const version of versions)
           const { holder } = held;
           const receipts = grant.leases.map(receiptOf);
           assert.equal(grant.state, attempt.end ?? 'ended');
-          for (const session of holder.sessions) await assert.rejects(session.query('select 1'));
+          await eventually(() => holder.sessions.every(isClosed) || undefined);
           for (const { role } of receipts) assert.deepEqual(await traces(hostile.world, role), []);
-          await assert.rejects(holder.login());
+          await assert.rejects(holder.login(), turnedAway);
           assert.ok(receipts.reduce((sum, one) => sum + one.connectionsEnded, 0) >= holder.sessions.length);
           assert.deepEqual(
             receipts.flatMap((receipt) => cleanedOf(receipt, holder.carrier)).sort(),
@@ -153,7 +154,7 @@ for (const version of versions)
         );
         await Promise.all([locking, ...others].map((held) => held.end()));
         const ended = await Promise.all([locking, ...others].map((held) => held.settled()));
-        for (const session of sessions) await assert.rejects(session.query('select 1'));
+        await eventually(() => sessions.every(isClosed) || undefined);
         const leases = ended.flatMap((grant) => grant.leases.map(({ id }) => id));
         const { rows } = await inState(hostile.world, (state) =>
           state.query(
@@ -170,14 +171,7 @@ for (const version of versions)
         const stalled = await takeAll(hostile.world.shop.port);
         try {
           await held.end();
-          await eventually(
-            () =>
-              session.query('select 1').then(
-                () => undefined,
-                () => true,
-              ),
-            5_000,
-          );
+          await eventually(() => isClosed(session) || undefined, 5_000);
         } finally {
           for (const socket of stalled) socket.destroy();
         }
