@@ -340,6 +340,51 @@ describe('Whoever owns the broker’s database', function () {
     await Promise.all([gone(one), gone(another)]);
   });
 
+  it('who writes a receipt beforehand does not keep the lease open, and is told of', async () => {
+    const id = await granted();
+    const leases = [await opened(id), await opened(id)];
+    for (const { leaseId } of leases.slice(0, 1))
+      await owner.query(`insert into receipt (lease_id, receipt) values ($1, '{}')`, [leaseId]);
+    await world.call('ana', 'POST', `/v1/grants/${id}/end`);
+    await Promise.all(leases.map((one) => gone(one)));
+    assert.equal(await alarmed('receipt', leases[0]!.leaseId), 1);
+    for (const { leaseId } of leases) {
+      const closed = await eventually(async () => {
+        const { rows } = await owner.query<{ proven: boolean }>(
+          `select detail -> 'receipt' -> 'probe' is not null as proven from audit_event
+            where action = 'lease closed' and resource_id = $1`,
+          [leaseId],
+        );
+        return rows[0];
+      });
+      assert.ok(closed.proven, 'the true receipt stands in the audit log');
+    }
+    const { status, body } = await world.call<Grant>('ana', 'GET', `/v1/grants/${id}`);
+    assert.equal(status, 200, JSON.stringify(body));
+    const [forged, other] = body.leases;
+    assert.match(forged?.absent ?? '', /somebody had written a receipt of it before/);
+    assert.equal(forged?.receipt, undefined);
+    assert.ok(other?.receipt);
+  });
+
+  it('who lets one record refuse its end holds up no other', async () => {
+    const [stuck, other] = [await granted(), await granted()];
+    const stateOf = async (id: string) =>
+      (await owner.query<{ state: string }>(`select state from "grant" where id = $1`, [id])).rows[0]?.state;
+    await owner.query(`update "grant" set activate_by = now() - interval '1 minute' where id = $1`, [stuck]);
+    await owner.query(`create function refuse() returns trigger language plpgsql as
+      $$ begin raise 'no'; end $$`);
+    await owner.query(
+      `create trigger refuse before update on "grant" for each row when (old.id = '${stuck}') execute function refuse()`,
+    );
+    await owner.query(`update "grant" set activate_by = now() - interval '1 second' where id = $1`, [other]);
+    await owner.query(`select pg_notify('daypass_clock', '')`);
+    await eventually(async () => (await stateOf(other)) === 'lapsed' || undefined);
+    assert.equal(await stateOf(stuck), 'approved');
+    await owner.query('drop function refuse cascade');
+    await eventually(async () => (await stateOf(stuck)) === 'lapsed' || undefined);
+  });
+
   it('who exchanges people is still nobody else', async () => {
     const [ana] = (
       await owner.query<{ id: string; issuer: string }>(`select id, issuer from person where id = $1`, [

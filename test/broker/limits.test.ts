@@ -133,6 +133,13 @@ describe('How many calls are let in', () => {
     assert.equal(await outcome('Bearer forged', { address: '198.51.100.1' }), 'NotSignedIn');
   });
 
+  it('looks at false sign-ins that would end access for a while longer, and not without bound', async () => {
+    await flood('Bearer forged');
+    const counts = await flood('Bearer forged', { ends: true });
+    assert.deepEqual(counts, { NotSignedIn: 600, 'too-many-calls, 1 s': 400 });
+    assert.equal(verified, 660);
+  });
+
   it('charges no address for a thousand people behind it, nor for a provider that is away', async () => {
     for (let index = 0; index < 1_000; index++)
       assert.equal(await outcome('Bearer away'), 'ProviderUnavailable');

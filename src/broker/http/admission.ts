@@ -31,6 +31,9 @@ export interface AdmissionParts {
   readonly refuseAfterMs?: number;
 }
 
+/** What ends access is looked at for so many calls more that no person is known for, and for all of those who are known. */
+const moreToEnd = 10;
+
 /** A client that repeats a refused call at once does so four times a second over each of its connections, not thousands. */
 const refuseAfterMs = 250;
 
@@ -46,6 +49,7 @@ export class Admission {
   readonly #verify: AdmissionParts['verify'];
   readonly #people: Buckets;
   readonly #addresses: Buckets;
+  readonly #endings: Buckets;
   readonly #refuseAfterMs: number;
   /** By the hash of what they signed in with. */
   readonly #remembered = new Map<string, string>();
@@ -56,6 +60,7 @@ export class Admission {
     this.#refuseAfterMs = parts.refuseAfterMs ?? refuseAfterMs;
     this.#people = new Buckets(limits.person, elapsed);
     this.#addresses = new Buckets(limits.address, elapsed);
+    this.#endings = new Buckets(limits.address * moreToEnd, elapsed);
   }
 
   /** @throws NotSignedIn, ProviderUnavailable, Refusal `too-many-calls` */
@@ -71,7 +76,10 @@ export class Admission {
     }
     const payer = network(address);
     const seconds = this.#addresses.take(payer);
-    if (seconds !== undefined && !ends) throw await this.#late(tooMany(fromHere, seconds));
+    if (seconds !== undefined) {
+      const wait = ends ? this.#endings.take(payer) : seconds;
+      if (wait !== undefined) throw await this.#late(tooMany(fromHere, wait));
+    }
     const caller = await this.#verified(hash, authorization).catch((error: unknown) => {
       // Where nobody can be recognised, the caller is not to blame.
       if (!(error instanceof NotSignedIn) && seconds === undefined) this.#addresses.giveBack(payer);
@@ -121,10 +129,12 @@ export function network(address: string): string {
     .join(':')}::/64`;
 }
 
-const yours = 'More calls came from you in this minute than the broker takes from one person.';
-const fromHere = 'More calls whose sign-in does not count came from your address than the broker looks at.';
+const yours =
+  'More calls came from you in this minute than the broker takes from one person. What ends access still works.';
+const fromHere =
+  'More calls whose sign-in does not count came from your address than the broker looks at. Whoever is at work there goes on.';
 
 function tooMany(what: string, seconds: number, personId?: string): Refusal {
-  const words = `${what} What ends access still works. Try again in ${seconds} s.`;
+  const words = `${what} Try again in ${seconds} s.`;
   return new Refusal('too-many-calls', words, { retryAfterSeconds: seconds, personId });
 }

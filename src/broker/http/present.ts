@@ -164,6 +164,7 @@ export async function presentGrants(
 }
 
 export function presentLease(row: LeaseRow, receipt: Receipt | undefined): Lease {
+  const absent = row.state === 'closed' ? row.obstacle : null;
   return {
     id: row.id,
     grantId: row.grant_id,
@@ -182,7 +183,7 @@ export function presentLease(row: LeaseRow, receipt: Receipt | undefined): Lease
           },
         }
       : {}),
-    ...(row.state === 'closed' && row.obstacle !== null ? { absent: row.obstacle } : {}),
-    ...(receipt ? { receipt } : {}),
+    ...(absent === null ? {} : { absent }),
+    ...(receipt && absent === null ? { receipt } : {}),
   };
 }

@@ -4,8 +4,10 @@ import type { Store } from '../store/connect.ts';
 import type { Integrity, NotAuthentic } from './integrity.ts';
 import type { Macs } from './macs.ts';
 
-/** So many records are told of one by one. */
-const most = 1_000;
+/** So many records stand in the audit log; of the others, which would fill it, only the log tells. */
+const mostRecorded = 1_000;
+/** Then it begins anew, and tells again of those that it meets again. */
+const mostRemembered = 100_000;
 
 export interface AlarmParts {
   readonly macs: Macs;
@@ -20,6 +22,8 @@ export class Alarms implements Integrity {
   readonly macs: Macs;
   readonly #parts: AlarmParts;
   readonly #told = new Set<string>();
+  #some = false;
+  #recorded = 0;
 
   constructor(parts: AlarmParts) {
     this.macs = parts.macs;
@@ -28,16 +32,20 @@ export class Alarms implements Integrity {
 
   /** Whether there was one since the start. */
   get some(): boolean {
-    return this.#told.size > 0;
+    return this.#some;
   }
 
   readonly alarm = (found: NotAuthentic): void => {
     const { store, log, raised } = this.#parts;
     const name = `${found.record} ${found.id}`;
-    if (this.#told.has(name) || this.#told.size >= most) return;
+    if (this.#told.has(name)) return;
+    if (this.#told.size >= mostRemembered) this.#told.clear();
     this.#told.add(name);
+    this.#some = true;
     raised();
     log.error(found, 'A record in the database is not as the broker wrote it. Nothing is given for it.');
+    if (this.#recorded >= mostRecorded) return;
+    this.#recorded += 1;
     const { target, ...detail } = found;
     store
       .transaction('alarm recorded', (trx) =>
@@ -45,6 +53,7 @@ export class Alarms implements Integrity {
       )
       .catch((error: unknown) => {
         this.#told.delete(name);
+        this.#recorded -= 1;
         log.error(
           { err: error },
           'The alarm could not be recorded; it is raised again when it is met again.',

@@ -2,7 +2,7 @@ import type { Macs, RecordKind } from './macs.ts';
 
 /** A record that is not as the broker wrote it. */
 export interface NotAuthentic {
-  readonly record: RecordKind;
+  readonly record: RecordKind | 'receipt';
   readonly id: string;
   readonly target: string;
   /** What was found, in a few words. */

@@ -25,11 +25,19 @@ export function startClock(store: Store, macs: Macs, log: Logger): { wake(): voi
 
   async function turn(): Promise<void> {
     let waitMs = lookAtLeastEveryMs;
+    // One that cannot be settled holds up no other.
+    const each = async (due: readonly string[], expire: (id: string) => Promise<void>) => {
+      for (const id of due)
+        await expire(id).catch((error: unknown) => {
+          log.error({ err: error, id }, 'Something overdue could not be settled; trying again.');
+          waitMs = retryMs;
+        });
+    };
     try {
       const requests = await overdueRequests(store.db);
-      for (const id of requests.due) await expireRequest(store, id);
+      await each(requests.due, (id) => expireRequest(store, id));
       const grants = await overdueGrants(store.db);
-      for (const id of grants.due) await expireGrant(store, macs, id);
+      await each(grants.due, (id) => expireGrant(store, macs, id));
       await store.write('keys forgotten', forgetOld);
       const at = (await now(store.db)).getTime();
       for (const next of [requests.next, grants.next])

@@ -47,7 +47,14 @@ export function leaseStore(
       );
       return of.map((lease) => ({ ...lease, evidence: evidence.get(lease.leaseId) }));
     },
-    confirm: (leaseId, end) => transaction('lease closed', (trx) => leases.confirmClosed(trx, leaseId, end)),
+    confirm: async (leaseId, end) => {
+      const { forgedAt } = await transaction('lease closed', (trx) =>
+        leases.confirmClosed(trx, leaseId, end),
+      );
+      if (forgedAt === undefined) return;
+      const why = 'it stood there before its lease had ended; the true one is in the audit log';
+      integrity.alarm({ record: 'receipt', id: leaseId, target: forgedAt, why });
+    },
     noteObstacle: (leaseId, found) => leases.noteObstacle({ db, write }, leaseId, found),
     noteRemoved: (target, result) =>
       transaction('stranger noted', (trx) =>

@@ -58,7 +58,7 @@ export class Prover {
       for (const result of await target.close(current, (evidence) =>
         store.keepEvidence(evidence, target.together),
       ))
-        if (await this.#conclude(result, early.has(result.leaseId))) settled.push(result.leaseId);
+        if (await this.#stored(result, early.has(result.leaseId))) settled.push(result.leaseId);
     } catch (error) {
       log.error({ err: error, target: target.id }, 'Closing failed; trying again.');
     } finally {
@@ -80,6 +80,21 @@ export class Prover {
   #isEarly(lease: OwedLease): boolean {
     const { databaseNow, issueWithinMs } = this.#parts;
     return !this.#cameBack.has(lease.leaseId) && mayStillAppear(lease, { now: databaseNow(), issueWithinMs });
+  }
+
+  /** What cannot be stored of one end holds up no other. */
+  async #stored(found: Closed, early: boolean): Promise<boolean> {
+    try {
+      return await this.#conclude(found, early);
+    } catch (error) {
+      const { target, log } = this.#parts;
+      const { leaseId } = found;
+      log.error(
+        { err: error, lease: leaseId, target: target.id },
+        'An end could not be stored; trying again.',
+      );
+      return false;
+    }
   }
 
   async #conclude(found: Closed, early: boolean): Promise<boolean> {

@@ -265,12 +265,13 @@ export async function openRoles(db: Db, { macs }: Integrity, roles: readonly str
 /**
  * The end is settled at the target: with its receipt, or, where nothing of the lease was there and nothing could be
  * proven, with the words that say so. Repeating it changes nothing.
+ * @returns the target, where somebody else had written a receipt of it before: that one stands, and ours is in the event
  */
 export async function confirmClosed(
   trx: Trx,
   leaseId: string,
   end: { receipt: Receipt } | { absent: string },
-): Promise<void> {
+): Promise<{ readonly forgedAt?: string }> {
   const proven = 'receipt' in end;
   const { from, to } = courseOf({ is: proven ? 'end confirmed' : 'found absent' });
   const lease = await changeLease(trx, leaseId, {
@@ -283,12 +284,19 @@ export async function confirmClosed(
     },
     event: { action: 'lease closed', by: 'nobody', detail: { ...end } },
   });
-  if (!lease || !proven) return;
-  await trx
+  if (!lease || !proven) return {};
+  const { numInsertedOrUpdatedRows } = await trx
     .insertInto('receipt')
     .values({ lease_id: leaseId, receipt: JSON.stringify(end.receipt) })
-    .execute();
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirstOrThrow();
+  if (numInsertedOrUpdatedRows !== 0n) return {};
+  await trx.updateTable('lease').set({ obstacle: forgedReceipt }).where('id', '=', leaseId).execute();
+  return { forgedAt: lease.target };
 }
+
+const forgedReceipt =
+  'Its end was proven, but somebody had written a receipt of it before; the true one is in the audit log';
 
 /** The end is due and not proven. Said once for each different obstacle, so that a long outage is no flood. */
 export async function noteObstacle(
