@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { sql } from 'kysely';
 import { openStore } from '../../src/broker/store/connect.ts';
+import type { Db } from '../../src/broker/store/schema.ts';
 import { isAway } from '../../src/broker/store/unusable.ts';
 import { Secret } from '../../src/contract/secret.ts';
 import { selfMadeCertificates } from './support/certificates.ts';
@@ -69,6 +70,27 @@ describe('The store as the broker uses it', () => {
     await sql`select pg_notify('daypass_test', 'second')`.execute(store.db);
     await eventually(() => (heard.includes('second') ? true : undefined));
     assert.deepEqual(heard, ['first', '', 'second']);
+  });
+
+  it('gives up a connection that does not answer, and works on over another', async () => {
+    const store = openStore(world.server, quiet, { connections: 1, timeoutMs: 500 });
+    const pidOf = (db: Db) => sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db);
+    let stopped: number | undefined;
+    try {
+      await assert.rejects(
+        store.transaction('request made', async (trx) => {
+          stopped = (await pidOf(trx)).rows[0]?.pid;
+          process.kill(stopped!, 'SIGSTOP');
+          await pidOf(trx);
+        }),
+        /Query read timeout/,
+      );
+      const { rows } = await store.transaction('request made', (trx) => pidOf(trx));
+      assert.notEqual(rows[0]?.pid, stopped);
+    } finally {
+      if (stopped !== undefined) process.kill(stopped, 'SIGCONT');
+      await store.close();
+    }
   });
 
   it('survives the loss of a connection in the middle of a transaction: that call fails, the next one works', async () => {

@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import type { DatabaseConfig, Login, ServerTls } from '../config/config.ts';
+import { answering } from './answering.ts';
 import { openListener, type Listen } from './listen.ts';
 import { openSession, type Session } from './session.ts';
 import { step, type StoreStep } from '../step.ts';
@@ -30,6 +31,8 @@ export interface Store {
 export interface StoreOptions {
   /** Connections at most for reading, and as many for writing; those of `listen` and `session` aside. */
   readonly connections?: number;
+  /** Of a statement, in ms; its answer has 5 s more. */
+  readonly timeoutMs?: number;
 }
 
 /** No statement of ours takes longer; one that does is ended here and at the server. */
@@ -105,12 +108,16 @@ export function connectionOf(
 export function openStore(server: StoreServer, log: Logger, options: StoreOptions = {}): Store {
   const login = server.runtime ?? server.owner;
   const open = (purpose: string, more: Readonly<Record<string, string>>) => {
-    const connection = connectionOf(server, login, purpose, usualTimeoutMs, more);
+    const connection = connectionOf(server, login, purpose, options.timeoutMs, more);
     const pool = new pg.Pool({ ...connection, max: options.connections ?? 8 });
     pool.on('error', (error) => log.warn({ err: error }, 'A connection to the database was lost.'));
     // A client that is checked out has no listener of the pool's; without one a lost connection would end the process.
     pool.on('connect', (client) => client.on('error', () => undefined));
-    return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+    const connect = async () => {
+      const client = await pool.connect();
+      return answering(client, () => client.release());
+    };
+    return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: { connect, end: () => pool.end() } }) });
   };
   const reader = open('broker reads', { default_transaction_read_only: 'on' });
   const writer = open('broker', {});

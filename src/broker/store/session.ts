@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, sql, type PostgresPool } from 'kysely';
 import type pg from 'pg';
+import { answering } from './answering.ts';
 import { step, type StoreStep } from '../step.ts';
 import type { Db, Schema, Writer } from './schema.ts';
 
@@ -62,7 +63,7 @@ function poolOfOne(client: pg.Client): PostgresPool {
       let release: () => void = () => undefined;
       free = new Promise((done) => (release = done));
       await before;
-      return { query: client.query.bind(client), release };
+      return answering(client, release);
     },
     end: () => client.end(),
   };
