@@ -15,7 +15,7 @@ export interface Route {
   readonly summary: string;
   readonly open?: true;
   readonly idempotent?: true;
-  /** Takes access away: never refused for being one of many. */
+  /** Takes access away: not refused for being one of many. */
   readonly ends?: true;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;

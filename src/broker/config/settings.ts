@@ -214,7 +214,8 @@ export const Settings = z
       })
       .prefault({})
       .meta({
-        description: 'How much one broker takes. Ending, revoking and withdrawing are never refused for it.',
+        description:
+          'How much one broker takes. Ending, revoking and withdrawing are never refused for it, save to a new sign-in from an address that floods with false ones.',
       }),
     metrics: Address.optional().meta({
       description: 'Where /metrics is served.',

@@ -33,7 +33,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Answers without asking who calls. Everything else asks, also what is registered without a word about it. */
     open?: boolean;
-    /** Takes access away: never refused for being one of many. */
+    /** Takes access away: not refused for being one of many. */
     ends?: boolean;
   }
 }
