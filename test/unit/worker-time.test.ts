@@ -199,6 +199,19 @@ describe('when a worker looks', () => {
       await assertEndedInTimeFor(40_000);
     });
 
+    it('does not end early although this machine’s clock is an hour ahead and the database was never read', async () => {
+      reading = silent;
+      const one = start('one');
+      const now = Date.now() - 3_600_000;
+      const issued = { ...lease('just issued', 0), createdAt: new Date(now), dueAt: new Date(now + 70_000) };
+      unread.push(issued);
+      await one.whileIssuing(issued, () => Promise.resolve({ evidence: {} }));
+      await pass(70_000 - stepMs);
+      assert.deepEqual(cuts, []);
+      await pass(3 * stepMs);
+      assert.equal(cuts.length, 1);
+    });
+
     it('is known no more once the database says that it is over', async () => {
       const one = start('one');
       await pass(1_000);

@@ -277,6 +277,8 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
     wake,
     async whileIssuing(lease, work) {
       const { leaseId } = lease;
+      // The database's clock is this far at least: all that is known of it before the first look.
+      clock.learn({ now: lease.createdAt, before: -Infinity, after: performance.now() });
       issues.begin(lease);
       sleep.atMostUntil(lease.dueAt.getTime());
       let failed = true;
