@@ -50,6 +50,8 @@ export class BrokerProgram {
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
         env: {
           ...process.env,
+          // All that it can tell, secrets are looked for in.
+          DAYPASS_LOG_LEVEL: 'trace',
           DAYPASS_TEST_CLOCK_BY_MS: String(clockByMs),
           ...(order ? { DAYPASS_TEST_ORDER: JSON.stringify(order) } : {}),
         },

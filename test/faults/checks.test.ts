@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
+import { secretFile } from './configuration.ts';
 import { find } from './found.ts';
 import { violationsOf } from './invariants.ts';
 import { Ledger, type Held } from './ledger.ts';
@@ -45,9 +48,35 @@ describe('What the harness of faults holds against', function () {
 
   it('tells nothing where nothing is wrong', async () => {
     assert.deepEqual(await told(), []);
+    assert.deepEqual(await world.leaks(ledger.credentials), []);
     assert.ok(ledger.held.length > 20);
     // From here on nobody repairs what is broken below.
     for (const name of brokerNames) await world.brokers[name].stop();
+  });
+
+  it('a secret in a log, in an event, in a file', async () => {
+    const [credential] = ledger.credentials;
+    assert.ok(credential);
+    const base64 = (text: string) => Buffer.from(`x${text}y`).toString('base64');
+    world.brokers.two.log.add(JSON.stringify({ level: 'info', basic: base64(credential.password) }));
+    world.brokers.one.log.add(JSON.stringify({ level: 'info', body: JSON.stringify(credential) }));
+    await copyFile(secretFile(world.folder, 'owner'), join(world.folder, 'left'));
+    const id = randomUUID();
+    await world.store.query(
+      `insert into daypass.audit_event select (jsonb_populate_record(e, $1)).* from daypass.audit_event e limit 1`,
+      [{ id, detail: { token: world.tokens.get('ben') } }],
+    );
+    const left = await world.leaks(ledger.credentials);
+    // What is in a row is in the store's data as well, in pieces or not.
+    assert.deepEqual(left.filter((one) => !one.includes(': file disk/')).sort(), [
+      'Left behind, a token of ben: store daypass.audit_event',
+      'Left behind, the password of a lease: file one.log',
+      'Left behind, the password of a lease: file two.log',
+      'Left behind, the verifier of a lease’s server key: file one.log',
+      'Left behind, the verifier of a lease’s stored key: file one.log',
+      'Left behind, what owner.secret holds: file left',
+    ]);
+    await world.store.query('delete from daypass.audit_event where id = $1', [id]);
   });
 
   it('a number that was another event before', async () => {

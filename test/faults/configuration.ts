@@ -46,10 +46,14 @@ export async function writeShared({ folder, passwords }: ConfigurationParts): Pr
     for (const approval of [true, false])
       await writeFile(join(templates, `${templateOf(target, approval)}.yaml`), template(target, approval));
   for (const [name, text] of Object.entries(passwords)) {
-    await writeFile(join(folder, `${name}.secret`), text, { mode: 0o600 });
-    await chmod(join(folder, `${name}.secret`), 0o600);
+    const file = secretFile(folder, name);
+    await writeFile(file, text, { mode: 0o600 });
+    await chmod(file, 0o600);
   }
 }
+
+/** Where a broker reads one of its secrets. */
+export const secretFile = (folder: string, name: string) => join(folder, `${name}.secret`);
 
 /**
  * Writes `daypass.yaml` of one broker, which reaches everything over links of its own.

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Credential } from '../broker/support/leaks.ts';
 import type { TargetName } from './schedule.ts';
 
 /** A credential that somebody was given, as its holder knows it. */
@@ -26,6 +27,8 @@ export class Ledger {
   /** What was acknowledged, as `request approved <id>`: each must stand in the audit log. */
   readonly #acknowledged = new Set<string>();
   readonly held: Held[] = [];
+  /** All that were made, whether or not a lease came of it. */
+  readonly credentials: Credential[] = [];
 
   /** @param call the call's Idempotency-Key and what it is for */
   answered(call: string, id: string): void {

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { IssuedLease } from '../../src/contract/leases.ts';
 import { AccessRequest } from '../../src/contract/requests.ts';
 import { TemplateList } from '../../src/contract/templates.ts';
-import { newPassword, verifierOf } from '../../src/extension/terminal/scram.ts';
+import { newKey, newSecret } from '../broker/support/world.ts';
 import { Caller, type Answer, type Call } from './caller.ts';
 import { requesters, templateOf } from './configuration.ts';
 import type { Held, Ledger } from './ledger.ts';
@@ -15,8 +14,6 @@ import type { World } from './world.ts';
 export const lanes = 16;
 /** Nobody waits longer for one answer, in ms. */
 const patienceMs = 30_000;
-
-const newKey = () => randomBytes(16).toString('base64url');
 
 /** Drives requests, approvals, leases and ends as a schedule says, over HTTP, one access after the other in each lane. */
 export class People {
@@ -120,13 +117,14 @@ export class People {
   }
 
   async #openTerminal(person: string, grantId: string, { brokers, target }: Life): Promise<Held | undefined> {
-    const password = newPassword();
+    const { password, verifier } = await newSecret();
+    this.#ledger.credentials.push({ password, verifier });
     const key = newKey();
     const answer = await this.#call(person, brokers, {
       method: 'POST',
       path: `/v1/grants/${grantId}/leases`,
       key,
-      body: { kind: 'postgresql', verifier: await verifierOf(password) },
+      body: { kind: 'postgresql', verifier },
     });
     if (answer?.status !== 201) return undefined;
     const { lease, connection } = IssuedLease.parse(answer.body);
@@ -136,7 +134,7 @@ export class People {
       leaseId: lease.id,
       grantId,
       role: lease.role,
-      password: password.reveal(),
+      password,
       target,
       dueAt: new Date(lease.expiresAt),
     };

@@ -53,11 +53,14 @@ export async function runSeed(seed: number, size?: Size): Promise<Outcome> {
     const settled = await settle(world);
     await watch.end();
     const found = await find(world.store, world.targets);
+    const left = await world.leaks(ledger.credentials);
     return {
       seed,
       counts: injector.counts,
       impossible: injector.impossible,
-      violations: [...new Set([...watch.violations, ...settled.violations, ...violationsOf(found, ledger)])],
+      violations: [
+        ...new Set([...watch.violations, ...settled.violations, ...violationsOf(found, ledger), ...left]),
+      ],
       accesses: people.lives,
       leases: found.leases.length,
       receipts: found.leases.filter(({ hasReceipt }) => hasReceipt).length,

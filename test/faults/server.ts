@@ -165,13 +165,16 @@ export class Server {
     this.upSince = performance.now();
   }
 
+  /** How the superuser reaches the database that `query` is about. */
+  get superuser(): pg.ClientConfig {
+    const { port, password, database } = this;
+    return { host: '127.0.0.1', port, user: 'postgres', password, database };
+  }
+
   /** A connection of the superuser's; the caller ends it. */
   async connect(database = 'postgres'): Promise<pg.Client> {
     const client = new pg.Client({
-      host: '127.0.0.1',
-      port: this.port,
-      user: 'postgres',
-      password: this.password,
+      ...this.superuser,
       database,
       connectionTimeoutMillis: 5_000,
       query_timeout: 15_000,

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { BrokerLog } from './broker-log.ts';
 import { BrokerProgram, type BrokerParts } from './broker-program.ts';
 import type { Moment } from './schedule.ts';
 
@@ -35,9 +36,8 @@ export class SupervisedBroker {
     return this.#program?.stepsUnderWay ?? [];
   }
 
-  /** The last lines that it logged, in this life and the ones before. */
-  get lastWords(): string {
-    return this.#parts.log.lastWords;
+  get log(): BrokerLog {
+    return this.#parts.log;
   }
 
   kill(): void {

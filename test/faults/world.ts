@@ -8,9 +8,10 @@ import { loadTemplates } from '../../src/broker/templates/folder.ts';
 import { ben, carol } from '../../src/sandbox/provider/people.ts';
 import { startProvider } from '../../src/sandbox/provider/provider.ts';
 import { eventually } from '../broker/support/eventually.ts';
+import { leaks, type Credential } from '../broker/support/leaks.ts';
 import { freePort } from '../broker/support/postgres.ts';
 import { BrokerLog } from './broker-log.ts';
-import { requesters, writeConfiguration, writeShared } from './configuration.ts';
+import { requesters, secretFile, writeConfiguration, writeShared } from './configuration.ts';
 import { compiledHook } from './compiled-hook.ts';
 import { Disk } from './disk.ts';
 import { Front } from './front.ts';
@@ -47,12 +48,16 @@ export interface World {
   /** The server that has the store now. */
   readonly store: Server;
   readonly disk: Disk;
+  /** Everything of the brokers' is in it, and the servers' data. */
+  readonly folder: string;
   /** Access tokens by person. */
   readonly tokens: ReadonlyMap<string, string>;
   /** From now on the brokers' links lead to this one. */
   setStore(server: Server): void;
   /** Resolves when both brokers can be called. */
   everybodyListens(): Promise<void>;
+  /** Secrets where they do not belong: these, and what the brokers were given. */
+  leaks(credentials: readonly Credential[]): Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -165,11 +170,10 @@ async function build(
     await prepareTarget(targets[name], name, configurations.one, passwords.target);
 
   const hook = await compiledHook(folder);
-  const brokers = await perBroker((name) =>
-    Promise.resolve(
-      new SupervisedBroker({ hook, configuration: configurations[name], log: new BrokerLog() }),
-    ),
-  );
+  const brokers = await perBroker((name) => {
+    const log = new BrokerLog(join(folder, `${name}.log`));
+    return Promise.resolve(new SupervisedBroker({ hook, configuration: configurations[name], log }));
+  });
   for (const name of brokerNames) {
     brokers[name].start();
     ends.push(() => brokers[name].stop());
@@ -186,13 +190,26 @@ async function build(
       store = now;
     },
     disk,
+    folder,
     tokens,
     async everybodyListens() {
       for (const name of brokerNames)
         await eventually(() => brokers[name].listens || undefined, 60_000).catch(() => {
-          throw new Error(`The broker "${name}" does not listen.\n${brokers[name].lastWords}`);
+          throw new Error(`The broker "${name}" does not listen.\n${brokers[name].log.lastWords}`);
         });
     },
+    leaks: (credentials) =>
+      leaks(
+        {
+          folder,
+          secretFiles: Object.keys(passwords).map((name) => secretFile(folder, name)),
+          tokens,
+          logFiles: brokerNames.map((name) => brokers[name].log.file),
+          targetFolders: targetNames.map((name) => targets[name].directory),
+          store: store.superuser,
+        },
+        credentials,
+      ),
     stop,
   };
   await world.everybodyListens();

@@ -1,11 +1,14 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import type { Grant } from '../../../src/contract/grants.ts';
 import type { IssuedLease, Lease } from '../../../src/contract/leases.ts';
 import type { AccessRequest } from '../../../src/contract/requests.ts';
 import type { TemplateList } from '../../../src/contract/templates.ts';
 import { eventually } from '../support/eventually.ts';
+import { leaks, type Credential } from '../support/leaks.ts';
 import type { PostgresOptions } from '../support/postgres.ts';
-import { newKey, newSecret, startWorld, type World } from '../support/world.ts';
+import { newKey, newSecret, startWorld, stateOf, type World } from '../support/world.ts';
 import type { Holder } from './attempts.ts';
 
 /** A grant with its first lease, and who holds it. */
@@ -23,6 +26,8 @@ export interface HostileWorld {
   readonly world: World;
   /** Asks for it, gets it, opens a terminal, all over HTTP. */
   hold(template: string, duration?: string): Promise<Held>;
+  /** Secrets where they do not belong: in the broker's log, in its database, in a file. */
+  leaks(): Promise<string[]>;
   stop(): Promise<void>;
 }
 
@@ -90,9 +95,12 @@ export async function openHostileWorld(
     await world.shop.run('grant create on schema public to public', database);
   await world.shop.run(moreInShop, 'shop');
   const clients: pg.Client[] = [];
+  const credentials: Credential[] = [];
 
   const open = async (grantId: string, sessions: pg.Client[]): Promise<Holder> => {
-    const { password, verifier } = await newSecret();
+    const credential = await newSecret();
+    credentials.push(credential);
+    const { password, verifier } = credential;
     const { status, body } = await world.call<IssuedLease>('ana', 'POST', `/v1/grants/${grantId}/leases`, {
       key: newKey(),
       body: { kind: 'postgresql', verifier },
@@ -164,6 +172,24 @@ export async function openHostileWorld(
           }
         },
       };
+    },
+    async leaks() {
+      const { folder } = world;
+      const logFile = join(folder, 'broker.log');
+      await writeFile(logFile, world.log.join(''));
+      const tokens = ['ana', 'ben'].map(async (name) => [name, await world.token(name)] as const);
+      const own = ['owner.password', 'runtime.password', 'integrity.key'];
+      return leaks(
+        {
+          folder,
+          secretFiles: [join(folder, 'shop.password'), ...own.map((name) => join(folder, 'state', name))],
+          tokens: new Map(await Promise.all(tokens)),
+          logFiles: [logFile],
+          targetFolders: [],
+          store: await stateOf(world),
+        },
+        credentials,
+      );
     },
     async stop() {
       for (const client of clients) client.connection.stream.destroy();

@@ -177,6 +177,10 @@ for (const version of versions)
         }
         receiptOf((await held.settled()).leases[0]);
       });
+
+      it('and whatever was tried, no secret is in the broker’s log, its database or a file', async () => {
+        assert.deepEqual(await hostile.leaks(), []);
+      });
     });
 
 function said({ cleaned = [], remains = [] }: Attempt): string {

@@ -3,9 +3,9 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { pino } from 'pino';
 import { startBroker, type Broker } from '../../../src/broker/broker.ts';
 import { loadConfig } from '../../../src/broker/config/load.ts';
+import { openLog } from '../../../src/broker/log.ts';
 import { findPostmaster } from '../../../src/broker/store/embedded-postmaster.ts';
 import { setupSql } from '../../../src/broker/targets/postgresql/setup.ts';
 import { storedScope } from '../../../src/broker/targets/postgresql/scope.ts';
@@ -32,6 +32,7 @@ export interface World {
   readonly shop: PostgresServer;
   readonly folder: string;
   readonly templates: string;
+  /** The broker's log at its most talkative, line by line. */
   readonly log: string[];
   readonly broker: Broker;
   token(name: Name): Promise<string>;
@@ -212,7 +213,7 @@ targets:
   await shop.run(`alter role daypass_broker login password '${password}'`);
 
   const log: string[] = [];
-  const logger = pino({ level: 'debug' }, { write: (line: string) => void log.push(line) });
+  const logger = openLog({ level: 'trace', to: { write: (line: string) => void log.push(line) } });
   let broker = await startBroker({ config, log: logger });
   ends.push(() => broker.close());
 
@@ -273,16 +274,21 @@ targets:
   };
 }
 
-/** Works in the broker's own database, with its runtime role. */
-export async function inState<T>(world: World, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const state = join(world.folder, 'state');
-  const client = new pg.Client({
+/** How the broker reaches its own database, with its runtime role. */
+export async function stateOf({ folder }: World): Promise<pg.ClientConfig> {
+  const state = join(folder, 'state');
+  return {
     host: '127.0.0.1',
     port: (await findPostmaster(join(state, 'data')))!.port,
     user: 'daypass_runtime',
     password: (await readFile(join(state, 'runtime.password'), 'utf8')).trim(),
     database: 'daypass',
-  });
+  };
+}
+
+/** Works in the broker's own database, with its runtime role. */
+export async function inState<T>(world: World, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(await stateOf(world));
   await client.connect();
   try {
     return await work(client);

@@ -1,9 +1,18 @@
+import { join } from 'node:path';
 import pg from 'pg';
 import type { Macs } from '../../../src/broker/integrity/macs.ts';
 import type { StepName } from '../../../src/broker/step.ts';
+import { leaks, type Credential } from '../../broker/support/leaks.ts';
 import { separateStore, type SeparateStore } from '../../broker/support/separate-store.ts';
 import { startStandby, type Standby } from '../../broker/support/standby.ts';
-import { newKey, startWorld, type Name, type World, type WorldOptions } from '../../broker/support/world.ts';
+import {
+  newKey,
+  newSecret,
+  startWorld,
+  type Name,
+  type World,
+  type WorldOptions,
+} from '../../broker/support/world.ts';
 import { BrokerLog } from '../broker-log.ts';
 import { BrokerProgram, type BrokerParts } from '../broker-program.ts';
 import { compiledHook } from '../compiled-hook.ts';
@@ -63,7 +72,10 @@ export class CrashStage {
     const store = await separateStore(world, `    replicas: [{ host: 127.0.0.1, port: ${replica.port} }]\n`);
     const hook = await compiledHook(world.folder);
     const { configuration } = store;
-    return new CrashStage({ world, store, replica }, { hook, configuration, log: new BrokerLog() });
+    return new CrashStage(
+      { world, store, replica },
+      { hook, configuration, log: new BrokerLog(join(world.folder, 'broker.log')) },
+    );
   }
 
   /** Asked in the moment after each death. */
@@ -156,6 +168,30 @@ export class CrashStage {
     }
   }
 
+  /** What somebody makes who wants a terminal. */
+  async newCredential(): Promise<Credential> {
+    const made = await newSecret();
+    this.ledger.credentials.push(made);
+    return made;
+  }
+
+  /** Secrets where they do not belong: in the log of the broker's lives, in its database, in a file. */
+  async leaks(): Promise<string[]> {
+    const { folder } = this.world;
+    const tokens = ['ana', 'ben'].map(async (name) => [name, await this.world.token(name)] as const);
+    return leaks(
+      {
+        folder,
+        secretFiles: ['owner', 'runtime', 'integrity', 'shop.password'].map((name) => join(folder, name)),
+        tokens: new Map(await Promise.all(tokens)),
+        logFiles: [this.#parts.log.file],
+        targetFolders: [],
+        store: this.#superuser,
+      },
+      this.ledger.credentials,
+    );
+  }
+
   /** Asks the broker's database in one moment of it. */
   async inState<T>(work: (store: Asked) => Promise<T>): Promise<T> {
     const client = await this.state();
@@ -195,17 +231,16 @@ export class CrashStage {
 
   /** A client of the broker's database as its owner; the caller ends it. */
   async state(): Promise<pg.Client> {
-    const client = new pg.Client({
-      host: '127.0.0.1',
-      port: this.#servers.store.postgres.port,
-      database: 'state',
-      user: this.#servers.store.postgres.user,
-      password: this.#servers.store.postgres.password,
-    });
+    const client = new pg.Client(this.#superuser);
     client.on('error', () => undefined);
     await client.connect();
     await client.query('set search_path to daypass');
     return client;
+  }
+
+  get #superuser(): pg.ClientConfig {
+    const { host, port, user, password } = this.#servers.store.postgres;
+    return { host, port, user, password, database: 'state' };
   }
 
   /** Throws all state away: the next start is the first one. */

@@ -143,4 +143,8 @@ describe('A broker that dies after any step', function () {
     await settled('all', 90_000);
     assert.deepEqual(notOnPurpose(violationsOf(await found(), stage.ledger)), []);
   }).timeout(120_000);
+
+  it('and no secret is in its log, its database or a file, however it died', async () => {
+    assert.deepEqual(await stage.leaks(), []);
+  });
 });

@@ -7,7 +7,7 @@ import { requestFields } from '../../../src/broker/store/authentic.ts';
 import type { RequestRow } from '../../../src/broker/store/request.ts';
 import { eventually } from '../../broker/support/eventually.ts';
 import { templateOf, ordersScope } from '../../broker/hostile/holding.ts';
-import { newKey, newSecret, people, type Name, type WorldOptions } from '../../broker/support/world.ts';
+import { newKey, people, type Name, type WorldOptions } from '../../broker/support/world.ts';
 import type { CrashStage } from './crash-stage.ts';
 
 /** People who have not called yet: some who may ask for something, and some who may not. */
@@ -71,7 +71,7 @@ async function ask(
 /** Whoever reads that a terminal could not be opened opens another one. */
 async function open(stage: CrashStage, template: string, duration?: string): Promise<Held> {
   const { grantId } = await ask(stage, template, 'ana', duration);
-  const { password, verifier } = await newSecret();
+  const { password, verifier } = await stage.newCredential();
   const issued = await eventually(async () => {
     const { status, body } = await stage.call<IssuedLease>('ana', 'POST', `/v1/grants/${grantId}/leases`, {
       body: { kind: 'postgresql', verifier },
@@ -296,7 +296,7 @@ export const lives = {
     );
     const name = String(carrier?.['rolname']);
     await shop.run(`alter role ${name} rename to put_away`);
-    const { verifier } = await newSecret();
+    const { verifier } = await stage.newCredential();
     await stage.call('ana', 'POST', `/v1/grants/${grantId}/leases`, {
       key: newKey(),
       body: { kind: 'postgresql', verifier },
@@ -307,7 +307,7 @@ export const lives = {
 
   'broken off': async (stage) => {
     const { grantId } = await ask(stage, 'stay');
-    const { verifier } = await newSecret();
+    const { verifier } = await stage.newCredential();
     await brokenOff(stage, () =>
       stage.call('ana', 'POST', `/v1/grants/${grantId}/leases`, { body: { kind: 'postgresql', verifier } }),
     );

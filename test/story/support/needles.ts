@@ -4,8 +4,27 @@ export interface Needle {
   readonly secret: string;
 }
 
+/** Whole tokens, and what is only in this one: its end. */
+export const needlesOfToken = (name: string, token: string): Needle[] =>
+  (token.includes('.') ? [token.split('.').slice(1).join('.'), token.split('.').at(-1) ?? ''] : [token]).map(
+    (secret) => ({ name, secret }),
+  );
+
+/** What stands in a SCRAM verifier (RFC 5803) and nowhere else: its two keys. */
+export const needlesOfVerifier = (name: string, verifier: string): Needle[] => {
+  const [stored = '', server = ''] = verifier.split('$').at(-1)?.split(':') ?? [];
+  return [
+    { name: `${name}’s stored key`, secret: stored },
+    { name: `${name}’s server key`, secret: server },
+  ];
+};
+
 /** Shorter pieces would be found by chance. */
 const leastBytes = 12;
+const hashBits = 20;
+
+/** Fibonacci hashing of a whole number of 32 bits. */
+const hash = (number: number) => Math.imul(number, 0x9e3779b1) >>> (32 - hashBits);
 
 /**
  * Finds secrets in bytes, whatever they were wrapped in: as they are, in base64 (at any offset, both alphabets),
@@ -13,15 +32,16 @@ const leastBytes = 12;
  */
 export class Haystack {
   readonly #forms: { readonly name: string; readonly bytes: Buffer }[] = [];
-  /** By the first two bytes: nearly every place is passed over after one look. */
+  /** By the first four bytes. */
   readonly #begins = new Map<number, number[]>();
-  readonly #looksLike = new Uint8Array(65_536);
+  /** By a hash of these: among thousands of secrets, too, nearly every place is passed over after one look. */
+  readonly #looksLike = new Uint8Array(1 << hashBits);
 
   constructor(needles: readonly Needle[]) {
     for (const { name, secret } of needles)
       for (const bytes of formsOf(secret)) {
-        const first = bytes.readUInt16LE(0);
-        this.#looksLike[first] = 1;
+        const first = bytes.readInt32LE(0);
+        this.#looksLike[hash(first)] = 1;
         this.#begins.set(first, [...(this.#begins.get(first) ?? []), this.#forms.length]);
         this.#forms.push({ name, bytes });
       }
@@ -31,9 +51,11 @@ export class Haystack {
   search(hay: Buffer): Set<string> {
     const found = new Set<string>();
     const looksLike = this.#looksLike;
+    // The four bytes from `at` on.
+    let first = hay.length < leastBytes ? 0 : hay.readInt32LE(0) << 8;
     for (let at = 0; at + leastBytes <= hay.length; at++) {
-      const first = (hay[at] ?? 0) | ((hay[at + 1] ?? 0) << 8);
-      if (looksLike[first] === 0) continue;
+      first = (first >>> 8) | ((hay[at + 3] ?? 0) << 24);
+      if (looksLike[hash(first)] === 0) continue;
       for (const index of this.#begins.get(first) ?? []) {
         const form = this.#forms[index];
         if (form && form.bytes.equals(hay.subarray(at, at + form.bytes.length))) found.add(form.name);
