@@ -340,6 +340,20 @@ describe('Whoever owns the broker’s database', function () {
     await Promise.all([gone(one), gone(another)]);
   });
 
+  it('is not suspected where one person opens two terminals at once', async () => {
+    const id = await granted();
+    await owner.query('begin');
+    await owner.query('select from "grant" where id = $1 for update', [id]);
+    const both = [open(id), open(id)];
+    await eventually(async () => {
+      const { rows } = await owner.query('select from pg_locks where not granted');
+      return rows.length === 2 || undefined;
+    });
+    await owner.query('rollback');
+    for (const { status, body } of await Promise.all(both)) assert.equal(status, 201, JSON.stringify(body));
+    await end(id);
+  });
+
   it('who writes a receipt beforehand does not keep the lease open, and is told of', async () => {
     const id = await granted();
     const leases = [await opened(id), await opened(id)];

@@ -69,19 +69,20 @@ export function grantsOf(db: Db, requestIds: readonly string[]): Promise<GrantRo
  */
 export type LockedGrant = GrantRow & { readonly now: Date; readonly happened: readonly string[] };
 
-export function lockGrant(trx: Trx, id: string): Promise<LockedGrant | undefined> {
-  // Beside FOR UPDATE itself the time would be taken before the wait for the lock.
-  return trx
-    .selectFrom((e) => e.selectFrom('grant').selectAll().where('id', '=', id).forUpdate().as('locked'))
-    .selectAll()
-    .select([
+export async function lockGrant(trx: Trx, id: string): Promise<LockedGrant | undefined> {
+  const grant = await trx.selectFrom('grant').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+  if (!grant) return undefined;
+  // A statement of its own: one that waits for the lock sees the row as it is then, and all else as it was before.
+  const { now, happened } = await trx
+    .selectNoFrom([
       sql<Date>`clock_timestamp()`.as('now'),
-      sql<string[]>`array(select action from audit_event e
-        where e.request_id = locked.request_id and e.grant_id = locked.id and e.resource = 'grant')`.as(
+      sql<string[]>`array(select action from audit_event
+        where request_id = ${grant.request_id} and grant_id = ${grant.id} and resource = 'grant')`.as(
         'happened',
       ),
     ])
-    .executeTakeFirst();
+    .executeTakeFirstOrThrow();
+  return { ...grant, now, happened };
 }
 
 /** Whether a grant is as the broker wrote it last: its terms, and the state that its own events left it in. */

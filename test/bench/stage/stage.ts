@@ -178,7 +178,8 @@ export class Stage {
     as?: string,
   ): Promise<IssuedLease & { readonly ms: number }> {
     const wanted = { kind: 'postgresql', verifier };
-    const { body, ms } = await this.call('POST', `/v1/grants/${grantId}/leases`, wanted, as);
+    const { status, body, ms } = await this.call('POST', `/v1/grants/${grantId}/leases`, wanted, as);
+    if (status !== 201) throw new Error(`No lease: ${JSON.stringify(body)}`);
     return { ...IssuedLease.parse(body), ms };
   }
 
