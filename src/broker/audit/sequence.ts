@@ -30,9 +30,9 @@ export async function startSequencer(store: Store, log: Logger): Promise<{ stop(
   const run = async () => {
     while (!isOver()) {
       try {
-        const session = await store.session('sequencer', { statementTimeoutMs: lookThroughWithinMs });
+        const session = await store.session('sequencer');
         try {
-          await sequence(session, alarm, AbortSignal.any([stopping.signal, session.lost]), log);
+          await sequence(store, session, alarm, AbortSignal.any([stopping.signal, session.lost]), log);
         } finally {
           await session.close();
         }
@@ -53,18 +53,33 @@ export async function startSequencer(store: Store, log: Logger): Promise<{ stop(
   };
 }
 
-async function sequence(session: Session, alarm: Alarm, over: AbortSignal, log: Logger): Promise<void> {
+async function sequence(
+  store: Store,
+  session: Session,
+  alarm: Alarm,
+  over: AbortSignal,
+  log: Logger,
+): Promise<void> {
   const isOver = () => over.aborted;
   let settled = await beginning(session.db);
   let leading = false;
-  const number = async (from: string) => {
+  const number = async (from: string, by = session) => {
     for (let more = true; more && !isOver();) {
       try {
-        ({ more, settled } = await session.write('events numbered', (db) => numberEvents(db, from)));
+        ({ more, settled } = await by.write('events numbered', (db) => numberEvents(db, from)));
       } catch (error) {
         // Somebody else gave these numbers in the same moment.
         if ((error as NodeJS.ErrnoException).code !== uniqueViolation) throw error;
       }
+    }
+  };
+  // Apart: a connection that fell silent is noticed by an answer that does not come, and this one may take its time.
+  const numberEverything = async () => {
+    const patient = await store.session('sequencer', { statementTimeoutMs: lookThroughWithinMs });
+    try {
+      await number(everything, patient);
+    } finally {
+      await patient.close();
     }
   };
   while (!isOver()) {
@@ -74,7 +89,7 @@ async function sequence(session: Session, alarm: Alarm, over: AbortSignal, log: 
       await number(settled);
       if (begins) {
         log.debug('This broker numbers audit events now.');
-        await number(everything);
+        await numberEverything();
       }
       await pause(batchMs, undefined, { signal: over }).catch(() => undefined);
       if (!isOver()) await alarm.wait(lookAtLeastEveryMs);
