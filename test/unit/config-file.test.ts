@@ -291,7 +291,7 @@ describe('daypass.yaml', () => {
       'limits that are one number',
       'targets:',
       'limits: 100\ntargets:',
-      'daypass.yaml:17:9  limits: should be a group of keys, not a number. How much one broker takes. Ending, revoking and withdrawing are never refused for it, save to a new sign-in from an address that floods with false ones.',
+      'daypass.yaml:17:9  limits: should be a group of keys, not a number. How much one broker takes. Ending, revoking and withdrawing are let in ten times more often.',
     ],
     [
       'a proxy that is a name',

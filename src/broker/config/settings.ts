@@ -215,7 +215,7 @@ export const Settings = z
       .prefault({})
       .meta({
         description:
-          'How much one broker takes. Ending, revoking and withdrawing are never refused for it, save to a new sign-in from an address that floods with false ones.',
+          'How much one broker takes. Ending, revoking and withdrawing are let in ten times more often.',
       }),
     metrics: Address.optional().meta({
       description: 'Where /metrics is served.',

@@ -31,7 +31,7 @@ export interface AdmissionParts {
   readonly refuseAfterMs?: number;
 }
 
-/** What ends access is looked at for so many calls more that no person is known for, and for all of those who are known. */
+/** What ends access is let in so many times more often; no hand ends that much, and no flood is without bound. */
 const moreToEnd = 10;
 
 /** A client that repeats a refused call at once does so four times a second over each of its connections, not thousands. */
@@ -60,7 +60,7 @@ export class Admission {
     this.#refuseAfterMs = parts.refuseAfterMs ?? refuseAfterMs;
     this.#people = new Buckets(limits.person, elapsed);
     this.#addresses = new Buckets(limits.address, elapsed);
-    this.#endings = new Buckets(limits.address * moreToEnd, elapsed);
+    this.#endings = new Buckets(Math.max(limits.person, limits.address) * moreToEnd, elapsed);
   }
 
   /** @throws NotSignedIn, ProviderUnavailable, Refusal `too-many-calls` */
@@ -70,8 +70,8 @@ export class Admission {
       .digest('base64');
     const known = this.#remembered.get(hash);
     if (known !== undefined) {
-      const seconds = this.#people.take(known);
-      if (seconds !== undefined && !ends) throw await this.#late(tooMany(yours, seconds, known));
+      const wait = this.#waitOf(known, ends);
+      if (wait !== undefined) throw await this.#late(tooMany(yours, wait, known));
       return this.#verified(hash, authorization);
     }
     const payer = network(address);
@@ -86,9 +86,15 @@ export class Admission {
       throw error;
     });
     if (seconds === undefined) this.#addresses.giveBack(payer);
-    const wait = this.#people.take(caller.id);
-    if (wait !== undefined && !ends) throw await this.#late(tooMany(yours, wait, caller.id));
+    const wait = this.#waitOf(caller.id, ends);
+    if (wait !== undefined) throw await this.#late(tooMany(yours, wait, caller.id));
     return caller;
+  }
+
+  /** In how many seconds a person may call again; undefined where they may now. */
+  #waitOf(personId: string, ends: boolean): number | undefined {
+    const seconds = this.#people.take(personId);
+    return seconds !== undefined && ends ? this.#endings.take(personId) : seconds;
   }
 
   async #late(refusal: Refusal): Promise<Refusal> {

@@ -1,9 +1,11 @@
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIPv6, type Socket } from 'node:net';
 import type { Server } from 'node:http';
 import { network } from './admission.ts';
 
 /** Connections at once: in all, and from one address that is no trusted proxy. A window has two or three. */
 const most = { inAll: 20_000, fromOneAddress: 5_000 };
+/** Calls that wait for their answers on one connection. Clients and proxies of HTTP/1.1 send one after the other's answer. */
+const mostUnanswered = 10;
 /** A connection on which nothing moves for so long is closed; streams say every 15 s that they live. */
 const silentMs = 60_000;
 
@@ -15,6 +17,7 @@ const silentMs = 60_000;
 export function boundConnections(server: Server, trustedProxies: readonly string[], bounds = most): void {
   server.maxConnections = bounds.inAll;
   server.timeout = silentMs;
+  boundUnanswered(server);
   const proxies = networksOf(trustedProxies);
   const open = new Map<string, number>();
   server.on('connection', (socket) => {
@@ -33,6 +36,17 @@ export function boundConnections(server: Server, trustedProxies: readonly string
       if (left > 0) open.set(from, left);
       else open.delete(from);
     });
+  });
+}
+
+/** Whoever sends on without waiting would have any number of calls worked on, over few connections. */
+function boundUnanswered(server: Server): void {
+  const unanswered = new WeakMap<Socket, number>();
+  server.on('request', ({ socket }, response) => {
+    const count = (unanswered.get(socket) ?? 0) + 1;
+    unanswered.set(socket, count);
+    if (count > mostUnanswered) socket.destroy();
+    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
   });
 }
 

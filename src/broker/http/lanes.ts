@@ -8,7 +8,7 @@ import { Refusal } from './problem.ts';
 const atOnce = { read: 3, change: 3, end: 2, 'look at a target': 2 } as const;
 export type Lane = keyof typeof atOnce;
 
-/** Calls of one person that wait in one lane; those that end something are not counted out. */
+/** Calls of one person that wait in one lane. */
 const mostWaiting = 200;
 
 interface Turn {
@@ -27,7 +27,7 @@ export class Lanes {
     this.#turns.set(name, turn);
     if (turn.working < atOnce[lane]) turn.working += 1;
     else {
-      if (lane !== 'end' && turn.waiting.length >= mostWaiting) throw tooManyAtOnce();
+      if (turn.waiting.length >= mostWaiting) throw tooManyAtOnce();
       await new Promise<void>((resolve) => turn.waiting.push(resolve));
     }
     try {
@@ -46,6 +46,6 @@ export class Lanes {
 function tooManyAtOnce(): Refusal {
   return new Refusal(
     'too-many-calls',
-    'More of your calls are waiting than the broker keeps for one person. What ends access still works. Try again in a moment.',
+    'More of your calls are waiting than the broker keeps for one person. Try again in a moment.',
   );
 }
