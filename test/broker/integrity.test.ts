@@ -399,6 +399,38 @@ describe('Whoever owns the broker’s database', function () {
     await eventually(async () => (await stateOf(stuck)) === 'lapsed' || undefined);
   });
 
+  it('who calls an access over has what is open under it ended, and is told of', async () => {
+    const [byLook, byEnd] = [await granted(), await granted()];
+    const hidden = `update "grant" set state = 'ended', ended_at = now() where id = $1`;
+    const lease = await opened(byLook);
+    await owner.query(hidden, [byLook]);
+    await owner.query(`select pg_notify('daypass_lease', 'shop')`);
+    await gone(lease);
+    assert.equal(await alarmed('lease', lease.leaseId), 1);
+
+    const other = await opened(byEnd);
+    await owner.query(hidden, [byEnd]);
+    assert.equal((await end(byEnd)).status, 200);
+    await gone(other);
+    assert.equal(await alarmed('grant', byEnd), 1);
+  });
+
+  it('who takes an access out of a colleague’s sight is told of when they look for it', async () => {
+    const id = await granted();
+    const lease = await opened(id);
+    const { rows } = await owner.query<{ id: string }>(
+      `update request set revoke_by = '{}', approve_by = '{}' where id = (select request_id from "grant" where id = $1) returning id`,
+      [id],
+    );
+    const revoked = await world.call('ben', 'POST', `/v1/grants/${id}/revoke`, {
+      body: { comment: 'Not now' },
+    });
+    assert.equal(revoked.status, 404);
+    assert.equal(await alarmed('request', rows[0]!.id), 1);
+    await end(id);
+    await gone(lease);
+  });
+
   it('who exchanges people is still nobody else', async () => {
     const [ana] = (
       await owner.query<{ id: string; issuer: string }>(`select id, issuer from person where id = $1`, [

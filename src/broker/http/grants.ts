@@ -7,6 +7,7 @@ import { closeLeases, leasesOf } from '../store/lease.ts';
 import { requestById, ruleOf, type RequestRow } from '../store/request.ts';
 import type { Db, Trx } from '../store/schema.ts';
 import type { Caller } from './caller.ts';
+import { alarmIfAltered, alarmIfForged } from './forged.ts';
 import { byCode } from './decisions.ts';
 import { presentGrants } from './present.ts';
 import { Refusal } from './problem.ts';
@@ -38,11 +39,13 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
 
   handle(app, routes.endGrant, async ({ caller, params }) => {
     await store.transaction('grant ended', async (trx) => {
-      const { grant } = await visible(trx, context, caller, await lockGrant(trx, params.id));
+      const { grant, request } = await visible(trx, context, caller, await lockGrant(trx, params.id));
       if (grant.holder !== caller.id)
         throw new Refusal('not-allowed', 'Only its holder ends it; revoke it instead.');
-      const { step, grant: after } = await stepGrant(trx, context.integrity.macs, grant, 'ended', caller.id);
-      if (step.moved) await closeLeases(trx, after, 'ended', caller.id);
+      alarmIfForged(context.integrity, grant, request);
+      const { grant: after } = await stepGrant(trx, context.integrity.macs, grant, 'ended', caller.id);
+      // Also where it is called over: what is open under it then, somebody else has hidden.
+      await closeLeases(trx, after, 'ended', caller.id);
     });
     return reread(caller, params.id);
   });
@@ -51,6 +54,7 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
     await store.transaction('grant revoked', async (trx) => {
       const { grant, request } = await visible(trx, context, caller, await lockGrant(trx, params.id));
       if (grant.holder === caller.id) throw new Refusal('not-allowed', 'It is your own: end it instead.');
+      alarmIfForged(context.integrity, grant, request);
       if (!caller.mayDecide) throw byCode();
       if (!mayRevoke(caller, ruleOf(request)))
         throw new Refusal(
@@ -65,8 +69,9 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
         caller.id,
         body.comment,
       );
-      if (!step.moved) throw new Refusal('too-late', 'It is over already. Nothing is open under it.');
-      await closeLeases(trx, after, 'revoked', caller.id);
+      const closing = await closeLeases(trx, after, 'revoked', caller.id);
+      if (!step.moved && closing.length === 0)
+        throw new Refusal('too-late', 'It is over already. Nothing is open under it.');
     });
     return reread(caller, params.id);
   });
@@ -106,11 +111,13 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
 /** The grant with its request, if the caller has a part in it. */
 export async function visible<Row extends GrantRow>(
   db: Db | Trx,
-  { config }: Context,
+  { config, integrity }: Context,
   caller: Caller,
   grant: Row | undefined,
 ): Promise<{ grant: Row; request: RequestRow }> {
   const request = grant ? await requestById(db, grant.request_id) : undefined;
+  // Also where it is not the caller's any more: that may be what somebody wrote.
+  if (request) alarmIfAltered(integrity, request);
   if (!grant || !request || !maySee(caller, ruleOf(request), config.audit.by)) throw noGrant();
   return { grant, request };
 }

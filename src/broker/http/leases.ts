@@ -3,8 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { IssuedLease, NewLease } from '../../contract/leases.ts';
 import { routes } from '../../contract/routes.ts';
 import type { Context } from '../context.ts';
-import { isAuthenticRequest } from '../store/authentic.ts';
-import { isAuthenticGrant, lockGrant, stepGrant, type GrantRow, type LockedGrant } from '../store/grant.ts';
+import { lockGrant, stepGrant, type GrantRow, type LockedGrant } from '../store/grant.ts';
 import { hashOf } from '../store/idempotency.ts';
 import {
   closeLeases,
@@ -20,6 +19,7 @@ import type { Trx } from '../store/schema.ts';
 import { IssueFailed } from '../targets/target.ts';
 import type { Caller } from './caller.ts';
 import { notAuthentic } from './decisions.ts';
+import { alarmIfForged } from './forged.ts';
 import { visible } from './grants.ts';
 import { presentLease } from './present.ts';
 import { Refusal } from './problem.ts';
@@ -126,22 +126,9 @@ async function recordIntent(
 }
 
 /** No credential for what somebody else wrote into the database, or put back there. */
-function demandAuthentic({ integrity }: Context, grant: LockedGrant, request: RequestRow): void {
+function demandAuthentic(context: Context, grant: LockedGrant, request: RequestRow): void {
   if (grant.state !== 'approved' && grant.state !== 'active') return;
-  const { macs } = integrity;
-  const { target } = grant;
-  const forged = !isAuthenticGrant(macs, grant);
-  if (forged)
-    integrity.alarm({
-      record: 'grant',
-      id: grant.id,
-      target,
-      why: 'nobody granted this, or it was over before',
-    });
-  const altered = !isAuthenticRequest(macs, request);
-  if (altered)
-    integrity.alarm({ record: 'request', id: request.id, target, why: 'it is not what was asked for' });
-  if (forged || altered) throw notAuthentic();
+  if (alarmIfForged(context.integrity, grant, request)) throw notAuthentic();
 }
 
 async function issue(

@@ -87,7 +87,9 @@ export async function lockGrant(trx: Trx, id: string): Promise<LockedGrant | und
 
 /** Whether a grant is as the broker wrote it last: its terms, and the state that its own events left it in. */
 export function isAuthenticGrant(macs: Macs, grant: LockedGrant): boolean {
-  return macs.holds('grant', grantFields(grant), grant.mac) && grant.state === stateTold(grant.happened);
+  const { state } = grant;
+  const said = state === 'approved' || state === 'active' ? state : 'over';
+  return macs.holds('grant', grantFields(grant), grant.mac) && said === stateTold(grant.happened);
 }
 
 /**

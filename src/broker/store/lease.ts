@@ -219,6 +219,7 @@ export async function owedLeases(
       'lease.grant_id',
       'lease.person_id',
       'lease.mac',
+      'grant.state as grantState',
     ])
     .where('lease.target', '=', target)
     .where('lease.state', 'in', ['issuing', 'issued', 'closing'])
@@ -226,11 +227,20 @@ export async function owedLeases(
     .execute();
   // Last: the less passes between a reading of the clock and its answer, the more exact it is.
   const at = await now(db);
-  const leases = rows.map(({ grant_id, person_id, mac, ...lease }) => {
+  const leases = rows.map(({ grant_id, person_id, mac, grantState, ...lease }) => {
     const { leaseId: id, role, dueAt } = lease;
-    if (macs.holds('lease', leaseFields({ id, grant_id, person_id, target, role, due_at: dueAt }), mac))
-      return lease as OwedLease;
-    alarm({ record: 'lease', id, target, why: 'it was changed, or nobody asked for it; it is ended' });
+    const isOurs = macs.holds(
+      'lease',
+      leaseFields({ id, grant_id, person_id, target, role, due_at: dueAt }),
+      mac,
+    );
+    // Whatever ends a grant closes its leases in the same transaction.
+    const isHidden = lease.state !== 'closing' && grantState !== 'approved' && grantState !== 'active';
+    if (isOurs && !isHidden) return lease as OwedLease;
+    const why = isOurs
+      ? 'its access was called over while it was open; it is ended'
+      : 'it was changed, or nobody asked for it; it is ended';
+    alarm({ record: 'lease', id, target, why });
     return { ...lease, dueAt: dueAt < at ? dueAt : at } as OwedLease;
   });
   return { now: at, leases };
