@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type pg from 'pg';
+import { issuerRoles } from '../../../src/broker/targets/postgresql/names.ts';
 import { eventually } from '../support/eventually.ts';
 import { answer } from '../support/shop.ts';
 import type { PostgresServer } from '../support/postgres.ts';
@@ -198,6 +199,7 @@ export const attempts: readonly Attempt[] = [
         `set role "${holder.carrier}"`,
         'set session authorization postgres',
         'set role daypass_broker',
+        `set role ${issuerRoles('daypass_broker')[0]}`,
         `create table public.t (x int); alter table public.t owner to "${holder.carrier}"`,
       ]);
     },

@@ -41,16 +41,10 @@ export async function endArrivals(
   some: readonly Arrival[],
 ): Promise<Map<number, Arrival[]>> {
   const ended = new Map<number, Arrival[]>();
-  const roles = endings.map(({ lease }) => identifier(lease.role));
-  await site.primary.useTwice((session) =>
-    session.batch(
-      'arrival taken on',
-      roles.map((role) => `grant ${role} to current_user with inherit true, set true`),
-    ),
-  );
   await site.connections.useIn(site.config.database, async (session) => {
     for (const { lease, oid } of endings) {
-      // At a replica that has not heard of the grant yet, this is refused, and everything is tried again.
+      // Which the broker may from the issue on: a grant made now would reach a replica only when it has replayed it, and
+      // this very login can hold that up.
       await session.query('arrival taken on', `set role ${identifier(lease.role)}`);
       for (const arrival of some) {
         try {

@@ -1,7 +1,7 @@
 import type { TargetConfig } from '../../config/config.ts';
 import type { Finding } from './check.ts';
 import type { Session } from './connect.ts';
-import { templateRole } from './names.ts';
+import { issuerRoles, templateRole } from './names.ts';
 import type { ScopedTemplate } from './scope.ts';
 import { brokerRoles } from './setup.ts';
 
@@ -11,7 +11,9 @@ select current_setting('server_version_num')::int as version,
        current_setting('reserved_connections', true)::int as reserved,
        extract(epoch from clock_timestamp()) * 1000 as clock,
        rolsuper as super, rolcreaterole as createrole, rolcreatedb as createdb, rolbypassrls as bypassrls, rolreplication as replication,
-       array(select r from unnest($1::text[]) r where not pg_has_role(current_user, r, 'usage')) as lacking
+       array(select r from unnest($1::text[]) r where not pg_has_role(current_user, r, 'usage')) as lacking,
+       (select count(*)::int from pg_roles i
+         where i.rolname = any($2) and i.rolcreaterole and pg_has_role(i.oid, 'usage') and pg_has_role(i.oid, 'set')) as issuers
   from pg_roles where rolname = current_user`;
 
 interface Facts {
@@ -25,6 +27,8 @@ interface Facts {
   bypassrls: boolean;
   replication: boolean;
   lacking: string[];
+  /** How many of the roles as which logins are made are as they should be. */
+  issuers: number;
 }
 
 const setup = (target: TargetConfig) => `daypass target setup ${target.id}`;
@@ -40,11 +44,12 @@ export async function serverFindings(
   const found = (kind: Finding['kind'], message: string, remedy?: string) =>
     server.push({ kind, message, ...(remedy === undefined ? {} : { remedy }) });
 
+  const user = target.login.user;
+  const issuers = issuerRoles(user);
   const asked = Date.now();
-  const [fact] = await session.query<Facts>('target checked', facts, [brokerRoles]);
+  const [fact] = await session.query<Facts>('target checked', facts, [brokerRoles, issuers]);
   const answered = Date.now();
   if (!fact) throw new Error('the server does not know who asks');
-  const user = target.login.user;
   if (fact.version < 160000)
     found(
       'missing',
@@ -69,6 +74,12 @@ export async function serverFindings(
     found(
       'missing',
       `The broker’s login ${user} is not a member of ${role}, which it needs to see, to end or to outlast connections.`,
+      setup(target),
+    );
+  if (fact.issuers < issuers.length)
+    found(
+      'missing',
+      `Of the ${issuers.length} roles as which ${user} makes logins (${issuers[0]} and so on), ${issuers.length - fact.issuers} are not there or not as they should be.`,
       setup(target),
     );
   if (fact.prepared > 0)

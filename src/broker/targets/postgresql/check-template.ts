@@ -1,7 +1,7 @@
 import type { TargetConfig } from '../../config/config.ts';
 import type { Finding } from './check.ts';
 import type { Session } from './connect.ts';
-import { readable, templateRole } from './names.ts';
+import { issuerRoles, readable, templateRole } from './names.ts';
 import type { ScopedTemplate } from './scope.ts';
 
 /** Memberships through which a lease could outlive its deadline or hold it off. */
@@ -28,7 +28,8 @@ const carrier = `
 with recursive it as (select * from pg_roles where rolname = $1),
 reach (oid) as (select oid from it union select m.roleid from pg_auth_members m join reach on m.member = reach.oid)
 select rolcanlogin as login, rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls as attributes,
-       pg_has_role(current_user, it.oid, 'member with admin option') as administered,
+       pg_has_role(current_user, it.oid, 'member with admin option')
+         and not exists (select from pg_roles i where i.rolname = any($3) and not pg_has_role(i.oid, it.oid, 'member with admin option')) as administered,
        (select count(*)::int from pg_shdepend s where s.refclassid = 'pg_authid'::regclass and s.refobjid = it.oid and s.deptype = 'o') as owns,
        (select coalesce(json_agg(json_build_object('role', r.rolname, 'inherited', m.inherit_option, 'settable', m.set_option, 'admin', m.admin_option)), '[]')
           from pg_auth_members m join pg_roles r on r.oid = m.roleid where m.member = it.oid) as behind,
@@ -57,7 +58,11 @@ async function findingsOf(
   const found = (kind: Finding['kind'], message: string, what: string | null = remedy) =>
     findings.push({ kind, template: template.id, message, ...(what === null ? {} : { remedy: what }) });
 
-  const [it] = await session.query<Carrier>('target checked', carrier, [role, dangerous]);
+  const [it] = await session.query<Carrier>('target checked', carrier, [
+    role,
+    dangerous,
+    issuerRoles(target.login.user),
+  ]);
   if (!it) {
     found('missing', `The role ${role} does not exist: nothing can be issued under this template.`);
     return findings;

@@ -7,9 +7,9 @@ const atOnce = 'set local synchronous_commit = local';
 
 // The memberships stay until the login is removed: what it left is given away by them.
 const held = `
-select r.rolname as role, m.member
-  from pg_auth_members m join pg_roles r on r.oid = m.roleid
- where m.member = any($1::oid[]) and m.inherit_option and m.grantor = (select oid from pg_roles where rolname = current_user)`;
+select r.rolname as role, m.member, g.rolname as grantor
+  from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles g on g.oid = m.grantor
+ where m.member = any($1::oid[]) and m.inherit_option and pg_has_role(g.oid, 'usage')`;
 
 /**
  * Takes back what these leases may do. Closing a login does not: others can use it through a function that runs with
@@ -20,13 +20,17 @@ export async function disinherit(site: Site, endings: readonly Present[]): Promi
   const byOid = new Map(endings.map((ending) => [ending.oid, ending]));
   try {
     await site.connections.useTwice(async (session) => {
-      const rows = await session.query<{ role: string; member: number }>('privileges held looked up', held, [
-        [...byOid.keys()],
-      ]);
-      const statements = rows.flatMap(({ role, member }) => {
+      const rows = await session.query<{ role: string; member: number; grantor: string }>(
+        'privileges held looked up',
+        held,
+        [[...byOid.keys()]],
+      );
+      const statements = rows.flatMap(({ role, member, grantor }) => {
         const ending = byOid.get(member);
         return ending
-          ? [`grant ${identifier(role)} to ${identifier(ending.lease.role)} with inherit false`]
+          ? [
+              `grant ${identifier(role)} to ${identifier(ending.lease.role)} with inherit false granted by ${identifier(grantor)}`,
+            ]
           : [];
       });
       if (statements.length > 0) await session.batch('privileges taken back', [atOnce, ...statements]);

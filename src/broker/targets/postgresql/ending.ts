@@ -28,8 +28,6 @@ export interface Site {
   readonly config: TargetConfig;
   readonly installation: string;
   readonly connections: Connections;
-  /** Where roles are granted. What is granted there arrives at its replicas. */
-  readonly primary: Connections;
   readonly replicas: readonly Replica[];
   readonly steps: Steps;
   readonly keep: Keep;

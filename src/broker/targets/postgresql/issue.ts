@@ -5,18 +5,28 @@ import { IssueFailed, type Intent, type Keep } from '../target.ts';
 import { refusedByServer, spoken, type Connections } from './connect.ts';
 import { rolesAtRisk, stateAtRisk } from './differences.ts';
 import { noEvidence, type LeaseEvidence } from './evidence.ts';
-import { identifier, literal, namesIn, readable, templateRole } from './names.ts';
+import { identifier, issuerRoles, literal, namesIn, readable, templateRole } from './names.ts';
 import { storedScope, type PostgresScope } from './scope.ts';
 
 interface Issuer {
   readonly id: string;
   readonly database: string;
+  /** The broker's login there. */
+  readonly user: string;
   readonly connections: Connections;
 }
 
 const alreadyThere = ['42710', '23505'];
 const unknownRole = '42704';
 const notAllowed = '42501';
+
+/** As one of the roles that make logins; the broker's own login administers it afterwards, and may act as it. */
+function issuingAs(user: string, intent: Intent, statements: readonly string[]): string[] {
+  const issuers = issuerRoles(user);
+  const share = Number.parseInt(intent.leaseId.slice(0, 4), 16) % issuers.length;
+  const administered = `grant ${identifier(intent.role)} to ${identifier(user)} with admin true, inherit false, set true`;
+  return [`set local role ${identifier(issuers[share] ?? '')}`, ...statements, administered];
+}
 
 /** The statements that make a lease's login: one transaction, so that it is there as a whole or not at all. */
 export function issueStatements(intent: Intent, scope: PostgresScope): string[] {
@@ -55,7 +65,7 @@ export async function issue(issuer: Issuer, intent: Intent, keep: Keep): Promise
   let evidence: LeaseEvidence;
   try {
     const scope = storedScope(intent.scope);
-    statements = issueStatements(intent, scope);
+    statements = issuingAs(issuer.user, intent, issueStatements(intent, scope));
     evidence = await keepStateBefore(issuer, intent, scope, keep);
   } catch (error) {
     throw new IssueFailed(`it could not be prepared: ${spoken(error)}. Try again.`, {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { spelledOut } from '../../../contract/plain-text.ts';
 import type { ScopedTemplate } from './scope.ts';
@@ -78,6 +79,18 @@ export function templateRole({ id, scope }: ScopedTemplate): string {
   if (!/^[a-z][a-z0-9-]{0,39}$/.test(id))
     throw new Error(`No role can be named after template ${JSON.stringify(id)}.`);
   return `${templatePrefix}${id}_${scope.digest.slice(0, digestDigits)}`;
+}
+
+const issuerCount = 16;
+
+/**
+ * The NOLOGIN roles as which a broker makes logins, in turn. Before a role may make one, PostgreSQL reads all that this
+ * role administers: with many leases open, each of these has its share of them, and the broker's own login all.
+ * @param user the broker's login there: each has its own
+ */
+export function issuerRoles(user: string): string[] {
+  const broker = createHash('sha256').update(user).digest('hex').slice(0, 8);
+  return Array.from({ length: issuerCount }, (_, n) => `daypass_issuer_${broker}_${n + 1}`);
 }
 
 /** Owns what a lease left behind and could not be dropped because others depend on it. It cannot log in and may do nothing. */

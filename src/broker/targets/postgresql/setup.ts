@@ -1,5 +1,5 @@
 import type { TargetConfig } from '../../config/config.ts';
-import { identifier, literal, qualified, templateRole } from './names.ts';
+import { identifier, issuerRoles, literal, qualified, templateRole } from './names.ts';
 import type { Privilege, PrivilegeObject } from './privileges.ts';
 import type { PostgresScope, ScopedTemplate } from './scope.ts';
 
@@ -71,12 +71,16 @@ const oldServer = raiseIf(
 
 function broker(user: string, databases: readonly string[]): string {
   const name = identifier(user);
+  const issuers = issuerRoles(user);
   return `\
 -- The broker's own login. It is no superuser: it makes logins, and hands them the template roles below, nothing else.
 ${createRole(user, 'login')}
 ${raiseIf(`(select rolsuper from pg_roles where rolname = ${literal(user)})`, `${user} is a superuser: give the broker a login of its own.`)}
 alter role ${name} login createrole nocreatedb noreplication nobypassrls;
 grant ${brokerRoles.join(', ')} to ${name};
+-- The roles as which it makes logins, in turn: before a role may make one, the server reads all that it administers.
+${issuers.map((issuer) => `${createRole(issuer, 'nologin')}\nalter role ${identifier(issuer)} nologin createrole nocreatedb noreplication nobypassrls;`).join('\n')}
+grant ${issuers.map(identifier).join(', ')} to ${name} with admin false, inherit true, set true;
 -- It looks and cleans up wherever a lease gets in, also where not everybody (PUBLIC) may connect.
 ${databases.map((each) => `grant connect on database ${identifier(each)} to ${name};`).join('\n')}
 -- Its password is set by you, and stands nowhere here:   \\password ${comment(name)}`;
@@ -91,7 +95,7 @@ function carrier(user: string, template: ScopedTemplate): string {
     `-- Template ${comment(id)}: the role that carries its privileges. It cannot log in and owns nothing.`,
     createRole(role, 'nologin'),
     `alter role ${name} nologin nocreaterole nocreatedb noreplication;`,
-    `grant ${name} to ${identifier(user)} with admin true, inherit false, set false;`,
+    `grant ${name} to ${[user, ...issuerRoles(user)].map(identifier).join(', ')} with admin true, inherit false, set false;`,
     leaveRoles(role, behind),
     ...(scope.owner ? [owner(user, scope.owner.role)] : []),
     ...behind.map((each) => `grant ${identifier(each)} to ${name} with inherit true, set false;`),

@@ -71,11 +71,8 @@ export class PostgresTarget implements Target {
   async issue(intent: Intent, keep: Keep): Promise<unknown> {
     if (intent.role !== this.roleOf(intent.leaseId))
       throw new Error(`The login ${intent.role} is not lease ${intent.leaseId}'s.`);
-    return issue(
-      { id: this.id, database: this.#config.database, connections: this.#connections },
-      intent,
-      keep,
-    );
+    const { database, login } = this.#config;
+    return issue({ id: this.id, database, user: login.user, connections: this.#connections }, intent, keep);
   }
 
   async cut(leases: readonly ClosingLease[], keep: Keep): Promise<NotCut[]> {
@@ -155,7 +152,6 @@ export class PostgresTarget implements Target {
       config: this.#config,
       installation: this.#installation,
       connections: this.#connections,
-      primary: this.#connections,
       replicas: this.#replicas,
       steps: this.#steps,
       keep,
