@@ -186,6 +186,15 @@ describe('A lease at PostgreSQL', function () {
       unreachable.issue(lease.intent, shop.keep),
       nothing(/cannot be reached.*nothing listens/),
     );
+    // What took too long is not sent; what was sent in time and arrives too late is refused where it arrives.
+    for (const [tookMs, expected] of [
+      [20_000, /took too long/],
+      [19_999.999, /was too slow/],
+    ] as const)
+      await assert.rejects(
+        shop.target.issue(lease.intent, shop.keep, () => tookMs),
+        nothing(expected),
+      );
     assert.ok(!(await shop.target.observe()).some(({ leaseId }) => leaseId === lease.leaseId));
     const [closed] = await shop.finish([lease]);
     assert.equal(closed!.outcome, 'absent');

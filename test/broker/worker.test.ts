@@ -5,7 +5,7 @@ import type { LeaseStore } from '../../src/broker/leases/lease-store.ts';
 import type { OwedLease } from '../../src/broker/leases/settle.ts';
 import { startWorker, type Worker } from '../../src/broker/leases/worker.ts';
 import type { Reserved } from '../../src/broker/store/lease-reserve.ts';
-import type { ClosingLease, InTheWay } from '../../src/broker/targets/target.ts';
+import { IssueFailed, type ClosingLease, type InTheWay } from '../../src/broker/targets/target.ts';
 import { eventually } from './support/eventually.ts';
 import { openShop, type Shop, type TestLease } from './support/shop.ts';
 
@@ -259,13 +259,30 @@ describe('a target’s worker', function () {
     assert.equal(await there(lease), false);
   });
 
+  it('does not take for absent what it does not know the fate of itself', async () => {
+    const lease = shop.intend('read-orders');
+    store.issuing(lease);
+    const one = start();
+    const lost = new IssueFailed('The answer was lost.', { nothingCreated: false });
+    await assert.rejects(one.whileIssuing(owed(lease), () => Promise.reject(lost)));
+    store.end(lease.leaseId);
+    one.wake();
+    await eventually(() => store.obstacles.length > 0 || undefined);
+    assert.match(store.obstacles[0] ?? '', /may still be on its way/);
+    assert.deepEqual(store.ends, []);
+    await shop.target.issue(lease.intent, shop.keep);
+    assert.ok('receipt' in (await ended(lease.leaseId)));
+  });
+
   it('takes for absent what was to be there long ago, and what it failed to create itself', async () => {
     const [old, own] = [shop.intend('read-orders'), shop.intend('read-orders')];
     store.issuing(old, 60_000);
     store.issuing(own);
     const one = start();
     assert.ok('absent' in (await ended(old.leaseId)));
-    const failing = one.whileIssuing(owed(own), () => Promise.reject(new Error('It broke.')));
+    const failing = one.whileIssuing(owed(own), () =>
+      Promise.reject(new IssueFailed('It broke.', { nothingCreated: true })),
+    );
     await assert.rejects(failing);
     store.end(own.leaseId);
     one.wake();

@@ -16,6 +16,7 @@ import {
 import { keepEvidence } from '../store/lease-evidence.ts';
 import type { RequestRow } from '../store/request.ts';
 import type { Trx } from '../store/schema.ts';
+import { stopwatch, type Elapsed } from '../targets/elapsed.ts';
 import { IssueFailed } from '../targets/target.ts';
 import type { Caller } from './caller.ts';
 import { notAuthentic } from './decisions.ts';
@@ -33,12 +34,16 @@ export function leaseRoutes(app: FastifyInstance, context: Context): void {
     app,
     routes.createLease,
     async ({ caller, params, body, key, inTurn }) => {
-      const intent = await inTurn('change', () =>
-        store.transaction('lease intended', (trx) =>
+      const { intent, sinceIntent } = await inTurn('change', async () => {
+        const since = stopwatch();
+        const recorded = await store.transaction('lease intended', (trx) =>
           recordIntent(trx, context, caller, { grantId: params.id, key, body }),
-        ),
-      );
-      const lease = intent.repeated ? intent.lease : await issue(context, intent.lease, intent.request, body);
+        );
+        return { intent: recorded, sinceIntent: since };
+      });
+      const lease = intent.repeated
+        ? intent.lease
+        : await issue(context, intent.lease, intent.request, body, sinceIntent);
       return issued(context, lease, intent.request);
     },
     'none',
@@ -136,6 +141,7 @@ async function issue(
   lease: LeaseRow,
   request: RequestRow,
   body: NewLease,
+  sinceIntent: Elapsed,
 ): Promise<LeaseRow> {
   const at = context.targets.get(lease.target);
   if (!at) throw new Refusal('target-refused', `The target "${lease.target}" is not configured any more.`);
@@ -166,6 +172,7 @@ async function issue(
         },
         (before) =>
           store.transaction('evidence kept', (trx) => keepEvidence(trx, before, at.target.together)),
+        sinceIntent,
       );
       metrics.issued((performance.now() - begun) / 1000);
     } catch (error) {
@@ -188,7 +195,7 @@ async function issue(
             null,
           );
       });
-      throw new Refusal('target-refused', `No terminal was opened: ${obstacle}`);
+      throw new Refusal('target-refused', `No terminal was opened: ${obstacle}`, { cause: error });
     }
     const settled = await store.write('lease issued', (db) =>
       settleIssue(db, lease.id, { is: 'issue confirmed', evidence }),

@@ -19,8 +19,8 @@ export interface ProverParts {
 /** Proves the ends of leases that were cut, and stores what came of it. */
 export class Prover {
   readonly #parts: ProverParts;
-  /** Issued here without success: their logins do not appear any more. */
-  readonly #cameBack = new Set<string>();
+  /** Their logins were not created, for certain, and will not be. */
+  readonly #neverCreated = new Set<string>();
   /** Since when another broker has been proving them, on this process's monotonic clock. */
   readonly #elsewhere = new Map<string, number>();
 
@@ -28,9 +28,9 @@ export class Prover {
     this.#parts = parts;
   }
 
-  /** The issue of this lease by this process has failed, and is over. */
-  cameBack(leaseId: string): void {
-    this.#cameBack.add(leaseId);
+  /** The issue of this lease by this process is over, and it is certain that it created nothing. */
+  neverCreated(leaseId: string): void {
+    this.#neverCreated.add(leaseId);
   }
 
   /** Whether another broker was proving it when it was last tried here. */
@@ -40,7 +40,7 @@ export class Prover {
 
   /** Whatever is known of other leases than these is forgotten. */
   keepOnly(open: ReadonlySet<string>): void {
-    for (const about of [this.#cameBack, this.#elsewhere])
+    for (const about of [this.#neverCreated, this.#elsewhere])
       for (const id of about.keys()) if (!open.has(id)) about.delete(id);
   }
 
@@ -79,7 +79,9 @@ export class Prover {
 
   #isEarly(lease: OwedLease): boolean {
     const { databaseNow, issueWithinMs } = this.#parts;
-    return !this.#cameBack.has(lease.leaseId) && mayStillAppear(lease, { now: databaseNow(), issueWithinMs });
+    return (
+      !this.#neverCreated.has(lease.leaseId) && mayStillAppear(lease, { now: databaseNow(), issueWithinMs })
+    );
   }
 
   /** What cannot be stored of one end holds up no other. */

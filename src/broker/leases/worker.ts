@@ -9,7 +9,7 @@ import { settle, type OwedLease, type Seen } from './settle.ts';
 import { Sleep } from './sleep.ts';
 import { Turns } from './turns.ts';
 import { Unstored } from './unstored.ts';
-import type { Target } from '../targets/target.ts';
+import { IssueFailed, type Target } from '../targets/target.ts';
 
 const issueWithinMs = 30_000;
 /** After an issue: whoever waits for the credential needs the machine first. */
@@ -287,13 +287,13 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
         failed = false;
         issues.confirmed(lease, databaseNow(), done.evidence);
         return done;
+      } catch (error) {
+        if (createdNothing(error)) prover.neverCreated(leaseId);
+        throw error;
       } finally {
         issues.cameBack(leaseId);
         // Another broker may have closed the lease meanwhile: then the target alone still knows of the login.
-        if (failed) {
-          lastObserved = -Infinity;
-          prover.cameBack(leaseId);
-        }
+        if (failed) lastObserved = -Infinity;
         if (letGo(leaseId) || failed) wake();
         else wakeSoon();
       }
@@ -306,6 +306,12 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       await Promise.race([Promise.allSettled([looks.stop(), ...running]), late]);
     },
   };
+}
+
+function createdNothing(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause)
+    if (one instanceof IssueFailed) return one.nothingCreated;
+  return false;
 }
 
 function earlier(one: Date | null, another: Date): Date {

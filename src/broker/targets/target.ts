@@ -1,3 +1,4 @@
+import type { Elapsed } from './elapsed.ts';
 import type { ConnectionDetails } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
 
@@ -102,9 +103,10 @@ export interface Target {
 
   /**
    * Creates the credential. Throws `IssueFailed`. `keep` is called before, with what its end is compared to.
+   * @param sinceIntent how long ago the lease was intended: after a while nothing is created any more; now, unless given
    * @returns the evidence to be stored with its issue
    */
-  issue(intent: Intent, keep: Keep): Promise<unknown>;
+  issue(intent: Intent, keep: Keep, sinceIntent?: Elapsed): Promise<unknown>;
 
   /**
    * No new login and no live connection, for all leases in one batch. Resolves when the target has been told, with

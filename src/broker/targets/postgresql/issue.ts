@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ScramVerifier } from '../../../contract/leases.ts';
+import type { Elapsed } from '../elapsed.ts';
 import { IssueFailed, type Intent, type Keep } from '../target.ts';
-import { refusedByServer, spoken, type Connections } from './connect.ts';
+import { refusedByServer, spoken, type Connections, type Session } from './connect.ts';
 import { rolesAtRisk, stateAtRisk } from './differences.ts';
 import { noEvidence, type LeaseEvidence } from './evidence.ts';
 import { identifier, issuerRoles, literal, namesIn, readable, templateRole } from './names.ts';
@@ -19,6 +20,8 @@ interface Issuer {
 const alreadyThere = ['42710', '23505'];
 const unknownRole = '42704';
 const notAllowed = '42501';
+/** The fence's answer where it is too late. */
+const divisionByZero = '22012';
 
 /** As one of the roles that make logins; the broker's own login administers it afterwards, and may act as it. */
 function issuingAs(user: string, intent: Intent, statements: readonly string[]): string[] {
@@ -52,15 +55,23 @@ function settingValue(name: string, value: string): string {
   return (names.length ? names : ['']).map(literal).join(', ');
 }
 
-/** What has not begun by then never begins: after a while a login that has not appeared counts as one that will not. */
-const beginWithinMs = 20_000;
+/**
+ * What has not taken hold by then never does, by the target's own clock, however late it arrives there: after a while a
+ * login that has not appeared counts as one that will not.
+ */
+const appearsWithinMs = 20_000;
 
 /**
  * Creates the login of a lease; done already is done. Throws `IssueFailed`.
+ * @param sinceIntent how long ago the lease was intended, at most
  * @returns how what it may change was before, and the login's number: its sessions would outlive its name
  */
-export async function issue(issuer: Issuer, intent: Intent, keep: Keep): Promise<LeaseEvidence> {
-  const giveUpAt = performance.now() + beginWithinMs;
+export async function issue(
+  issuer: Issuer,
+  intent: Intent,
+  keep: Keep,
+  sinceIntent: Elapsed,
+): Promise<LeaseEvidence> {
   let statements: string[];
   let evidence: LeaseEvidence;
   try {
@@ -74,7 +85,7 @@ export async function issue(issuer: Issuer, intent: Intent, keep: Keep): Promise
     });
   }
   for (let attempt = 1; ; attempt += 1) {
-    const result = await create(issuer, intent, statements, giveUpAt);
+    const result = await create(issuer, intent, statements, sinceIntent);
     if ('oid' in result) return { ...evidence, oid: result.oid };
     if (result.again && attempt === 1) continue;
     throw result.failure;
@@ -104,15 +115,15 @@ async function create(
   issuer: Issuer,
   intent: Intent,
   statements: readonly string[],
-  giveUpAt: number,
+  sinceIntent: Elapsed,
 ): Promise<Created | Failed> {
   let sentBy: number | undefined;
   try {
     return await issuer.connections.use(async (session) => {
-      if (performance.now() > giveUpAt) throw new Error('it took too long to get a connection');
+      const inTime = await fence(session, sinceIntent);
       sentBy = session.pid;
       const number = `select oid from pg_roles where rolname = ${literal(intent.role)}`;
-      const [row] = await session.batch<Created>('login created', [...statements, number]);
+      const [row] = await session.batch<Created>('login created', [inTime, ...statements, number]);
       if (!row) throw new Error('it did not tell the number of the login');
       return { oid: row.oid };
     });
@@ -144,7 +155,20 @@ async function create(
   }
 }
 
+/** A statement that the target refuses once it is too late there for this lease to begin. */
+async function fence(session: Session, sinceIntent: Elapsed): Promise<string> {
+  const [clock] = await session.query<{ now: number }>(
+    'target clock read',
+    'select extract(epoch from clock_timestamp())::float8 * 1000 as now',
+  );
+  const leftMs = appearsWithinMs - sinceIntent();
+  if (!clock || leftMs <= 0) throw new Error('it took too long to get a connection');
+  const until = new Date(clock.now + leftMs).toISOString();
+  return `select 1 / (clock_timestamp() < timestamptz ${literal(until)})::int`;
+}
+
 function refusal({ id }: Issuer, { templateId }: Intent, error: pg.DatabaseError): string {
+  if (error.code === divisionByZero) return `the connection to ${id} was too slow. Try again.`;
   const unprepared = error.code === unknownRole || error.code === notAllowed;
   return unprepared
     ? `${id} is not prepared for the template ${templateId} as it was approved (${readable(error.message)}). Whoever operates the broker runs "daypass target setup ${id}" there.`

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionDetails } from '../../../contract/leases.ts';
+import { stopwatch } from '../elapsed.ts';
 import type { TargetConfig } from '../../config/config.ts';
 import type {
   ClosingLease,
@@ -68,11 +69,16 @@ export class PostgresTarget implements Target {
     return leaseRole(this.#installation, leaseId);
   }
 
-  async issue(intent: Intent, keep: Keep): Promise<unknown> {
+  async issue(intent: Intent, keep: Keep, sinceIntent = stopwatch()): Promise<unknown> {
     if (intent.role !== this.roleOf(intent.leaseId))
       throw new Error(`The login ${intent.role} is not lease ${intent.leaseId}'s.`);
     const { database, login } = this.#config;
-    return issue({ id: this.id, database, user: login.user, connections: this.#connections }, intent, keep);
+    return issue(
+      { id: this.id, database, user: login.user, connections: this.#connections },
+      intent,
+      keep,
+      sinceIntent,
+    );
   }
 
   async cut(leases: readonly ClosingLease[], keep: Keep): Promise<NotCut[]> {
