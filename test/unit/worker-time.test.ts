@@ -20,6 +20,8 @@ describe('when a worker looks', () => {
   let reading: () => Promise<void>;
   /** What happens between its reading of the clock and its answer. */
   let answering: () => Promise<void>;
+  /** A look at what is at the target. */
+  let observing: () => Promise<[]>;
   /** Who cut what, how long after its due time. */
   let cuts: { worker: string; leaseId: string; lateMs: number }[];
 
@@ -33,6 +35,7 @@ describe('when a worker looks', () => {
     leases = [];
     unread = [];
     cuts = [];
+    observing = () => Promise.resolve([]);
     reading = answering = () => Promise.resolve();
     mock.timers.enable({ apis: ['setTimeout', 'Date'], now: begin });
     mock.method(performance, 'now', () => Date.now() - begin);
@@ -72,7 +75,7 @@ describe('when a worker looks', () => {
     };
     const target: Partial<Target> = {
       id: 'shop',
-      observe: () => Promise.resolve([]),
+      observe: () => observing(),
       cut: (cutting) => {
         for (const { leaseId } of cutting) {
           const due = [...leases, ...unread].find((one) => one.leaseId === leaseId)?.dueAt.getTime() ?? NaN;
@@ -219,6 +222,17 @@ describe('when a worker looks', () => {
       await pass(10_000);
       assert.deepEqual(cuts, []);
     });
+  });
+
+  it('an end that is told of waits for no look at a target that hangs', async () => {
+    observing = () => new Promise(() => undefined);
+    leases.push(lease('only', 60_000));
+    const one = start('one');
+    await pass(1_000);
+    leases = leases.map((each) => ({ ...each, state: 'closing' as const }));
+    one.wake();
+    await pass(stepMs);
+    assert.equal(cuts.length, 1);
   });
 
   const slowly = (ms: number) => () => new Promise<void>((resolve) => setTimeout(resolve, ms));

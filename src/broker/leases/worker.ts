@@ -55,6 +55,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   let soon: NodeJS.Timeout | undefined;
   let stopped = false;
   let lastObserved = -Infinity;
+  let observing = false;
   const issues = new Issues();
   const inHand = new Set<string>();
   /** Of those in hand: not ended yet, and not tried again before its time. */
@@ -96,8 +97,8 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       for (const id of issued) issues.forget(id);
       known = leases.filter(({ leaseId }) => !overSinceLook.has(leaseId));
       sleepUntil(act([]));
-      const unknown = await strangers();
-      if (unknown.length > 0) act(unknown);
+      // Beside the turn: a target that hangs there holds up no end that is told of meanwhile.
+      if (!observing) track(removeStrangers());
     } catch (error) {
       log.error(
         { err: error, target: target.id },
@@ -116,6 +117,15 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
 
   function sleepUntil(next: Date | null): void {
     sleep.until(Math.min(next?.getTime() ?? Infinity, databaseNow().getTime() + lookAtLeastEveryMs));
+  }
+
+  async function removeStrangers(): Promise<void> {
+    observing = true;
+    const unknown = await strangers();
+    observing = false;
+    if (unknown.length > 0) act(unknown);
+    // It was asked for anew meanwhile.
+    if (lastObserved === -Infinity) wakeSoon();
   }
 
   /** Looks at the target itself now and then: what is ours there and unknown here is removed. */
