@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { Folder } from './folder.ts';
+import { removeGroup } from './group.ts';
 import { processes } from './processes.ts';
 import { Session } from './session.ts';
 import { startedHere, stopAll } from './stop.ts';
@@ -17,6 +18,7 @@ async function main([first = '', lease = '', killed = '']: string[]): Promise<vo
     const origin = { launcher: process.pid, shell: 0, ...(killed !== '' && { killed: Number(killed) }) };
     const left = () => startedHere(processes(lease), origin);
     process.stdout.write(`${JSON.stringify(await stopAll(left, 0))}\n`);
+    removeGroup(lease);
     return;
   }
   const session = new Session(new Folder(resolve(first)));

@@ -509,6 +509,7 @@ describe('launcher', function () {
       await terminal.exitCode();
       spawnSync(process.execPath, [launcher, '--stop', stage.leaseId]);
       assert.equal(stage.left().length === 0, group !== undefined);
+      assert.ok(group === undefined || !existsSync(group), 'the group is left');
     });
 
     it('another’s child is not: what a service manager or a daemon starts for the person', async () => {
