@@ -166,7 +166,7 @@ async function brokenOff(stage: CrashStage, work: () => Promise<unknown>): Promi
   const working = work();
   const pid = await eventually(async () => {
     const [waiting] = await shop.run(
-      `select pid from pg_stat_activity where usename = 'daypass_broker' and wait_event_type = 'Lock' and query ~ '^(set local role|begin)'`,
+      `select pid from pg_stat_activity where usename = 'daypass_broker' and wait_event_type = 'Lock' and query ~ 'create role'`,
     );
     return waiting?.['pid'] as number | undefined;
   });
