@@ -137,6 +137,17 @@ describe('What the harness of faults holds against', function () {
     assert.ok((await told()).some((said) => /^One call got several answers/.test(said)));
   });
 
+  it('a login that is there although its lease is over', async () => {
+    const [{ role } = { role: '' }] = await world.store.query<{ role: string }>(
+      `select role from daypass.lease where id = ${ofLease('closed')}`,
+    );
+    await world.targets.shop.query(`create role "${role}" login`);
+    const looking = new Watch(world, new Ledger());
+    await looking.end();
+    assert.deepEqual(looking.violations, [`At shop, the lease of the login ${role} is over.`]);
+    await world.targets.shop.query(`drop role if exists "${role}"`);
+  });
+
   it('a login that no lease accounts for, after its row was deleted', async () => {
     const id = ofLease('closed');
     const [{ role } = { role: '' }] = await world.store.query<{ role: string }>(

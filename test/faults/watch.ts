@@ -140,17 +140,27 @@ export class Watch {
     const { targets, store } = this.#world;
     for (const name of targetNames) {
       const roles = await leaseRolesAt(targets[name]);
-      const rows = await store.query<{ role: string }>(
-        'select role from daypass.lease where role = any($1) and due_at is not null',
+      const rows = await store.query<{ role: string; open: boolean }>(
+        `select role, state in ('issuing', 'issued', 'closing') as open
+           from daypass.lease where role = any($1) and due_at is not null`,
         [roles],
       );
       const accounted = new Set(rows.map(({ role }) => role));
-      for (const role of roles)
-        if (!accounted.has(role) && !this.#strangers.has(role)) {
-          this.#strangers.set(role, Date.now());
-          this.violations.push(`At ${name}, no lease with a due time accounts for the login ${role}.`);
-        }
+      for (const role of roles.filter((one) => !accounted.has(one)))
+        this.#stranger(role, `At ${name}, no lease with a due time accounts for the login ${role}.`);
+      const over = rows.filter(({ open }) => !open);
+      if (over.length === 0) continue;
+      // It may have been removed, and its lease called over, since the first look; not since this one.
+      const still = new Set(await leaseRolesAt(targets[name]));
+      for (const { role } of over)
+        if (still.has(role)) this.#stranger(role, `At ${name}, the lease of the login ${role} is over.`);
     }
+  }
+
+  #stranger(role: string, said: string): void {
+    if (this.#strangers.has(role)) return;
+    this.#strangers.set(role, Date.now());
+    this.violations.push(said);
   }
 
   /** Reads on where it stopped, so that a number that changes later shows. */
