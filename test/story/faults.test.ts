@@ -188,6 +188,7 @@ describe('faults on the person’s side', function () {
       .statusBar(/\d+ min/)
       .first()
       .waitFor();
+    await ben.showPanel();
     await ben.terminalShows(prompt);
     await ben.type('psql -Atc "select 40 + 2"');
     await ben.terminalShows(/^42$/m);

@@ -38,6 +38,12 @@ export class Editor {
     await this.painted();
   }
 
+  /** Of a window that is reloaded within seconds, VS Code may not have kept that its panel was shown. */
+  async showPanel(): Promise<void> {
+    if (!(await this.page.locator('.part.panel').isVisible()))
+      await this.run('View: Toggle Panel Visibility');
+  }
+
   async close(): Promise<void> {
     await this.page.close();
   }
