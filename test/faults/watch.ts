@@ -140,8 +140,9 @@ export class Watch {
     const { targets, store } = this.#world;
     for (const name of targetNames) {
       const roles = await leaseRolesAt(targets[name]);
-      const rows = await store.query<{ role: string; open: boolean }>(
-        `select role, state in ('issuing', 'issued', 'closing') as open
+      const rows = await store.query<{ role: string; open: boolean; story: string }>(
+        `select role, state in ('issuing', 'issued', 'closing') as open,
+                concat_ws(', ', state, 'made ' || created_at, 'issued ' || issued_at, 'over ' || closed_at, obstacle) as story
            from daypass.lease where role = any($1) and due_at is not null`,
         [roles],
       );
@@ -152,8 +153,9 @@ export class Watch {
       if (over.length === 0) continue;
       // It may have been removed, and its lease called over, since the first look; not since this one.
       const still = new Set(await leaseRolesAt(targets[name]));
-      for (const { role } of over)
-        if (still.has(role)) this.#stranger(role, `At ${name}, the lease of the login ${role} is over.`);
+      for (const { role, story } of over)
+        if (still.has(role))
+          this.#stranger(role, `At ${name}, the lease of the login ${role} is over: ${story}.`);
     }
   }
 

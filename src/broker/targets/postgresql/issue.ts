@@ -117,9 +117,11 @@ async function create(
   statements: readonly string[],
   sinceIntent: Elapsed,
 ): Promise<Created | Failed> {
+  let connected = false;
   let sentBy: number | undefined;
   try {
     return await issuer.connections.use(async (session) => {
+      connected = true;
       const inTime = await fence(session, sinceIntent);
       sentBy = session.pid;
       const number = `select oid from pg_roles where rolname = ${literal(intent.role)}`;
@@ -136,6 +138,7 @@ async function create(
       return fail(
         true,
         `${issuer.id} cannot be reached by the broker: ${spoken(error)}. Try again in a moment.`,
+        connected,
       );
     if (refusedByServer(error)) {
       if (!alreadyThere.includes(error.code ?? '')) return fail(true, refusal(issuer, intent, error));
@@ -147,7 +150,8 @@ async function create(
     const outcome = await outcomeOf(issuer.connections, sentBy, intent.role).catch(() => 'unknown' as const);
     if (typeof outcome === 'object') return outcome;
     if (outcome === 'absent')
-      return fail(true, `the connection to ${issuer.id} broke: ${spoken(error)}. Try again.`, true);
+      // Not a second time: it may have been created, and another broker may have ended it already.
+      return fail(true, `the connection to ${issuer.id} broke: ${spoken(error)}. Try again.`);
     return fail(
       false,
       `it is not known whether ${issuer.id} issued a login: ${spoken(error)}. It is being removed. Try again.`,
