@@ -4,6 +4,7 @@ import { append } from '../audit/append.ts';
 import type { Integrity } from '../integrity/integrity.ts';
 import * as leases from '../store/lease.ts';
 import * as evidences from '../store/lease-evidence.ts';
+import * as owed from '../store/lease-owed.ts';
 import type { Reservations, Reserved } from '../store/lease-reserve.ts';
 import type { Store } from '../store/connect.ts';
 import type { Closed, InTheWay, Together } from '../targets/target.ts';
@@ -35,8 +36,8 @@ export function leaseStore(
 ): LeaseStore {
   return {
     reserve,
-    owed: (target) => leases.owedLeases(db, integrity, target),
-    openRoles: (roles) => leases.openRoles(db, integrity, roles),
+    owed: (target) => owed.owedLeases(db, integrity, target),
+    openRoles: (roles) => owed.openRoles(db, integrity, roles),
     begin: (closing) => transaction('leases closing', (trx) => leases.beginClosing(trx, closing)),
     keepEvidence: (evidence, together) =>
       transaction('evidence kept', (trx) => evidences.keepEvidence(trx, evidence, together)),
