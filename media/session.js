@@ -89,10 +89,14 @@ function start(send, memory) {
   ];
   const facts = (card) => (card.facts ?? []).map((fact) => element('p', { class: 'fact' }, fact));
 
+  /** Facts on one line; where they need two, each stays whole. */
+  const together = (facts) =>
+    facts.flatMap((fact, n) => [...(n ? [' · '] : []), element('span', { class: 'whole' }, fact)]);
+
   const age = (card) => {
     const figure = element('span', { class: 'age' });
     ages.push({ card, figure });
-    return element('span', {}, `${card.age.words} `, figure, '.');
+    return element('span', { class: 'growing' }, `${card.age.words} `, figure);
   };
 
   const draw = {
@@ -103,19 +107,21 @@ function start(send, memory) {
       return [
         parts.node,
         ...head(card),
-        element('p', { class: 'fact' }, card.facts.join(' · ')),
+        element('p', { class: 'fact' }, ...together(card.facts)),
         ...(card.warning ? [element('p', { class: 'fact warning' }, card.warning)] : []),
-        ...(card.connections
+        ...(connections.length
           ? [
-              connections.length
-                ? element(
-                    'ul',
-                    { class: 'connections', 'aria-label': 'Live connections' },
-                    ...connections.map((text) => element('li', {}, text)),
-                  )
-                : element('p', { class: 'fact' }, 'no connection at the moment'),
+              element(
+                'ul',
+                { class: 'connections', 'aria-label': 'Live connections' },
+                ...connections.map((text) => element('li', {}, text)),
+              ),
             ]
           : []),
+        ...(card.connections && !connections.length && !card.unknown.length
+          ? [element('p', { class: 'fact' }, 'no connection at the moment')]
+          : []),
+        ...card.unknown.map((text) => element('p', { class: 'fact warning' }, text)),
         element(
           'div',
           { class: 'actions' },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { eventually } from '../broker/support/eventually.ts';
 import { clientsOf, type PostgresServer } from '../broker/support/postgres.ts';
-import { startStandby } from '../broker/support/standby.ts';
+import { startStandby, type Standby } from '../broker/support/standby.ts';
 import { beginsOf, callOf } from '../broker/support/uninterruptible.ts';
 import type { Editor } from './support/editor.ts';
 import { Program } from './support/program.ts';
@@ -29,6 +29,7 @@ describe('what people read of an end', function () {
   let ana: Editor;
   let others: Editor[];
   let shop: PostgresServer;
+  let reports: Standby;
   let replica: string;
 
   const open = async () => {
@@ -72,7 +73,7 @@ describe('what people read of an end', function () {
       settings: { listen_addresses: '127.0.0.1', unix_socket_directories: '', fsync: 'off', ssl: 'on' },
       stop: () => Promise.resolve(),
     };
-    const reports = await startStandby(shop, { name: 'reports' });
+    reports = await startStandby(shop, { name: 'reports' });
     stage.atTheEnd(() => reports.stop());
     replica = `localhost:${reports.port}`;
     settings.targets.shop.replicas = [{ host: 'localhost', hostaddr: '127.0.0.1', port: reports.port }];
@@ -93,6 +94,15 @@ describe('what people read of an end', function () {
     await open();
     await ana.openSidebar();
     await pictures(ana, '50-running-with-replica');
+    await reports.halt();
+    await (
+      await ana.sessionFrame()
+    )
+      .getByText(`The replica ${replica} cannot be asked at the moment`)
+      .first()
+      .waitFor();
+    await pictures(ana, '50-running-with-replica-away');
+    await reports.resume();
     await end();
     const frame = await ana.sessionFrame();
     await frame.getByText('nothing left behind').first().waitFor({ timeout: 40_000 });
@@ -108,10 +118,13 @@ describe('what people read of an end', function () {
     try {
       await open();
       await end();
-      const words = 'Not confirmed on 1 standby that the broker does not look at: archive at 127.0.0.1.';
+      const words =
+        'Not confirmed on 1 standby that the broker does not look at: archive at 127.0.0.1. What was open there may be open still.';
       const frame = await ana.sessionFrame();
       await frame.getByText(words).first().waitFor({ timeout: 40_000 });
       await ana.terminalShows(/Not confirmed on 1 standby/);
+      const told = ana.notification(/Not confirmed on 1 standby/).first();
+      await told.locator('.codicon-warning').waitFor();
       await pictures(ana, '52-not-confirmed-on-a-standby');
     } finally {
       await archive.stop();
@@ -131,10 +144,13 @@ describe('what people read of an end', function () {
       .getByText(/What stands in the way: .*cannot interrupt/)
       .first()
       .waitFor({ timeout: 20_000 });
-    const age = frame.getByText(/In the way for/).first();
+    const age = frame.getByText(/Running for/).first();
     await age.waitFor();
     const shown = await age.innerText();
     await eventually(async () => ((await age.innerText()) !== shown ? true : undefined));
+    assert.equal(await frame.getByText('UTC').count(), 0);
+    // Opened by itself, although it was there before and closed: what stands in the way is read without a click.
+    await ana.sidebar.getByText('PostgreSQL cannot interrupt').waitFor();
     await pictures(ana, '53-cannot-be-interrupted');
     for (const [n, editor] of others.entries()) {
       await editor.openSidebar();

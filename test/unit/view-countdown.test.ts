@@ -84,7 +84,7 @@ describe('the countdown', () => {
       '1 h 12 min',
     ]);
     const cards = [
-      { is: 'over', age: { words: 'In the way for', ageMs: s(8) } },
+      { is: 'over', age: { words: 'Running for', ageMs: s(8) } },
       { is: 'over' },
       { is: 'running', remainingMs: s(20) },
     ];
@@ -92,7 +92,7 @@ describe('the countdown', () => {
       JSON.stringify(later({ cards }, s(5))),
       JSON.stringify({
         cards: [
-          { is: 'over', age: { words: 'In the way for', ageMs: s(13) } },
+          { is: 'over', age: { words: 'Running for', ageMs: s(13) } },
           { is: 'over' },
           { is: 'running', remainingMs: s(15) },
         ],

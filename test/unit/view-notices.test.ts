@@ -93,6 +93,24 @@ describe('what people are told', () => {
     assert.deepEqual(notices(carol, { grants: [closed] }), []);
   });
 
+  it('warns of an end that is not proven everywhere, whoever is told of it', () => {
+    for (const [who, state] of [
+      [ana, 'ended'],
+      [ben, 'revoked'],
+    ] as const) {
+      const base = grant({ state, endedAt: inMs(-1000), endedBy: who });
+      const over = (standbys: string[]) => ({
+        ...base,
+        settled: true,
+        leases: [lease(base, { state: 'closed', receipt: receipt({ standbys }) })],
+      });
+      const kinds = [[], ['archive at 10.0.0.9']].map(
+        (standbys) => notices(who, { grants: [over(standbys)] })[0]?.kind,
+      );
+      assert.deepEqual(kinds, ['info', 'warning']);
+    }
+  });
+
   it('tells whoever revoked what became of it: late, proven, or never opened', () => {
     const ended = {
       state: 'revoked',

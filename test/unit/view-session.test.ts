@@ -39,7 +39,10 @@ describe('the session view', () => {
     }).cards;
     assert.ok(card?.is === 'running');
     assert.deepEqual(card.facts, ['approved by Ben Roth', '2 terminals']);
-    assert.deepEqual(card.connections, ['psql 10.0.3.7', 'reports:5432 cannot be asked at the moment']);
+    assert.deepEqual(card.connections, ['psql 10.0.3.7']);
+    assert.deepEqual(card.unknown, [
+      'The replica reports:5432 cannot be asked at the moment: connections there are not shown.',
+    ]);
     assert.equal(card.remainingMs, minutes(24));
     assert.match(card.until, /^\d\d:\d\d$/);
     assert.equal(card.warning, undefined);
@@ -112,7 +115,7 @@ describe('the session view', () => {
     assert.equal(replicated.state, 'late');
     assert.equal(
       replicated.proof,
-      'Login closed, 1 connection ended, nothing left behind. Not confirmed on 2 standbys that the broker does not look at: archive at 10.0.0.9, walreceiver.',
+      'Login closed, 1 connection ended, nothing left behind. Not confirmed on 2 standbys that the broker does not look at: archive at 10.0.0.9, walreceiver. What was open there may be open still.',
     );
     assert.match(
       replicated.receipts[0]!.join(' '),
@@ -144,10 +147,12 @@ describe('the session view', () => {
     } as const;
     assert.match(card(late).proof, /has not confirmed the end yet/);
     assert.ok(
-      card(late).proof.endsWith(`What stands in the way: ${obstacle} We keep trying and tell you.`),
-      'its login is closed: no new one is possible',
+      card(late).proof.endsWith(
+        `What stands in the way: PostgreSQL cannot interrupt what 1 connection has been running since ${timeOfDay(toLocal(Date.UTC(2026, 2, 1, 2, 9)))}. It ends when that is done. We keep trying and tell you.`,
+      ),
+      'its login is closed: no new one is possible; and every time is told as local time',
     );
-    assert.deepEqual(card(late).age, { words: 'In the way for', ageMs: minutes(5) });
+    assert.deepEqual(card(late).age, { words: 'Running for', ageMs: minutes(5) });
     assert.deepEqual(
       { ...card(late, now + 1000), age: undefined },
       { ...card(late), age: undefined },

@@ -211,7 +211,15 @@ describe('the view "Requests"', () => {
         assert.equal(section, 'Open access of others');
         assert.equal(node.label, 'Ana Lima');
         assert.equal(node.description, `${late} · fix one order’s status · shop`);
-        assert.deepEqual(labels(node).slice(0, 3), [
+        assert.deepEqual(labels(node).slice(0, 6), [
+          'shop cannot be reached:',
+          'connection refused.',
+          'A new login may be possible',
+          `there until ${at(inMs(minutes(24)))}; a`,
+          'connection that is open may',
+          'last until shop answers.',
+        ]);
+        assert.deepEqual(node.tooltip.split('\n').slice(1), [
           `shop has not confirmed the end yet (since ${at(inMs(-minutes(1)))}).`,
           'What stands in the way: shop cannot be reached: connection refused.',
           `A new login may be possible there until ${at(inMs(minutes(24)))}; a connection that is open may last until shop answers.`,
@@ -251,7 +259,8 @@ describe('the view "Requests"', () => {
       const [section] = nodes(carol, { grants: [open] });
       const [node] = section?.is === 'section' ? section.children : [];
       assert.equal(node?.is, 'readable');
-      assert.match(labels(node)[0] ?? '', /^shop has not confirmed the end yet/);
+      assert.match(labels(node).slice(0, 2).join(' '), /^shop has not confirmed the end yet/);
+      assert.notEqual(node.id, shownTo(carol, { ...over({ may }), id: one.id }).node.id, 'opened anew');
     });
   });
 

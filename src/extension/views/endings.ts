@@ -76,22 +76,36 @@ function proofOrWait(grant: Grant, toLocal: ToLocal): string {
 /** What is said while the proof is awaited, and when it is late: no more than the login's own expiry holds. */
 export function notYetConfirmed(grant: Grant, toLocal: ToLocal): string {
   const late = whatIsLate(grant, toLocal);
-  if (late.length === 0) return `Waiting for ${grant.template.target.title} to confirm.`;
-  return [...late, 'We keep trying and tell you.'].join(' ');
+  if (!late) return `Waiting for ${grant.template.target.title} to confirm.`;
+  return [...inSentences(late), 'We keep trying and tell you.'].join(' ');
 }
 
-/** Since when an end is not confirmed, what stands in the way, and what may go on until then; a sentence each. */
-export function whatIsLate(grant: Grant, toLocal: ToLocal): string[] {
+/** An end that its target has not confirmed although it is due; a sentence each. */
+export interface Late {
+  readonly since: string;
+  readonly obstacle: string;
+  /** What may go on until then, unless the obstacle says it. */
+  readonly possible?: string;
+}
+
+/** Undefined where nothing is late. */
+export function whatIsLate(grant: Grant, toLocal: ToLocal): Late | undefined {
   const target = grant.template.target.title;
   const late = unconfirmedOf(grant);
-  if (!late) return [];
+  if (!late) return undefined;
   const since = timeOfDay(toLocal(Date.parse(late.since)));
-  return [
-    `${target} has not confirmed the end yet (since ${since}).`,
-    `What stands in the way: ${sentence(late.obstacle)}`,
-    // Where only calls are left, the login is closed, and what is said already is all that can happen.
-    ...(late.obstacleSince === undefined ? stillPossible(grant, toLocal) : []),
-  ];
+  // Where only calls are left, the login is closed, and what is said already is all that can happen.
+  const possible = late.obstacleSince === undefined ? stillPossible(grant, toLocal) : undefined;
+  return {
+    since: `${target} has not confirmed the end yet (since ${since}).`,
+    obstacle: sentence(inLocalTime(late.obstacle, toLocal)),
+    ...(possible === undefined ? {} : { possible }),
+  };
+}
+
+/** All of it in the order in which it is read. */
+export function inSentences({ since, obstacle, possible }: Late): string[] {
+  return [since, `What stands in the way: ${obstacle}`, ...(possible === undefined ? [] : [possible])];
 }
 
 /** What is said while there is no proof here; where the broker cannot be asked, the target may have confirmed long ago. */
@@ -105,25 +119,31 @@ function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
+/** The broker's words tell times as UTC, for everybody alike; here all others are local. */
+function inLocalTime(text: string, toLocal: ToLocal): string {
+  return text.replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC/g, (told, day, time) => {
+    const at = Date.parse(`${day}T${time}Z`);
+    return Number.isNaN(at) ? told : timeOfDay(toLocal(at));
+  });
+}
+
 /** The login's expiry stops new logins, and nothing that is open; before it, it stops nothing at all. */
-function stillPossible(grant: Grant, toLocal: ToLocal): string[] {
-  if (grant.expiresAt === undefined) return [];
+function stillPossible(grant: Grant, toLocal: ToLocal): string | undefined {
+  if (grant.expiresAt === undefined) return undefined;
   const target = grant.template.target.title;
   const expiry = timeOfDay(toLocal(Date.parse(grant.expiresAt)));
   return endOf(grant) < Date.parse(grant.expiresAt)
-    ? [
-        `A new login may be possible there until ${expiry}; a connection that is open may last until ${target} answers.`,
-      ]
-    : [
-        `No new login can begin there after ${expiry}; a connection that is open may last until ${target} answers.`,
-      ];
+    ? `A new login may be possible there until ${expiry}; a connection that is open may last until ${target} answers.`
+    : `No new login can begin there after ${expiry}; a connection that is open may last until ${target} answers.`;
 }
 
 /** On a standby that nobody named, somebody may still be connected. */
 function notConfirmedOn(standbys: readonly string[]): string[] {
   if (standbys.length === 0) return [];
   const count = standbys.length === 1 ? '1 standby' : `${standbys.length} standbys`;
-  return [`Not confirmed on ${count} that the broker does not look at: ${standbys.join(', ')}.`];
+  return [
+    `Not confirmed on ${count} that the broker does not look at: ${standbys.join(', ')}. What was open there may be open still.`,
+  ];
 }
 
 /** A receipt in words, a line each. */

@@ -2,7 +2,7 @@ import { spokenDuration } from '../../contract/durations.ts';
 import { commandIds, viewIds, type About, type CommandId } from '../commands/names.ts';
 import type { AccessRequest, Grant, World } from '../state/world.ts';
 import { levelOf, spokenTime } from './countdown.ts';
-import { ending, howItEnded, notYetConfirmed, proofOf, type ToLocal } from './endings.ts';
+import { ending, howItEnded, notYetConfirmed, proofOf, type Proof, type ToLocal } from './endings.ts';
 import { endOf, standingOf, unconfirmedOf, type Running } from './standing.ts';
 import { either, inert, lowerFirst, quoted, task, timeOfDay, why } from './words.ts';
 
@@ -132,7 +132,7 @@ function over(grant: Grant, now: number, toLocal: ToLocal): Notice[] {
   // Given back or lapsed before a terminal was opened: nothing happened that needs telling, unless somebody else did it.
   if (grant.leases.length === 0 && grant.state !== 'revoked') return [];
   if (!grant.settled || now - endOf(grant) > endedMs) return [];
-  return [{ id: `over ${grant.id}`, text, kind: 'info', where: 'anywhere', action: show }];
+  return [{ id: `over ${grant.id}`, text, kind: kindOf(proof), where: 'anywhere', action: show }];
 }
 
 /** For whoever revoked it: what became of it at the target. */
@@ -149,8 +149,14 @@ function revoked(grant: Grant, now: number, toLocal: ToLocal): Notice | undefine
       kind: 'warning',
     };
   if (!grant.settled || now - lastWordOn(grant) > endedMs) return undefined;
-  const proof = proofOf(grant.leases)?.text ?? 'It had not been opened.';
-  return { ...base, id: `revoked ${grant.id}`, text: `${what} ${proof}`, kind: 'info' };
+  const proof = proofOf(grant.leases);
+  const text = `${what} ${proof?.text ?? 'It had not been opened.'}`;
+  return { ...base, id: `revoked ${grant.id}`, text, kind: kindOf(proof) };
+}
+
+/** What could not be proven somewhere is no mere information. */
+function kindOf(proof: Proof | undefined): Notice['kind'] {
+  return proof?.sure === false ? 'warning' : 'info';
 }
 
 /** When the last of a grant's logins was found closed, which may be long after it was revoked; ms. */

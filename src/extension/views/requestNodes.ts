@@ -1,8 +1,8 @@
 import { spokenDuration } from '../../contract/durations.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
-import { whatIsLate, type ToLocal } from './endings.ts';
+import { inSentences, whatIsLate, type Late, type ToLocal } from './endings.ts';
 import { endOf, unconfirmedOf, type Standing } from './standing.ts';
-import { reviewLines, type Line } from './review.ts';
+import { inSidebar, reviewLines, type Line } from './review.ts';
 import { approvedBy, askedOf, lowerFirst, task, timeOfDay, why } from './words.ts';
 
 /** An item of the view "Requests"; `id` is stable. */
@@ -139,21 +139,35 @@ function standOfProof(grant: Grant, toLocal: ToLocal, cutOff: boolean): string {
 }
 
 function grantNode(is: GrantNode['is'], grant: Grant, description: string, toLocal: ToLocal): GrantNode {
+  // VS Code keeps an item as a person left it, open or closed: what has to be read now is another one.
+  const id = `${is === 'unproven' ? 'unproven' : 'grant'} ${grant.id}`;
+  // Also while the access itself goes on: a terminal that was closed has a login of its own.
+  const late = whatIsLate(grant, toLocal);
+  const about = `${grant.holder.name}, ${task(grant.template)}: ${why(grant)}`;
   return {
     is,
-    id: `grant ${grant.id}`,
+    id,
     grantId: grant.id,
     label: grant.template.title,
     description,
-    tooltip: `${grant.holder.name}, ${task(grant.template)}: ${why(grant)}`,
+    tooltip: [about, ...(late ? inSentences(late) : [])].join('\n'),
     children: [
-      // Also while the access itself goes on: a terminal that was closed has a login of its own.
-      ...whatIsLate(grant, toLocal).map((label) => ({ icon: 'warning', label })),
+      ...(late ? lateLines(late, is) : []),
       { icon: 'comment', label: why(grant) },
       { icon: 'person', label: approvedBy(grant) },
       ...grant.template.allows.map((label) => ({ icon: 'check', label })),
-    ].map(asLine(`grant ${grant.id}`)),
+    ].map(asLine(id)),
   };
+}
+
+/** What stands in the way comes first; that it is not confirmed, and since when, an unproven end says itself. */
+function lateLines(late: Late, is: GrantNode['is']): Line[] {
+  const { since, obstacle, possible } = late;
+  return [
+    ...(is === 'unproven' ? [] : [since]),
+    obstacle,
+    ...(possible === undefined ? [] : [possible]),
+  ].flatMap((text) => inSidebar('warning', text));
 }
 
 function asLine(parent: string): (line: Line, at?: number) => RequestNode {

@@ -16,7 +16,8 @@ export interface Line {
 export function reviewLines(request: AccessRequest): Line[] {
   const { template } = request;
   return [
-    ...reasonLines(request),
+    // What is read first is what was written for whoever decides.
+    ...inSidebar('comment', why(request)),
     ...template.allows.map((label) => ({ icon: 'check', label })),
     { icon: 'clock', label: fromTheFirstTerminal(request) },
     ...unverified(request).map((label) => ({ icon: 'warning', label })),
@@ -24,11 +25,10 @@ export function reviewLines(request: AccessRequest): Line[] {
   ];
 }
 
-/** A sidebar cuts long lines off; what is read first is what was written for whoever decides. */
-function reasonLines(request: AccessRequest): Line[] {
-  const whole = why(request);
+/** A text in as many lines as it needs, up to a few: a sidebar cuts long ones off. */
+export function inSidebar(icon: string, whole: string): Line[] {
   return broken(whole, sidebarWidth, mostLines).map((label, at) => ({
-    icon: at ? 'blank' : 'comment',
+    icon: at ? 'blank' : icon,
     label,
     whole,
   }));

@@ -26,6 +26,8 @@ export interface RunningCard extends CardBase {
   readonly warning?: string;
   /** `undefined` until the target has been asked. */
   readonly connections?: readonly string[];
+  /** Where there may be more of them; empty while none was asked. */
+  readonly unknown: readonly string[];
   readonly mayOpen: boolean;
   readonly documented: boolean;
 }
@@ -47,7 +49,7 @@ export type Card =
       readonly headline: string;
       readonly proof: string;
       readonly state: 'proven' | 'awaited' | 'late';
-      /** How long what stands in the way has been going on, where that is known. */
+      /** How long the call has been running that stands in the way, where only calls do: it may have begun before the end. */
       readonly age?: Age;
       readonly receipts: readonly (readonly string[])[];
     });
@@ -108,7 +110,7 @@ export function sessionModel(
           proof: proof?.text ?? lastHeard(grant, toLocal, cutOff),
           state: proof?.sure ? 'proven' : proof || late || cutOff ? 'late' : 'awaited',
           ...(!proof && late?.obstacleSince !== undefined
-            ? { age: { words: 'In the way for', ageMs: Math.max(0, now - Date.parse(late.obstacleSince)) } }
+            ? { age: { words: 'Running for', ageMs: Math.max(0, now - Date.parse(late.obstacleSince)) } }
             : {}),
           receipts: grant.leases.flatMap((lease) =>
             lease.receipt ? [receiptInWords(lease.receipt, toLocal)] : [],
@@ -149,7 +151,8 @@ function runningCard(
     until: timeOfDay(toLocal(expiresAtMs)),
     facts: [approvedBy(grant), inUse(terminals.length, grant.template.terminals)],
     ...(warning === undefined ? {} : { warning: `The connection is ${warning}.` }),
-    ...(seen ? { connections: [...seen.connections.map(inWords), ...seen.unknownAt.map(unknownAt)] } : {}),
+    ...(seen ? { connections: seen.connections.map(inWords) } : {}),
+    unknown: seen?.unknownAt.map(unknownAt) ?? [],
     mayOpen: grant.may.openTerminal,
     documented: grant.template.documentation !== undefined,
   };
@@ -166,6 +169,7 @@ function inWords(connection: LiveConnection): string {
   return [connection.program, connection.address].filter(Boolean).join(' ') || 'unknown program';
 }
 
-const unknownAt = (replica: string): string => `${replica} cannot be asked at the moment`;
+const unknownAt = (replica: string): string =>
+  `The replica ${replica} cannot be asked at the moment: connections there are not shown.`;
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
