@@ -21,10 +21,15 @@ const hourMs = 3600_000;
 describe('trouble, as people see it', function () {
   this.timeout(180_000);
   this.bail(true);
-  const stage = useStage({ windows: ['ana', 'ben'], templates: { 'peek.yaml': peek, 'watch.yaml': watch } });
+  const stage = useStage({
+    windows: ['ana', 'ben', 'carol'],
+    templates: { 'peek.yaml': peek, 'watch.yaml': watch },
+  });
   let ana: Editor;
   let ben: Editor;
   let bensVsCode: Program;
+  let database: Program;
+  let carol: Editor;
   let bensLogin = '';
   let anasLogin = '';
   let anasEnd = 0;
@@ -145,7 +150,7 @@ describe('trouble, as people see it', function () {
   it('the target is down when it is time: the terminal ends then, and people read that nothing is proven', async () => {
     const { shop } = stage.sandbox;
     assert.ok(shop);
-    const database = await Program.of(shop.server.pid);
+    database = await Program.of(shop.server.pid);
     // Fast shutdown: connections are ended.
     await database.stop('SIGINT');
     assert.ok(Date.now() < anasEnd, 'the database was stopped too late');
@@ -159,14 +164,6 @@ describe('trouble, as people see it', function () {
       .first()
       .waitFor();
     await ana.screenshot('37-not-confirmed');
-
-    await database.startAgain();
-    stage.atTheEnd(() => database.stop('SIGINT'));
-    await ana.terminalShows(/nothing left behind/, 60_000);
-    await frame.getByText('nothing left behind').first().waitFor();
-    await ana.statusBar('not confirmed').first().waitFor({ state: 'detached' });
-    assert.deepEqual(await stage.leaseLogins(), []);
-    await ana.screenshot('38-confirmed-after-all');
   });
 
   it('Ben’s next start wipes what his killed VS Code left', async () => {
@@ -192,5 +189,41 @@ describe('trouble, as people see it', function () {
     const frame = await ben.sessionFrame();
     await frame.getByText('nothing left behind').first().waitFor();
     await ben.screenshot('39-after-a-kill');
+  });
+
+  it('meanwhile whoever may revoke it, and the auditor, read what is not proven, and why', async () => {
+    carol = await stage.openSignedIn('carol');
+    for (const { sidebar } of [ben, carol]) {
+      await sidebar.getByText('Open access of others').waitFor();
+      await sidebar
+        .getByText(/^not confirmed since \d\d:\d\d · over since \d\d:\d\d · watch orders · Shop/)
+        .waitFor();
+      await sidebar.getByText(/nothing listens at$/).waitFor();
+      await sidebar.getByText('No new login can begin there').waitFor();
+    }
+    for (const theme of ['light', 'dark'] as const)
+      for (const [name, editor] of [
+        ['ben', ben],
+        ['carol', carol],
+      ] as const) {
+        await editor.theme(theme);
+        await editor.screenshot(`39-not-confirmed-${name}-${theme}`);
+      }
+    await ana.screenshot('39-not-confirmed-ana');
+  });
+
+  it('the target is back: confirmed after all, for everybody', async () => {
+    const frame = await ana.sessionFrame();
+    await database.startAgain();
+    stage.atTheEnd(() => database.stop('SIGINT'));
+    await ana.terminalShows(/nothing left behind/, 60_000);
+    await frame.getByText('nothing left behind').first().waitFor();
+    await ana.statusBar('not confirmed').first().waitFor({ state: 'detached' });
+    assert.deepEqual(await stage.leaseLogins(), []);
+    for (const { sidebar } of [ben, carol]) {
+      await sidebar.getByText('Ana Lima').first().waitFor({ state: 'detached' });
+      assert.equal(await sidebar.getByText('not confirmed').count(), 0);
+    }
+    await ana.screenshot('38-confirmed-after-all');
   });
 });
