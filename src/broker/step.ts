@@ -34,6 +34,7 @@ const inTheStore = [
 /** What is said to a target; whether it changes something there or only looks. */
 const atATarget = [
   'state before read',
+  'issuing role taken',
   'target clock read',
   'login created',
   'login looked up',

@@ -61,7 +61,7 @@ async function makeOthers(administrator: pg.Client, count: number): Promise<void
     Array.from({ length: count }, (_, n) => {
       const role = bareRole();
       return `set role ${issuers[n % issuers.length]}; create role ${role} login connection limit 1;
-        grant ${role} to ${user} with admin true, inherit false, set false`;
+        grant ${role} to ${user} with admin true, inherit false, set true`;
     }).join(';\n'),
   );
 }

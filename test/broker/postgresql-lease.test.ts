@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { issuerRoles } from '../../src/broker/targets/postgresql/names.ts';
 import { setupSql } from '../../src/broker/targets/postgresql/setup.ts';
 import { IssueFailed } from '../../src/broker/targets/target.ts';
 import { freePort } from './support/postgres.ts';
@@ -198,6 +199,31 @@ describe('A lease at PostgreSQL', function () {
     assert.ok(!(await shop.target.observe()).some(({ leaseId }) => leaseId === lease.leaseId));
     const [closed] = await shop.finish([lease]);
     assert.equal(closed!.outcome, 'absent');
+  });
+
+  it('is refused where the setup was that of a broker without roles that make logins, until it is run again', async () => {
+    const member = (change: string) =>
+      shop.server.run(
+        `${change.replace('issuers', issuerRoles('daypass_broker').join(', '))} daypass_broker`,
+      );
+    const fresh = shop.another();
+    const [one, another] = [shop.intend('read-orders'), shop.intend('read-orders')];
+    await member('revoke issuers from');
+    await assert.rejects(
+      fresh.issue(one.intent, shop.keep),
+      (error: unknown) =>
+        error instanceof IssueFailed &&
+        error.nothingCreated &&
+        /not prepared for the template read-orders.*daypass target setup shop/.test(error.message),
+    );
+    await shop.server.run(setupSql(shop.config, shop.templates), 'shop');
+    await fresh.issue(another.intent, shop.keep);
+    const { current_user: user } = (
+      await (await shop.login(another)).query<{ current_user: string }>('select current_user')
+    ).rows[0]!;
+    assert.equal(user, another.role);
+    const { connectionsEnded } = await shop.receipt(another);
+    assert.equal(connectionsEnded, 1);
   });
 
   it('gets exactly what the template says when the setup is run again', async () => {

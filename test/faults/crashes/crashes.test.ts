@@ -29,6 +29,7 @@ const lifeOf: Record<StepName, LifeName | { readonly not: string }> = {
   'lease issued': 'working',
   'state before read': 'working',
   'evidence kept': 'working',
+  'issuing role taken': 'working over new connections',
   'target clock read': 'working',
   'login created': 'working',
   'connections listed': 'working',

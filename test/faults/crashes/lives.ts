@@ -176,6 +176,14 @@ async function brokenOff(stage: CrashStage, work: () => Promise<unknown>): Promi
   await working;
 }
 
+async function working(stage: CrashStage): Promise<readonly Held[]> {
+  const held = await open(stage, 'own');
+  await held.login();
+  await stage.call('ana', 'GET', `/v1/grants/${held.grantId}/connections`);
+  await end(stage, held);
+  return [held];
+}
+
 export const lives = {
   'first start': async (stage) => {
     await stage.stop();
@@ -211,12 +219,13 @@ export const lives = {
     return [];
   },
 
-  working: async (stage) => {
-    const held = await open(stage, 'own');
-    await held.login();
-    await stage.call('ana', 'GET', `/v1/grants/${held.grantId}/connections`);
-    await end(stage, held);
-    return [held];
+  working,
+
+  'working over new connections': async (stage) => {
+    await stage.world.shop.run(
+      `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'daypass_broker'`,
+    );
+    return working(stage);
   },
 
   'closing one terminal': async (stage) => {

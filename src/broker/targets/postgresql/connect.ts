@@ -1,7 +1,8 @@
+import { randomInt } from 'node:crypto';
 import pg from 'pg';
 import type { TargetConfig } from '../../config/config.ts';
 import { step, type TargetStep } from '../../step.ts';
-import { readable } from './names.ts';
+import { identifier, readable } from './names.ts';
 
 /** Where problems are told that concern nobody's request. Details never hold a secret. */
 export interface Log {
@@ -105,15 +106,29 @@ export function refusedByServer(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && error.severity === 'ERROR';
 }
 
+export interface ConnectionsOptions {
+  /** Sessions at once. */
+  readonly most?: number;
+  /** The roles that the sessions are, each one of them from its first use on, in turn. Otherwise they are the login. */
+  readonly as?: readonly string[];
+}
+
+/** So that each of the roles gets its share, however seldom there is a new session. */
+const usesAsOne = 200;
+
 /** The broker's connections to one PostgreSQL server. The only place that takes its password out of the wrapper. */
 export class Connections {
   readonly #config: TargetConfig;
   readonly #pool: pg.Pool;
   readonly #lastUsed = new WeakMap<pg.PoolClient, number>();
+  readonly #roles: readonly string[];
+  readonly #inRole = new WeakSet<pg.PoolClient>();
+  #nextRole: number;
 
-  /** @param most sessions at once, one of which stays open where cuts use it */
-  constructor(config: TargetConfig, log: Log, most = 6) {
+  constructor(config: TargetConfig, log: Log, { most = 6, as = [] }: ConnectionsOptions = {}) {
     this.#config = config;
+    this.#roles = as;
+    this.#nextRole = randomInt(1_000);
     this.#pool = new pg.Pool({
       ...brokerConfig(config, config.database),
       statement_timeout: bounds.statement,
@@ -121,6 +136,7 @@ export class Connections {
       max: most,
       // A cut must not wait for a new connection: one stays open.
       min: most > 2 ? 1 : 0,
+      ...(as.length > 0 ? { maxUses: usesAsOne } : {}),
       idleTimeoutMillis: 60_000,
       allowExitOnIdle: true,
     });
@@ -136,7 +152,9 @@ export class Connections {
     const client = await this.#lively();
     let broken = false;
     try {
-      return await work(sessionOf(client));
+      const session = sessionOf(client);
+      await this.#takeRole(client, session);
+      return await work(session);
     } catch (error) {
       broken = !refusedByServer(error);
       throw error;
@@ -144,6 +162,15 @@ export class Connections {
       this.#lastUsed.set(client, performance.now());
       client.release(broken || client.getTransactionStatus() !== 'I');
     }
+  }
+
+  // A change of role makes the server read all that the login administers: once for a session, not for each lease.
+  async #takeRole(client: pg.PoolClient, session: Session): Promise<void> {
+    const role = this.#roles[this.#nextRole % this.#roles.length];
+    if (role === undefined || this.#inRole.has(client)) return;
+    this.#nextRole += 1;
+    await session.query('issuing role taken', `set role ${identifier(role)}`);
+    this.#inRole.add(client);
   }
 
   // A connection that a firewall forgot while it was idle would be noticed only after the longest answer time.

@@ -6,7 +6,7 @@ import { IssueFailed, type Intent, type Keep } from '../target.ts';
 import { refusedByServer, spoken, type Connections, type Session } from './connect.ts';
 import { rolesAtRisk, stateAtRisk } from './differences.ts';
 import { noEvidence, type LeaseEvidence } from './evidence.ts';
-import { identifier, issuerRoles, literal, namesIn, readable, templateRole } from './names.ts';
+import { identifier, literal, namesIn, readable, templateRole } from './names.ts';
 import { storedScope, type PostgresScope } from './scope.ts';
 
 interface Issuer {
@@ -14,21 +14,23 @@ interface Issuer {
   readonly database: string;
   /** The broker's login there. */
   readonly user: string;
+  /** Sessions that are one of the roles that make logins. */
+  readonly issuing: Connections;
   readonly connections: Connections;
 }
 
 const alreadyThere = ['42710', '23505'];
 const unknownRole = '42704';
+/** Of SET ROLE. */
+const noSuchRole = '22023';
 const notAllowed = '42501';
 /** The fence's answer where it is too late. */
 const divisionByZero = '22012';
 
-/** As one of the roles that make logins; the broker's own login administers it afterwards, and may act as it. */
-function issuingAs(user: string, intent: Intent, statements: readonly string[]): string[] {
-  const issuers = issuerRoles(user);
-  const share = Number.parseInt(intent.leaseId.slice(0, 4), 16) % issuers.length;
+/** What one of the roles that make logins says: the broker's own login administers it afterwards, and may act as it. */
+function statementsFor(user: string, intent: Intent, scope: PostgresScope): string[] {
   const administered = `grant ${identifier(intent.role)} to ${identifier(user)} with admin true, inherit false, set true`;
-  return [`set local role ${identifier(issuers[share] ?? '')}`, ...statements, administered];
+  return [...issueStatements(intent, scope), administered];
 }
 
 /** The statements that make a lease's login: one transaction, so that it is there as a whole or not at all. */
@@ -76,7 +78,7 @@ export async function issue(
   let evidence: LeaseEvidence;
   try {
     const scope = storedScope(intent.scope);
-    statements = issuingAs(issuer.user, intent, issueStatements(intent, scope));
+    statements = statementsFor(issuer.user, intent, scope);
     evidence = await keepStateBefore(issuer, intent, scope, keep);
   } catch (error) {
     throw new IssueFailed(`it could not be prepared: ${spoken(error)}. Try again.`, {
@@ -120,7 +122,7 @@ async function create(
   let connected = false;
   let sentBy: number | undefined;
   try {
-    return await issuer.connections.use(async (session) => {
+    return await issuer.issuing.use(async (session) => {
       connected = true;
       const inTime = await fence(session, sinceIntent);
       sentBy = session.pid;
@@ -134,14 +136,16 @@ async function create(
       failure: new IssueFailed(message, { nothingCreated, cause: error }),
       again,
     });
+    const refused = refusedByServer(error);
+    if (refused && !alreadyThere.includes(error.code ?? ''))
+      return fail(true, refusal(issuer, intent, error));
     if (sentBy === undefined)
       return fail(
         true,
         `${issuer.id} cannot be reached by the broker: ${spoken(error)}. Try again in a moment.`,
         connected,
       );
-    if (refusedByServer(error)) {
-      if (!alreadyThere.includes(error.code ?? '')) return fail(true, refusal(issuer, intent, error));
+    if (refused) {
       const state = await stateOf(issuer.connections, intent.role);
       return typeof state === 'object'
         ? state
@@ -173,7 +177,7 @@ async function fence(session: Session, sinceIntent: Elapsed): Promise<string> {
 
 function refusal({ id }: Issuer, { templateId }: Intent, error: pg.DatabaseError): string {
   if (error.code === divisionByZero) return `the connection to ${id} was too slow. Try again.`;
-  const unprepared = error.code === unknownRole || error.code === notAllowed;
+  const unprepared = [unknownRole, noSuchRole, notAllowed].includes(error.code ?? '');
   return unprepared
     ? `${id} is not prepared for the template ${templateId} as it was approved (${readable(error.message)}). Whoever operates the broker runs "daypass target setup ${id}" there.`
     : `${id} refused: ${spoken(error)}. Try again; if it stays so, ask whoever operates the broker.`;

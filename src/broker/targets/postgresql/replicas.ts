@@ -11,11 +11,11 @@ export interface Replica {
 }
 
 /** @param most sessions at once at each of them */
-export function replicasOf(config: TargetConfig, log: Log, most?: number): Replica[] {
+export function replicasOf(config: TargetConfig, log: Log, most = 6): Replica[] {
   return config.replicas.map(({ host, hostaddr, port, tls }) => {
     const { hostaddr: _ofTheTarget, ...rest } = config;
     const there = { ...rest, host, port, tls, ...(hostaddr === undefined ? {} : { hostaddr }) };
-    return { name: `${host}:${port}`, connections: new Connections(there, log, most) };
+    return { name: `${host}:${port}`, connections: new Connections(there, log, { most }) };
   });
 }
 

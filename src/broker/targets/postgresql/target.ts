@@ -21,7 +21,7 @@ import { cut, nologin, terminate } from './cut.ts';
 import { beginEnding, type Ending, type Site, type Steps } from './ending.ts';
 import { storedEvidence, together } from './evidence.ts';
 import { issue } from './issue.ts';
-import { leaseOfRole, leasePrefix, leaseRole } from './names.ts';
+import { issuerRoles, leaseOfRole, leasePrefix, leaseRole } from './names.ts';
 import { probe } from './probe.ts';
 import { replicasOf, type Replica } from './replicas.ts';
 import { storedScope } from './scope.ts';
@@ -46,7 +46,8 @@ export class PostgresTarget implements Target {
   readonly #config: TargetConfig;
   readonly #installation: string;
   readonly #connections: Connections;
-  /** Apart from those that cuts need: however many people look on, an end never waits for them. */
+  /** Apart from those that cuts need: however many people open terminals or look on, an end never waits for them. */
+  readonly #issuing: Connections;
   readonly #onlookers: Connections;
   readonly #replicas: readonly Replica[];
   readonly #onlookersAtReplicas: readonly Replica[];
@@ -59,7 +60,8 @@ export class PostgresTarget implements Target {
     this.#config = config;
     this.#installation = installation;
     this.#connections = new Connections(config, log);
-    this.#onlookers = new Connections(config, log, 2);
+    this.#issuing = new Connections(config, log, { most: 4, as: issuerRoles(config.login.user) });
+    this.#onlookers = new Connections(config, log, { most: 2 });
     this.#replicas = replicasOf(config, log);
     this.#onlookersAtReplicas = replicasOf(config, log, 2);
     this.#steps = steps;
@@ -74,7 +76,7 @@ export class PostgresTarget implements Target {
       throw new Error(`The login ${intent.role} is not lease ${intent.leaseId}'s.`);
     const { database, login } = this.#config;
     return issue(
-      { id: this.id, database, user: login.user, connections: this.#connections },
+      { id: this.id, database, user: login.user, issuing: this.#issuing, connections: this.#connections },
       intent,
       keep,
       sinceIntent,
@@ -150,7 +152,9 @@ export class PostgresTarget implements Target {
 
   async end(): Promise<void> {
     const all = [...this.#replicas, ...this.#onlookersAtReplicas].map(({ connections }) => connections);
-    await Promise.all([this.#connections, this.#onlookers, ...all].map((connections) => connections.end()));
+    await Promise.all(
+      [this.#connections, this.#issuing, this.#onlookers, ...all].map((connections) => connections.end()),
+    );
   }
 
   #site(keep: Keep): Site {
