@@ -28,7 +28,7 @@ import { Alarms } from './integrity/alarms.ts';
 import { checkKeys } from './integrity/check-keys.ts';
 import type { Integrity } from './integrity/integrity.ts';
 import { macsWith } from './integrity/macs.ts';
-import { startClock } from './leases/clock.ts';
+import { startExpiry } from './leases/expiry.ts';
 import { leaseStore } from './leases/lease-store.ts';
 import { watchUnattended, type UnattendedWatch } from './leases/unattended.ts';
 import { startWorker } from './leases/worker.ts';
@@ -128,8 +128,8 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
     metrics,
     running,
   });
-  const clock = running.add(startClock(store, macs, log), (one) => one.stop());
-  running.add(await store.listen(channels.clock, () => clock.wake()), (stop) => stop());
+  const expiry = running.add(startExpiry(store, macs, log), (one) => one.stop());
+  running.add(await store.listen(channels.expiry, () => expiry.wake()), (stop) => stop());
 
   const attempts = running.add(new Attempts(store, log), (one) => one.close());
   const verifier = createVerifier({

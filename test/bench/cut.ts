@@ -103,7 +103,7 @@ async function underLeases(
   const due = new Date(Date.now() + aheadMs);
   await state.query('begin');
   await moveEnds(state, stage.macs, due);
-  await state.query(`select pg_notify('daypass_lease', ''), pg_notify('daypass_clock', '')`);
+  await state.query(`select pg_notify('daypass_lease', ''), pg_notify('daypass_expiry', '')`);
   await state.query('commit');
   return { lateMs: (await gone).map((at) => at - due.getTime()), due };
 }

@@ -392,7 +392,7 @@ describe('Whoever owns the broker’s database', function () {
       `create trigger refuse before update on "grant" for each row when (old.id = '${stuck}') execute function refuse()`,
     );
     await owner.query(`update "grant" set activate_by = now() - interval '1 second' where id = $1`, [other]);
-    await owner.query(`select pg_notify('daypass_clock', '')`);
+    await owner.query(`select pg_notify('daypass_expiry', '')`);
     await eventually(async () => (await stateOf(other)) === 'lapsed' || undefined);
     assert.equal(await stateOf(stuck), 'approved');
     await owner.query('drop function refuse cascade');

@@ -9,7 +9,7 @@ import {
 } from '../store/audit-number.ts';
 import type { Store } from '../store/connect.ts';
 import { channels } from '../store/notify.ts';
-import { Alarm } from './alarm.ts';
+import { Bell } from './bell.ts';
 
 const lookAtLeastEveryMs = 1_000;
 const retryMs = 500;
@@ -33,9 +33,9 @@ export async function followSequence(
 ): Promise<Follower> {
   const stopping = new AbortController();
   const isOver = () => stopping.signal.aborted;
-  const alarm = new Alarm();
-  stopping.signal.addEventListener('abort', () => alarm.ring());
-  const stopListening = await store.listen(channels.number, () => alarm.ring());
+  const bell = new Bell();
+  stopping.signal.addEventListener('abort', () => bell.ring());
+  const stopListening = await store.listen(channels.number, () => bell.ring());
   let position = await lastNumber(store.db);
   let noted = await loggedUpTo(store.db);
   let notedAt = -Infinity;
@@ -65,7 +65,7 @@ export async function followSequence(
           position = last.number;
         }
         if (performance.now() - notedAt >= noteEveryMs) await note();
-        if (events.length < batch) await alarm.wait(lookAtLeastEveryMs);
+        if (events.length < batch) await bell.wait(lookAtLeastEveryMs);
       } catch (error) {
         if (isOver()) return;
         log.warn({ err: error }, 'Audit events cannot be followed at the moment; trying again.');

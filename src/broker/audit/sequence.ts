@@ -4,7 +4,7 @@ import { beginning, everything, lookForOverdue, numberEvents } from '../store/au
 import type { Store } from '../store/connect.ts';
 import { channels } from '../store/notify.ts';
 import type { Session } from '../store/session.ts';
-import { Alarm } from './alarm.ts';
+import { Bell } from './bell.ts';
 
 const lockName = 'sequencer';
 /** Events that come quickly after one another share a batch. */
@@ -23,16 +23,16 @@ const uniqueViolation = '23505';
 export async function startSequencer(store: Store, log: Logger): Promise<{ stop(): Promise<void> }> {
   const stopping = new AbortController();
   const isOver = () => stopping.signal.aborted;
-  const alarm = new Alarm();
-  stopping.signal.addEventListener('abort', () => alarm.ring());
-  const stopListening = await store.listen(channels.audit, () => alarm.ring());
+  const bell = new Bell();
+  stopping.signal.addEventListener('abort', () => bell.ring());
+  const stopListening = await store.listen(channels.audit, () => bell.ring());
 
   const run = async () => {
     while (!isOver()) {
       try {
         const session = await store.session('sequencer');
         try {
-          await sequence(store, session, alarm, AbortSignal.any([stopping.signal, session.lost]), log);
+          await sequence(store, session, bell, AbortSignal.any([stopping.signal, session.lost]), log);
         } finally {
           await session.close();
         }
@@ -56,7 +56,7 @@ export async function startSequencer(store: Store, log: Logger): Promise<{ stop(
 async function sequence(
   store: Store,
   session: Session,
-  alarm: Alarm,
+  bell: Bell,
   over: AbortSignal,
   log: Logger,
 ): Promise<void> {
@@ -92,7 +92,7 @@ async function sequence(
         await numberEverything();
       }
       await pause(batchMs, undefined, { signal: over }).catch(() => undefined);
-      if (!isOver()) await alarm.wait(lookAtLeastEveryMs);
+      if (!isOver()) await bell.wait(lookAtLeastEveryMs);
     } else {
       const look = await lookForOverdue(session.db, settled, overdueMs);
       ({ settled } = look);

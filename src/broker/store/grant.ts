@@ -34,7 +34,7 @@ export async function insertGrant(
     .insertInto('grant')
     .values({ ...row, state: 'approved', mac: macs.of('grant', grantFields(row)) })
     .returningAll()
-    .returning(notifying(channels.clock))
+    .returning(notifying(channels.expiry))
     .executeTakeFirstOrThrow();
   await append(trx, {
     action: 'grant approved',
@@ -206,7 +206,7 @@ export async function stepGrant(
     .where('id', '=', grant.id)
     .returningAll()
     .$if(!over && (!activates || isNear(expiresAt, at)), (query) =>
-      query.returning(notifying(channels.clock)),
+      query.returning(notifying(channels.expiry)),
     )
     .executeTakeFirstOrThrow();
   return { step, grant: { ...after, now: at, happened: [...grant.happened, actionOf(step.state)] } };

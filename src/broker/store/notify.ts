@@ -10,10 +10,10 @@ export const channels = {
   /** Events have got their numbers. */
   number: 'daypass_number',
   /** Something has a new time at which it ends by itself. */
-  clock: 'daypass_clock',
+  expiry: 'daypass_expiry',
 } as const;
 
-/** However little they are told, workers and the clock look at least this often. */
+/** However little they are told, workers and the expiry look at least this often. */
 export const lookAtLeastEveryMs = 30_000;
 
 /** Whether an end is so near that looking comes too late. All others are not told: there may be many brokers. */

@@ -51,7 +51,7 @@ export async function insertRequest(
       ...(request.ticket === null ? {} : { ticket: request.ticket }),
     },
   });
-  await notify(trx, channels.clock);
+  await notify(trx, channels.expiry);
   return request;
 }
 

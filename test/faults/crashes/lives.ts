@@ -109,7 +109,7 @@ async function letNobodyAnswer(stage: CrashStage, requestId: string): Promise<vo
       answer_by,
       stage.macs.of('request', requestFields({ ...row, answer_by })),
     ]);
-  await state.query(`select pg_notify('daypass_clock', '')`);
+  await state.query(`select pg_notify('daypass_expiry', '')`);
   await state.end();
 }
 

@@ -17,7 +17,7 @@ const behindMs = 250;
  * What time alone brings about: requests expire, grants lapse and expire. The credentials themselves are ended by the
  * targets' workers, each at its own due time; nothing waits for this.
  */
-export function startClock(store: Store, macs: Macs, log: Logger): { wake(): void; stop(): Promise<void> } {
+export function startExpiry(store: Store, macs: Macs, log: Logger): { wake(): void; stop(): Promise<void> } {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   const turns = new Turns(turn);

@@ -1,5 +1,5 @@
 /** Rings once for however many calls came since somebody last waited. */
-export class Alarm {
+export class Bell {
   #rung = false;
   #wake: (() => void) | undefined;
 
