@@ -3,34 +3,13 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { setTimeout as pause } from 'node:timers/promises';
 import { Answers } from './answers.ts';
 import type { LinkFault } from './schedule.ts';
+import { Way } from './way.ts';
+
+/** What only the statements of an issue begin with. */
+const makesALogin = 'create role';
 
 type Direction = 'to the server' | 'to the broker';
 const directions: readonly Direction[] = ['to the server', 'to the broker'];
-
-/** One direction of one connection; what comes while it is held waits in order. */
-class Way {
-  readonly #to: Socket;
-  readonly #waiting: Buffer[] = [];
-  #holds = 0;
-
-  constructor(to: Socket) {
-    this.#to = to;
-  }
-
-  pass(bytes: Buffer): void {
-    if (this.#holds > 0) this.#waiting.push(bytes);
-    else this.#to.write(bytes);
-  }
-
-  hold(): void {
-    this.#holds += 1;
-  }
-
-  letGo(): void {
-    this.#holds -= 1;
-    if (this.#holds === 0) for (const bytes of this.#waiting.splice(0)) this.#to.write(bytes);
-  }
-}
 
 interface Connection {
   readonly broker: Socket;
@@ -79,7 +58,7 @@ export class Link {
 
   /** Whether a question of the broker's waits for its answer. */
   get isAsked(): boolean {
-    return [...this.#connections].some(({ answers }) => answers.awaited);
+    return [...this.#connections].some(({ answers, server }) => answers.awaited && !server.destroyed);
   }
 
   /** Whether nothing that the broker says arrives, or nothing that it is answered. */
@@ -111,11 +90,19 @@ export class Link {
     for (const { ways } of this.#connections) for (const one of which) ways[one].hold();
   }
 
-  /** What was held is cut; new connections pass again. */
+  /** What was held is cut and never arrives; new connections pass again. */
   letGo(): void {
     this.#held.clear();
     this.freeSince = performance.now();
     this.cut();
+  }
+
+  /** What was held arrives now, also what was said by somebody who has gone since. */
+  deliver(): void {
+    const late = [...this.#held];
+    this.#held.clear();
+    this.freeSince = performance.now();
+    for (const { ways } of this.#connections) for (const one of late) ways[one].letGo();
   }
 
   /** Everything that passes is late by so much, for so long. */
@@ -153,34 +140,35 @@ export class Link {
       socket.setNoDelay(true);
       socket.on('error', () => undefined);
       socket.on('close', () => {
-        // Who is behind a network that passes nothing does not hear of it.
-        if (this.#held.size === 0) this.#end(one);
+        one.ways[socket === broker ? 'to the server' : 'to the broker'].end();
+        if (broker.destroyed && server.destroyed) this.#connections.delete(one);
       });
     }
     broker.on('data', (bytes: Buffer) => {
       one.answers.asked();
-      if (!this.#strike(one, 'to the server')) this.#pass(one, 'to the server', bytes);
+      if (!this.#strike(one, 'to the server', bytes)) this.#pass(one, 'to the server', bytes);
     });
     server.on('data', (bytes: Buffer) => {
       const awaited = one.answers.awaited;
       one.answers.heard(bytes);
-      if (!awaited || !this.#strike(one, 'to the broker')) this.#pass(one, 'to the broker', bytes);
+      if (!awaited || !this.#strike(one, 'to the broker', bytes)) this.#pass(one, 'to the broker', bytes);
     });
   }
 
   #pass({ ways }: Connection, direction: Direction, bytes: Buffer): void {
     const way = ways[direction];
-    if (this.#slowMs > 0) delay(way, this.#slowMs);
+    if (this.#slowMs > 0) way.holdFor(this.#slowMs);
     way.pass(bytes);
   }
 
   /** True where these bytes are not to be passed on. */
-  #strike(one: Connection, direction: Direction): boolean {
+  #strike(one: Connection, direction: Direction, bytes: Buffer): boolean {
     const armed = this.#armed;
     if (!armed || this.isHeld) return false;
     const { fault, counts, met } = armed;
     if (fault.kind === 'cut, question lost' && direction !== 'to the server') return false;
     if (fault.kind === 'cut, answer lost' && direction !== 'to the broker') return false;
+    if (fault.kind === 'issue held, then delivered late' && !bytes.includes(makesALogin)) return false;
     if (!counts()) return false;
     this.#armed = undefined;
     met(true);
@@ -193,11 +181,16 @@ export class Link {
         this.cut();
         return true;
       case 'delayed':
-        for (const each of both(fault.direction)) delay(one.ways[each], fault.forMs);
+        for (const each of both(fault.direction)) one.ways[each].holdFor(fault.forMs);
         return false;
       case 'held half open':
         this.hold(both(fault.direction));
         setTimeout(() => this.letGo(), fault.forMs);
+        return false;
+      case 'held, then delivered late':
+      case 'issue held, then delivered late':
+        this.hold(both(fault.direction));
+        setTimeout(() => this.deliver(), fault.forMs);
         return false;
     }
   }
@@ -211,8 +204,3 @@ export class Link {
 
 const both = (direction: Direction | 'both ways'): readonly Direction[] =>
   direction === 'both ways' ? directions : [direction];
-
-function delay(way: Way, forMs: number): void {
-  way.hold();
-  setTimeout(() => way.letGo(), forMs);
-}

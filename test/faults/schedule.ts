@@ -17,8 +17,14 @@ export const serverNames: readonly ServerName[] = ['store', ...targetNames];
 export type LinkFault = { readonly afterMs: number } & (
   | { readonly kind: 'cut, question lost' | 'cut, answer lost' | 'cut, all connections' }
   | {
-      readonly kind: 'delayed' | 'held half open';
+      readonly kind: 'delayed' | 'held half open' | 'held, then delivered late';
       readonly direction: 'to the server' | 'to the broker' | 'both ways';
+      readonly forMs: number;
+    }
+  | {
+      /** The statements that make a login arrive when whoever sent them has given them up. */
+      readonly kind: 'issue held, then delivered late';
+      readonly direction: 'to the server' | 'both ways';
       readonly forMs: number;
     }
 );
@@ -125,6 +131,8 @@ export const smallSize: Size = { perLink: 8, perCalls: 16, perBroker: 3, servers
 
 /** In ms: longer than an answer of a target is waited for, than one of the store. */
 const longerThanAnswersMs = { shop: 7_000, depot: 7_000, store: 22_000 } as const;
+/** Around the time after which a login is not made any more, and after which nobody expects one; in ms. */
+const lateMs = [6_000, 32_000] as const;
 
 export function scheduleOf(seed: number, size: Size = wholeSize): Schedule {
   const lane = <T>(name: string, count: number, make: (random: Random, n: number) => T): readonly T[] => {
@@ -164,9 +172,21 @@ function linkFault(random: Random, server: ServerName): LinkFault {
   const direction = random.pick(['to the server', 'to the broker', 'both ways'] as const);
   if (random.inHundred(2))
     return { kind: 'held half open', direction, forMs: longerThanAnswersMs[server], afterMs };
+  if (random.inHundred(2)) return late(random, server, { direction, afterMs });
   if (random.inHundred(40)) return { kind: 'delayed', direction, forMs: random.between(20, 1_200), afterMs };
   if (random.inHundred(15)) return { kind: 'cut, all connections', afterMs };
   return { kind: random.pick(['cut, question lost', 'cut, answer lost'] as const), afterMs };
+}
+
+function late(
+  random: Random,
+  server: ServerName,
+  { direction, afterMs }: Pick<Extract<LinkFault, { direction: unknown }>, 'direction' | 'afterMs'>,
+): LinkFault {
+  const forMs = random.between(...lateMs);
+  return server === 'store' || direction === 'to the broker'
+    ? { kind: 'held, then delivered late', direction, forMs, afterMs }
+    : { kind: 'issue held, then delivered late', direction, forMs, afterMs };
 }
 
 function callFault(random: Random): CallFault {
