@@ -57,9 +57,11 @@ export class BrokerProgram {
         },
       },
     );
+    const life = log.newLife();
     this.ended = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {
         this.#underWay.clear();
+        life.course = code === 0 ? 'ended in order' : 'was cut off';
         resolve({ code, signal });
       });
     });
@@ -68,7 +70,7 @@ export class BrokerProgram {
       for (const stream of [stdout, stderr])
         if (stream)
           createInterface({ input: stream }).on('line', (line) => {
-            log.add(line);
+            log.add(line, life);
             if (line.includes('Daypass listens at')) resolve(true);
           });
     });

@@ -8,6 +8,7 @@ import { secretFile } from './configuration.ts';
 import { find } from './found.ts';
 import { violationsOf } from './invariants.ts';
 import { Ledger, type Held } from './ledger.ts';
+import { logged } from './log-stream-settled.ts';
 import { People } from './people.ts';
 import { brokerNames, scheduleOf, smallSize } from './schedule.ts';
 import { settle } from './settle.ts';
@@ -43,6 +44,7 @@ describe('What the harness of faults holds against', function () {
       fresh.join('\n') || 'nothing was told',
     );
   };
+  const inLogs = async () => logged(world, await find(world.store, world.targets), watch.marks);
   const ofLease = (state: string) =>
     `(select min(id::text)::uuid from daypass.lease where state = '${state}' and target = 'shop')`;
 
@@ -50,6 +52,7 @@ describe('What the harness of faults holds against', function () {
     assert.deepEqual(await told(), []);
     assert.deepEqual(await world.leaks(ledger.credentials), []);
     assert.ok(ledger.held.length > 20);
+    assert.deepEqual(await inLogs(), []);
     // From here on nobody repairs what is broken below.
     for (const name of brokerNames) await world.brokers[name].stop();
   });
@@ -77,6 +80,21 @@ describe('What the harness of faults holds against', function () {
       'Left behind, what owner.secret holds: file left',
     ]);
     await world.store.query('delete from daypass.audit_event where id = $1', [id]);
+  });
+
+  it('an event that is in no log, and one that a log has twice', async () => {
+    for (const name of brokerNames)
+      for (const { events } of world.brokers[name].log.lives)
+        events.splice(
+          events.findIndex(({ number }) => number === 7),
+          1,
+        );
+    const [two] = world.brokers.two.log.lives;
+    two?.events.splice(9, 0, ...two.events.slice(9, 10));
+    const said = (await inLogs()).join('\n');
+    assert.match(said, /^Number 7 .* is in no broker's log/m);
+    assert.match(said, /^In the log of broker one, after number 6 came number 8\.$/m);
+    assert.match(said, /^In the log of broker two, after number (\d+) came number \1\.$/m);
   });
 
   it('a number that was another event before', async () => {

@@ -5,6 +5,7 @@ import { violationsOf } from './invariants.ts';
 import { Ledger } from './ledger.ts';
 import { People } from './people.ts';
 import { scheduleOf, type FaultKind, type Size } from './schedule.ts';
+import { logged } from './log-stream-settled.ts';
 import { settle } from './settle.ts';
 import { Watch } from './watch.ts';
 import { startWorld } from './world.ts';
@@ -53,13 +54,20 @@ export async function runSeed(seed: number, size?: Size): Promise<Outcome> {
     const settled = await settle(world);
     await watch.end();
     const found = await find(world.store, world.targets);
+    const inLogs = await logged(world, found, watch.marks);
     const left = await world.leaks(ledger.credentials);
     return {
       seed,
       counts: injector.counts,
       impossible: injector.impossible,
       violations: [
-        ...new Set([...watch.violations, ...settled.violations, ...violationsOf(found, ledger), ...left]),
+        ...new Set([
+          ...watch.violations,
+          ...settled.violations,
+          ...violationsOf(found, ledger),
+          ...inLogs,
+          ...left,
+        ]),
       ],
       accesses: people.lives,
       leases: found.leases.length,

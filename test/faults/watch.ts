@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { eventsAfter, leaseRolesAt } from './found.ts';
 import type { Held, Ledger } from './ledger.ts';
+import type { Mark } from './log-stream.ts';
 import { brokerNames, targetNames } from './schedule.ts';
 import type { World } from './world.ts';
 
@@ -25,6 +26,8 @@ export class Watch {
   #known = 0;
   /** Ids of the events that had a number already, in order. */
   readonly #numbered: string[] = [];
+  /** What it was told, each time, of how far the audit events are logged. */
+  readonly marks: Mark[] = [];
   readonly #strangers = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -61,6 +64,7 @@ export class Watch {
     await Promise.all([...this.#open].map((one) => this.#lookAt(one)));
     await this.#lookForStrangers().catch(() => undefined);
     await this.#readNumbers().catch(() => undefined);
+    await this.#readMark().catch(() => undefined);
   }
 
   async #readReceipts(): Promise<void> {
@@ -172,6 +176,13 @@ export class Watch {
         this.violations.push(`After number ${this.#numbered.length} came ${number}.`);
       this.#numbered.push(id);
     }
+  }
+
+  async #readMark(): Promise<void> {
+    const [row] = await this.#world.store.query<{ number: number }>(
+      'select number::int as number from daypass.audit_logged',
+    );
+    this.marks.push({ at: Date.now(), number: row?.number ?? 0 });
   }
 
   /** What had a number has it still. */
