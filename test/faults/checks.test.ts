@@ -9,6 +9,7 @@ import { find } from './found.ts';
 import { violationsOf } from './invariants.ts';
 import { Ledger, type Held } from './ledger.ts';
 import { logged } from './log-stream-settled.ts';
+import { Logins } from './logins.ts';
 import { People } from './people.ts';
 import { brokerNames, scheduleOf, smallSize } from './schedule.ts';
 import { settle } from './settle.ts';
@@ -231,13 +232,42 @@ describe('What the harness of faults holds against', function () {
       assert.match(said, /The connection of lease .* is open \d+ ms after its time/);
     });
 
-    it('by its receipt, and works: a login, a connection', async () => {
+    it('by the word of the store, and works: a login, a connection', async () => {
       Object.assign(held, { dueAt: new Date(Date.now() + 60_000) });
-      held.provenAt = new Date(Date.now() - 2_000);
+      held.overAt = new Date(Date.now() - 2_000);
       await looking.end();
       const said = looking.violations.join('\n');
-      assert.match(said, /Somebody logged in with lease .*, which has a receipt/);
-      assert.match(said, /The connection of lease .* is open \d+ ms after it was seen to have a receipt/);
+      assert.match(said, /Somebody logged in with lease .*, which is over by the word of the store\./);
+      assert.match(said, /The connection of lease .* is open \d+ ms after its lease was seen to be over/);
+    });
+
+    it('and works again after it was refused', async () => {
+      const { shop } = world.targets;
+      const logins = new Logins(world.targets);
+      logins.add(held);
+      await shop.query('alter role kept_open nologin');
+      await logins.tryDue();
+      await shop.query('alter role kept_open login');
+      await logins.tryDue();
+      assert.deepEqual([held.refused, logins.violations], [true, []]);
+      await pause(2_000);
+      await logins.tryDue();
+      assert.match(logins.violations.join(), /Somebody logged in with lease .*, and was refused before\./);
+    });
+
+    it('and works although nobody was told that it does', async () => {
+      const id = ofLease('closed');
+      const [row] = await world.store.query<{ key: string; role: string }>(
+        `select idempotency_key as key, role from daypass.lease where id = ${id}`,
+      );
+      const { key, role } = row ?? { key: '', role: '' };
+      await world.store.query(`update daypass.lease set role = 'kept_open' where id = ${id}`);
+      const withIt = new Ledger();
+      withIt.unanswered.push({ grantId: randomUUID(), key, password: held.password, target: 'shop' });
+      looking = new Watch(world, withIt);
+      await looking.end();
+      await world.store.query(`update daypass.lease set role = $1 where id = ${id}`, [role]);
+      assert.match(looking.violations.join('\n'), /Somebody logged in with lease /);
     });
   });
 });

@@ -14,10 +14,19 @@ export interface Held {
   endedAt?: Date;
   /** The holder's open connection to the target; absent once it broke. */
   socket?: pg.Client;
-  /** When it was seen to have a receipt. */
-  provenAt?: Date;
-  /** Whether a login was tried, after its time or after its receipt, and refused by the target. */
+  /** When its lease was seen to have a receipt, or to be over without one. */
+  overAt?: Date;
+  /** Whether a login was tried, after its time or after that, and refused by the target. */
   refused?: true;
+}
+
+/** A credential of which its holder does not know whether a login has come of it. */
+export interface Unanswered {
+  readonly grantId: string;
+  /** The Idempotency-Key of the call. */
+  readonly key: string;
+  readonly password: string;
+  readonly target: TargetName;
 }
 
 /** What people asked for and what they were told, as they know it: nothing here comes from the store. */
@@ -27,6 +36,7 @@ export class Ledger {
   /** What was acknowledged, as `request approved <id>`: each must stand in the audit log. */
   readonly #acknowledged = new Set<string>();
   readonly held: Held[] = [];
+  readonly unanswered: Unanswered[] = [];
   /** All that were made, whether or not a lease came of it. */
   readonly credentials: Credential[] = [];
 

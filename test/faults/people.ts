@@ -126,7 +126,10 @@ export class People {
       key,
       body: { kind: 'postgresql', verifier },
     });
-    if (answer?.status !== 201) return undefined;
+    if (answer?.status !== 201) {
+      this.#ledger.unanswered.push({ grantId, key, password, target });
+      return undefined;
+    }
     const { lease, connection } = IssuedLease.parse(answer.body);
     this.#ledger.answered(`lease ${key}`, lease.id);
     this.#ledger.acknowledged('lease issued', lease.id);

@@ -132,7 +132,7 @@ export const smallSize: Size = { perLink: 8, perCalls: 16, perBroker: 3, servers
 /** In ms: longer than an answer of a target is waited for, than one of the store. */
 const longerThanAnswersMs = { shop: 7_000, depot: 7_000, store: 22_000 } as const;
 /** Around the time after which a login is not made any more, and after which nobody expects one; in ms. */
-const lateMs = [6_000, 32_000] as const;
+const lateMs = [5_000, 30_000] as const;
 
 export function scheduleOf(seed: number, size: Size = wholeSize): Schedule {
   const lane = <T>(name: string, count: number, make: (random: Random, n: number) => T): readonly T[] => {
@@ -172,7 +172,7 @@ function linkFault(random: Random, server: ServerName): LinkFault {
   const direction = random.pick(['to the server', 'to the broker', 'both ways'] as const);
   if (random.inHundred(2))
     return { kind: 'held half open', direction, forMs: longerThanAnswersMs[server], afterMs };
-  if (random.inHundred(2)) return late(random, server, { direction, afterMs });
+  if (random.inHundred(server === 'store' ? 2 : 4)) return late(random, server, { direction, afterMs });
   if (random.inHundred(40)) return { kind: 'delayed', direction, forMs: random.between(20, 1_200), afterMs };
   if (random.inHundred(15)) return { kind: 'cut, all connections', afterMs };
   return { kind: random.pick(['cut, question lost', 'cut, answer lost'] as const), afterMs };

@@ -1,7 +1,7 @@
-import pg from 'pg';
 import { eventsAfter, leaseRolesAt } from './found.ts';
-import type { Held, Ledger } from './ledger.ts';
+import type { Held, Ledger, Unanswered } from './ledger.ts';
 import type { Mark } from './log-stream.ts';
+import { Logins } from './logins.ts';
 import { brokerNames, targetNames } from './schedule.ts';
 import type { World } from './world.ts';
 
@@ -21,9 +21,11 @@ export class Watch {
   readonly #world: World;
   readonly #ledger: Ledger;
   readonly #withinMs: number;
-  readonly violations: string[] = [];
+  readonly #violations: string[] = [];
+  readonly #logins: Logins;
   readonly #open = new Set<Held>();
   #known = 0;
+  readonly #found = new Set<Unanswered>();
   /** Ids of the events that had a number already, in order. */
   readonly #numbered: string[] = [];
   /** What it was told, each time, of how far the audit events are logged. */
@@ -37,6 +39,11 @@ export class Watch {
     this.#world = world;
     this.#ledger = ledger;
     this.#withinMs = withinMs;
+    this.#logins = new Logins(world.targets);
+  }
+
+  get violations(): readonly string[] {
+    return [...this.#violations, ...this.#logins.violations];
   }
 
   begin(): void {
@@ -50,6 +57,7 @@ export class Watch {
     await this.#looking;
     clearTimeout(this.#timer);
     await this.#look();
+    await this.#logins.tryAll();
     await this.#checkNumbers();
   }
 
@@ -60,37 +68,55 @@ export class Watch {
       if (one) this.#open.add(one);
     }
     // A server that is away is looked at the next time.
-    await this.#readReceipts().catch(() => undefined);
-    await Promise.all([...this.#open].map((one) => this.#lookAt(one)));
+    await this.#lookForUnanswered().catch(() => undefined);
+    await this.#readEnds().catch(() => undefined);
+    for (const one of [...this.#open]) this.#lookAt(one);
+    await this.#logins.tryDue();
     await this.#lookForStrangers().catch(() => undefined);
     await this.#readNumbers().catch(() => undefined);
     await this.#readMark().catch(() => undefined);
   }
 
-  async #readReceipts(): Promise<void> {
-    const rows = await this.#world.store.query<{ id: string }>(
-      'select lease_id as id from daypass.receipt where lease_id = any($1)',
-      [[...this.#open].map(({ leaseId }) => leaseId)],
+  /** Who was not answered with a lease may still have one, and has its password. */
+  async #lookForUnanswered(): Promise<void> {
+    const unknown = this.#ledger.unanswered.filter((one) => !this.#found.has(one));
+    const rows = await this.#world.store.query<Pick<Held, 'leaseId' | 'role' | 'dueAt'> & { key: string }>(
+      `select id as "leaseId", role, due_at as "dueAt", idempotency_key as key
+         from daypass.lease where idempotency_key = any($1) and due_at is not null`,
+      [unknown.map(({ key }) => key)],
     );
-    const proven = new Set(rows.map(({ id }) => id));
-    for (const held of this.#open) if (proven.has(held.leaseId)) held.provenAt ??= new Date();
+    for (const { key, ...lease } of rows) {
+      const one = unknown.find((each) => each.key === key);
+      if (!one) continue;
+      this.#found.add(one);
+      this.#open.add({ ...one, ...lease });
+    }
   }
 
-  async #lookAt(held: Held): Promise<void> {
+  async #readEnds(): Promise<void> {
+    const rows = await this.#world.store.query<{ id: string }>(
+      `select lease_id as id from daypass.receipt where lease_id = any($1)
+        union select id from daypass.lease where id = any($1) and state in ('closed', 'failed')`,
+      [[...this.#open].map(({ leaseId }) => leaseId)],
+    );
+    const over = new Set(rows.map(({ id }) => id));
+    for (const held of this.#open) if (over.has(held.leaseId)) held.overAt ??= new Date();
+  }
+
+  #lookAt(held: Held): void {
     const now = Date.now();
-    const { dueAt, endedAt, provenAt } = held;
-    const isOver = provenAt !== undefined || now > dueAt.getTime() + afterTimeMs;
-    if (isOver && !held.refused && (await this.#isRefused(held))) held.refused = true;
+    const { dueAt, endedAt, overAt } = held;
+    if (overAt !== undefined || now > dueAt.getTime() + afterTimeMs) this.#logins.add(held);
     if (!held.socket) {
       // Where it broke for another reason, or was cut before, this says nothing.
       if (held.refused) this.#open.delete(held);
       return;
     }
-    const sinceProof = now - (provenAt?.getTime() ?? now);
+    const sinceOver = now - (overAt?.getTime() ?? now);
     const since = now - Math.min(dueAt.getTime(), endedAt?.getTime() ?? Infinity);
     const reachable = performance.now() - this.#reachableSince(held);
-    if (sinceProof > afterProofMs)
-      this.#stillOpen(held, `${sinceProof} ms after it was seen to have a receipt`);
+    if (sinceOver > afterProofMs)
+      this.#stillOpen(held, `${sinceOver} ms after its lease was seen to be over`);
     else if (Math.min(since, reachable) > this.#withinMs)
       this.#stillOpen(
         held,
@@ -99,34 +125,8 @@ export class Watch {
   }
 
   #stillOpen(held: Held, when: string): void {
-    this.violations.push(`The connection of lease ${held.leaseId} is open ${when}.`);
+    this.#violations.push(`The connection of lease ${held.leaseId} is open ${when}.`);
     this.#open.delete(held);
-  }
-
-  /** Tries to log in although it is over, past every network that fails. */
-  async #isRefused(held: Held): Promise<boolean> {
-    const { leaseId, role: user, password, target: database, dueAt, provenAt } = held;
-    const client = new pg.Client({
-      host: '127.0.0.1',
-      port: this.#world.targets[database].port,
-      user,
-      password,
-      database,
-      connectionTimeoutMillis: 5_000,
-    });
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      this.violations.push(
-        `Somebody logged in with lease ${leaseId}, ${provenAt ? 'which has a receipt' : `after ${dueAt.toISOString()}`}.`,
-      );
-      return true;
-    } catch (error) {
-      // 28P01: the time has passed, or the login is gone. 28000: it is closed.
-      return error instanceof pg.DatabaseError && (error.code === '28P01' || error.code === '28000');
-    } finally {
-      await client.end().catch(() => undefined);
-    }
   }
 
   /** Since when some broker runs that nothing keeps from this target and from the store; Infinity: none does. */
@@ -166,14 +166,14 @@ export class Watch {
   #stranger(role: string, said: string): void {
     if (this.#strangers.has(role)) return;
     this.#strangers.set(role, Date.now());
-    this.violations.push(said);
+    this.#violations.push(said);
   }
 
   /** Reads on where it stopped, so that a number that changes later shows. */
   async #readNumbers(): Promise<void> {
     for (const { number, id } of await eventsAfter(this.#world.store, this.#numbered.length)) {
       if (number !== this.#numbered.length + 1)
-        this.violations.push(`After number ${this.#numbered.length} came ${number}.`);
+        this.#violations.push(`After number ${this.#numbered.length} came ${number}.`);
       this.#numbered.push(id);
     }
   }
@@ -189,7 +189,7 @@ export class Watch {
   async #checkNumbers(): Promise<void> {
     const now = await eventsAfter(this.#world.store, 0);
     this.#numbered.forEach((id, at) => {
-      if (now[at]?.id !== id) this.violations.push(`Number ${at + 1} was another event before: ${id}`);
+      if (now[at]?.id !== id) this.#violations.push(`Number ${at + 1} was another event before: ${id}`);
     });
   }
 }
