@@ -139,6 +139,28 @@ describe('What the harness of faults holds against', function () {
       /is closed without a receipt or a word why/,
     ));
 
+  describe('a lease that is called never created, although', () => {
+    const neverCreated = (where: string) =>
+      `with lease as (update daypass.lease set obstacle = 'never created' where id = (${where}) returning id),
+            event as (update daypass.audit_event set detail = '{"absent": "never created"}'
+                       where action = 'lease closed' and resource_id = (select id from lease))
+       delete from daypass.receipt where lease_id = (select id from lease)`;
+
+    it('somebody was given it', () =>
+      breaks(
+        neverCreated(`select id from daypass.lease join daypass.receipt on lease_id = id
+                       where state = 'closed' and id::text = any(array['${ledger.held.map(({ leaseId }) => leaseId).join("','")}']) limit 1`),
+        /is closed without a receipt, and somebody was given it/,
+      ));
+
+    it('its login was seen at its target', () =>
+      breaks(
+        neverCreated(`select id from daypass.lease join daypass.receipt on lease_id = id
+                       where state = 'closed' and role = any(array['${[...ledger.seen].join("','")}']) limit 1`),
+        /is closed without a receipt, and its login was seen at its target/,
+      ));
+  });
+
   it('a lease that is not over, and whose events say otherwise', () =>
     breaks(
       `update daypass.lease set state = 'closing', closed_at = null where id = ${ofLease('closed')}`,

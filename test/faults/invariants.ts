@@ -7,6 +7,7 @@ export function violationsOf(found: Found, ledger: Ledger): string[] {
   return [
     ...violationsAtAnyTime(found, ledger),
     ...ends(found),
+    ...denied(found, ledger),
     ...atTargets(found),
     ...nothingLost(found, ledger),
   ];
@@ -132,6 +133,20 @@ function ends({ leases, grants, events }: Found): string[] {
     }),
     ...grants.flatMap(({ id, state }) => (state === 'active' ? [`The grant ${id} is still active.`] : [])),
   ];
+}
+
+/** What somebody was given, or what was seen at its target, is not called never created: its end has a receipt. */
+function denied({ leases }: Found, { acknowledgements, seen }: Ledger): string[] {
+  return leases
+    .filter(({ state, hasReceipt }) => (state === 'closed' || state === 'failed') && !hasReceipt)
+    .flatMap(({ id, role, state }) => [
+      ...(acknowledgements.has(`lease issued ${id}`)
+        ? [`The lease ${id} is ${state} without a receipt, and somebody was given it.`]
+        : []),
+      ...(seen.has(role)
+        ? [`The lease ${id} is ${state} without a receipt, and its login was seen at its target.`]
+        : []),
+    ]);
 }
 
 /** At the targets nothing is left. */

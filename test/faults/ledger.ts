@@ -29,7 +29,7 @@ export interface Unanswered {
   readonly target: TargetName;
 }
 
-/** What people asked for and what they were told, as they know it: nothing here comes from the store. */
+/** What people asked for and what they were told, as they know it, and what was seen: nothing here comes from the store. */
 export class Ledger {
   /** Ids that came back for each logical call; one call must never get two. */
   readonly #answers = new Map<string, Set<string>>();
@@ -37,6 +37,8 @@ export class Ledger {
   readonly #acknowledged = new Set<string>();
   readonly held: Held[] = [];
   readonly unanswered: Unanswered[] = [];
+  /** Names of leases' logins that were at a target at some time. */
+  readonly seen = new Set<string>();
   /** All that were made, whether or not a lease came of it. */
   readonly credentials: Credential[] = [];
 

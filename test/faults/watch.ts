@@ -144,6 +144,7 @@ export class Watch {
     const { targets, store } = this.#world;
     for (const name of targetNames) {
       const roles = await leaseRolesAt(targets[name]);
+      for (const role of roles) this.#ledger.seen.add(role);
       const rows = await store.query<{ role: string; open: boolean; story: string }>(
         `select role, state in ('issuing', 'issued', 'closing') as open,
                 concat_ws(', ', state, 'made ' || created_at, 'issued ' || issued_at, 'over ' || closed_at, obstacle) as story
