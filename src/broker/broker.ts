@@ -33,6 +33,7 @@ import { leaseStore } from './leases/lease-store.ts';
 import { watchUnattended, type UnattendedWatch } from './leases/unattended.ts';
 import { startWorker } from './leases/worker.ts';
 import { audits } from './rules/policy.ts';
+import { Running } from './running.ts';
 import { openStore, type Store, type StoreServer } from './store/connect.ts';
 import { eventKey } from './store/installation.ts';
 import { countLeases } from './store/lease.ts';
@@ -62,20 +63,6 @@ const tampered =
   'Records in the database were not as the broker wrote them; the log says which. Nothing is given for them.';
 const noKey =
   'The broker has no key to authenticate with what it writes into its database. Make one (openssl rand -base64 32), keep it outside the database, and name it under "integrity.keys".';
-
-/** What was started and must be ended, the last one first. */
-class Running {
-  readonly #ends: (() => unknown)[] = [];
-
-  add<T>(part: T, end: (part: T) => unknown): T {
-    this.#ends.push(() => end(part));
-    return part;
-  }
-
-  async end(): Promise<void> {
-    for (let end = this.#ends.pop(); end; end = this.#ends.pop()) await end();
-  }
-}
 
 /** Starts a whole broker. It serves when this resolves; what was started is ended again when it rejects. */
 export async function startBroker({ config, log }: { config: Config; log: Logger }): Promise<Broker> {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/broker/config/load.ts';
+import { Running } from '../../src/broker/running.ts';
 import { storedScope } from '../../src/broker/targets/postgresql/scope.ts';
 import { setupSql } from '../../src/broker/targets/postgresql/setup.ts';
 import { loadTemplates } from '../../src/broker/templates/folder.ts';
@@ -64,35 +65,26 @@ export interface World {
 /** The shipped broker must be built. */
 export async function startWorld(): Promise<World> {
   const folder = await newFolder();
-  const ends: (() => Promise<unknown>)[] = [
-    () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
-  ];
-  const stop = async () => {
-    for (let end = ends.pop(); end; end = ends.pop()) await end();
-  };
+  const running = new Running();
+  running.add(folder, () => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    const interrupted = () => void stop().finally(() => process.exit(1));
+    const interrupted = () => void running.end().finally(() => process.exit(1));
     process.once(signal, interrupted);
-    ends.push(() => Promise.resolve(process.off(signal, interrupted)));
+    running.add(interrupted, (one) => process.off(signal, one));
   }
   try {
-    return await build(folder, ends, stop);
+    return await build(folder, running);
   } catch (error) {
-    await stop();
+    await running.end();
     throw error;
   }
 }
 
-async function build(
-  folder: string,
-  ends: (() => Promise<unknown>)[],
-  stop: () => Promise<void>,
-): Promise<World> {
+async function build(folder: string, running: Running): Promise<World> {
   // As root, PostgreSQL runs as an account of its own, which must be able to pass through.
   await chmod(folder, 0o711);
   const postgres = await findPostgres(folder);
-  const disk = await Disk.make(join(folder, 'disk'), diskMegabytes);
-  ends.push(() => disk.remove());
+  const disk = running.add(await Disk.make(join(folder, 'disk'), diskMegabytes), (one) => one.remove());
   const own = async (path: string) => {
     await mkdir(path, { recursive: true });
     // The account makes its own files in it.
@@ -101,16 +93,13 @@ async function build(
   };
   await own(disk.folder);
   const places = await own(join(folder, 'servers'));
-  const server = async (directory: string) => {
-    const one = await Server.make(postgres, directory);
-    ends.push(() => one.remove());
-    return one;
-  };
+  const server = async (directory: string) =>
+    running.add(await Server.make(postgres, directory), (one) => one.remove());
   const passwords = { owner: secret(), runtime: secret(), target: secret(), integrity: secret() };
   let store = await server(join(disk.folder, 'store-0'));
   const made = store;
-  ends.push(async () => {
-    if (store !== made) await store.remove();
+  running.add(made, async (first) => {
+    if (store !== first) await store.remove();
   });
   const targets = {
     shop: await server(join(places, 'shop')),
@@ -126,7 +115,7 @@ async function build(
     };
     for (const name of serverNames) {
       await made[name].open();
-      ends.push(() => made[name].close());
+      running.add(made[name], (link) => link.close());
     }
     return made;
   });
@@ -137,8 +126,7 @@ async function build(
       () => ports[name === 'one' ? 'two' : 'one'],
     );
     await front.open();
-    ends.push(() => front.close());
-    return front;
+    return running.add(front, (one) => one.close());
   });
   const publicUrl = `http://127.0.0.1:${fronts.one.port}`;
   const provider = await startProvider({
@@ -146,7 +134,7 @@ async function build(
     people: [...requesters, ben, carol],
     accessTokenTtl: tokensForSeconds,
   });
-  ends.push(() => provider.close());
+  running.add(provider, (one) => one.close());
   const tokens = new Map<string, string>();
   for (const { id } of provider.people) tokens.set(id, (await provider.tokenFor(id)).accessToken);
 
@@ -176,7 +164,7 @@ async function build(
   });
   for (const name of brokerNames) {
     brokers[name].start();
-    ends.push(() => brokers[name].stop());
+    running.add(brokers[name], (broker) => broker.stop());
   }
   const world: World = {
     brokers,
@@ -210,7 +198,7 @@ async function build(
         },
         credentials,
       ),
-    stop,
+    stop: () => running.end(),
   };
   await world.everybodyListens();
   return world;

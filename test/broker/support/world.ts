@@ -6,6 +6,7 @@ import pg from 'pg';
 import { startBroker, type Broker } from '../../../src/broker/broker.ts';
 import { loadConfig } from '../../../src/broker/config/load.ts';
 import { openLog } from '../../../src/broker/log.ts';
+import { Running } from '../../../src/broker/running.ts';
 import { findPostmaster } from '../../../src/broker/store/embedded-postmaster.ts';
 import { setupSql } from '../../../src/broker/targets/postgresql/setup.ts';
 import { storedScope } from '../../../src/broker/targets/postgresql/scope.ts';
@@ -129,24 +130,17 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'daypass-test-world-'));
   // As root, the database runs as an account of its own, which must be able to pass through.
   await chmod(folder, 0o711);
-  const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
-  const stop = async () => {
-    for (let end = ends.pop(); end; end = ends.pop()) await end();
-  };
+  const running = new Running();
+  running.add(folder, () => rm(folder, { recursive: true, force: true }));
   try {
-    return await build(folder, ends, stop, options);
+    return await build(folder, running, options);
   } catch (error) {
-    await stop();
+    await running.end();
     throw error;
   }
 }
 
-async function build(
-  folder: string,
-  ends: (() => Promise<unknown>)[],
-  stop: () => Promise<void>,
-  options: WorldOptions,
-): Promise<World> {
+async function build(folder: string, running: Running, options: WorldOptions): Promise<World> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const { accessTokenTtl, people: everybody = people } = options;
@@ -158,8 +152,8 @@ async function build(
     }),
     startPostgres(options.shop),
   ]);
-  ends.push(() => provider.close());
-  ends.push(() => shop.stop());
+  running.add(provider, (one) => one.close());
+  running.add(shop, (one) => one.stop());
 
   const templateFolder = join(folder, 'templates');
   await mkdir(templateFolder);
@@ -215,7 +209,10 @@ targets:
   const log: string[] = [];
   const logger = openLog({ level: 'trace', to: { write: (line: string) => void log.push(line) } });
   let broker = await startBroker({ config, log: logger });
-  ends.push(() => broker.close());
+  running.add(
+    () => broker,
+    (now) => now().close(),
+  );
 
   const tokens = new Map<string, Promise<string>>();
   const token = (name: Name) => {
@@ -270,7 +267,7 @@ targets:
       await broker.close();
       broker = await startBroker({ config, log: logger });
     },
-    stop,
+    stop: () => running.end(),
   };
 }
 

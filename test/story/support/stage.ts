@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { Browser } from 'playwright-core';
+import { Running } from '../../../src/broker/running.ts';
 import { startSandbox, type Sandbox, type SandboxOptions } from '../../../src/sandbox/sandbox.ts';
 import type { VsCodeWindow } from '../../../src/sandbox/vscode/window.ts';
 import { launchBrowser } from './browser.ts';
@@ -19,7 +20,7 @@ export interface StageOptions extends Pick<SandboxOptions, 'windows' | 'environm
 /** A sandbox, a browser, and whoever has a window open in it. */
 export class Stage {
   readonly #editors = new Map<string, Editor>();
-  readonly #ends: (() => Promise<unknown>)[] = [];
+  readonly #running = new Running();
   #sandbox: Sandbox | undefined;
   #browser: Browser | undefined;
 
@@ -57,11 +58,11 @@ export class Stage {
 
   /** Runs it when everything is closed; the last that was given is first. */
   atTheEnd(work: () => Promise<unknown>): void {
-    this.#ends.push(work);
+    this.#running.add(work, (one) => one());
   }
 
   async close(): Promise<void> {
-    for (let end = this.#ends.pop(); end; end = this.#ends.pop()) await end();
+    await this.#running.end();
   }
 
   window(person: string): VsCodeWindow {
