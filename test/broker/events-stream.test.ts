@@ -12,7 +12,7 @@ import { eventIds } from '../../src/broker/events/id.ts';
 import type { Caller } from '../../src/broker/http/caller.ts';
 import { eventRoute } from '../../src/broker/http/events.ts';
 import { buildServer } from '../../src/broker/http/server.ts';
-import { NotSignedIn } from '../../src/broker/identity/caller.ts';
+import { NotSignedIn } from '../../src/broker/identity/failures.ts';
 import { eventsAfter } from '../../src/broker/store/audit-number.ts';
 import type { Store } from '../../src/broker/store/connect.ts';
 import { eventKey } from '../../src/broker/store/installation.ts';

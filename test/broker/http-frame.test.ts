@@ -15,7 +15,7 @@ import { createMetrics, serveMetrics } from '../../src/broker/http/metrics.ts';
 import { openApiRoute } from '../../src/broker/http/openapi.ts';
 import { Refusal } from '../../src/broker/http/problem.ts';
 import { buildServer, handle, type ServerParts } from '../../src/broker/http/server.ts';
-import { NotSignedIn, ProviderUnavailable } from '../../src/broker/identity/caller.ts';
+import { NotSignedIn, ProviderUnavailable } from '../../src/broker/identity/failures.ts';
 import { openLog } from '../../src/broker/log.ts';
 import { Problem, problems } from '../../src/contract/problems.ts';
 import { routes } from '../../src/contract/routes.ts';

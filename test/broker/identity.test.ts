@@ -3,7 +3,8 @@ import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import type { IdentityConfig } from '../../src/broker/config/config.ts';
-import { NotSignedIn, ProviderUnavailable, type Caller } from '../../src/broker/identity/caller.ts';
+import { NotSignedIn, ProviderUnavailable } from '../../src/broker/identity/failures.ts';
+import type { TokenHolder } from '../../src/broker/identity/token-holder.ts';
 import { createVerifier, type Verifier } from '../../src/broker/identity/verifier.ts';
 import { Liar } from './support/liar.ts';
 import { startProvider, type RunningProvider } from '../../src/sandbox/provider/provider.ts';
@@ -62,7 +63,7 @@ describe('access tokens of a real identity provider', () => {
       clientId: 'daypass-vscode',
       mayDecide: true,
       expiresAt: new Date((exp ?? 0) * 1000),
-    } satisfies Caller);
+    } satisfies TokenHolder);
   });
 
   it('from a device code cannot decide', async () => {

@@ -15,7 +15,7 @@ import { Lanes } from '../../src/broker/http/lanes.ts';
 import { Refusal } from '../../src/broker/http/problem.ts';
 import { RefusedCalls } from '../../src/broker/http/refused.ts';
 import { buildServer, handle, type ServerParts } from '../../src/broker/http/server.ts';
-import { NotSignedIn, ProviderUnavailable } from '../../src/broker/identity/caller.ts';
+import { NotSignedIn, ProviderUnavailable } from '../../src/broker/identity/failures.ts';
 import { openLog } from '../../src/broker/log.ts';
 import { quiet } from './support/store.ts';
 

@@ -4,7 +4,7 @@ import { IssuedLease } from '../../src/contract/leases.ts';
 import { AccessRequest } from '../../src/contract/requests.ts';
 import { TemplateList } from '../../src/contract/templates.ts';
 import { newKey, newSecret } from '../broker/support/world.ts';
-import { Caller, type Answer, type Call } from './caller.ts';
+import { PersistentClient, type Answer, type Call } from './persistent-client.ts';
 import { requesters, templateOf } from './configuration.ts';
 import type { Held, Ledger } from './ledger.ts';
 import { brokerNames, type BrokerName, type Life, type Schedule } from './schedule.ts';
@@ -20,7 +20,7 @@ export class People {
   readonly #world: World;
   readonly #schedule: Schedule;
   readonly #ledger: Ledger;
-  readonly #caller = new Caller();
+  readonly #client = new PersistentClient();
   readonly #digests = new Map<string, string>();
   #stopping = false;
   #running: Promise<unknown> = Promise.resolve();
@@ -46,7 +46,7 @@ export class People {
   /** Nobody does anything any more; resolves when calls under way are over. What is open stays open. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#caller.close();
+    this.#client.close();
     await this.#running;
   }
 
@@ -184,7 +184,7 @@ export class People {
     const { fronts, tokens } = this.#world;
     // Whatever comes first, each is tried.
     const ports = [...brokers, ...brokerNames].map((name) => fronts[name].port);
-    return this.#caller.call({ ...call, ports, token: tokens.get(person) ?? '' }, patienceMs);
+    return this.#client.call({ ...call, ports, token: tokens.get(person) ?? '' }, patienceMs);
   }
 
   async #pause(forMs: number): Promise<void> {

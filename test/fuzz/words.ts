@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import assert from 'node:assert/strict';
-import { callerOf, Refused } from '../../src/broker/identity/claims.ts';
+import { holderOf, Refused } from '../../src/broker/identity/claims.ts';
 import { eventIds } from '../../src/broker/events/id.ts';
 import { openLog } from '../../src/broker/log.ts';
 import { readable } from '../../src/broker/targets/postgresql/names.ts';
@@ -82,7 +82,7 @@ const identity = {
   personClaim: undefined,
   scopes: ['openid'],
   algorithms: ['RS256' as const],
-} as unknown as Parameters<typeof callerOf>[2];
+} as unknown as Parameters<typeof holderOf>[2];
 
 const claims = fc
   .record(
@@ -109,9 +109,9 @@ export const tokens = surface('claims of tokens', 140, [
     'make a person with a name that can be read, or nobody',
     fc.tuple(claims, mostly(fc.constantFrom('at+jwt', 'JWT', 'application/at+jwt', ...prototypes), 8)),
     ([payload, typ]) => {
-      let caller;
+      let holder;
       try {
-        caller = callerOf(
+        holder = holderOf(
           { alg: 'RS256', ...(typeof typ === 'string' ? { typ } : {}) },
           JSON.parse(JSON.stringify(payload)) as never,
           identity,
@@ -121,10 +121,10 @@ export const tokens = surface('claims of tokens', 140, [
         assert.ok(!misleads(error.words));
         return;
       }
-      assert.ok(!misleads(caller.name) && caller.name.trim() !== '' && Array.from(caller.name).length <= 100);
-      assert.ok(caller.groups.every((group) => group !== '' && !misleads(group)));
-      assert.equal(caller.mayDecide, caller.clientId !== 'daypass-device');
-      assert.ok(isStorable(caller));
+      assert.ok(!misleads(holder.name) && holder.name.trim() !== '' && Array.from(holder.name).length <= 100);
+      assert.ok(holder.groups.every((group) => group !== '' && !misleads(group)));
+      assert.equal(holder.mayDecide, holder.clientId !== 'daypass-device');
+      assert.ok(isStorable(holder));
     },
   ),
 ]);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { NotSignedIn } from '../identity/caller.ts';
+import { NotSignedIn } from '../identity/failures.ts';
 import { Buckets } from './buckets.ts';
 import type { Caller } from './caller.ts';
 import { Refusal } from './problem.ts';

@@ -2,7 +2,7 @@ import type { FastifyError } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { spelledOut } from '../../contract/plain-text.ts';
 import { problems, problemType, type Problem, type ProblemKind } from '../../contract/problems.ts';
-import { NotSignedIn, ProviderUnavailable } from '../identity/caller.ts';
+import { NotSignedIn, ProviderUnavailable } from '../identity/failures.ts';
 import { isAway } from '../store/unusable.ts';
 
 type FieldErrors = NonNullable<Problem['errors']>;

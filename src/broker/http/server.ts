@@ -13,7 +13,7 @@ import { timeHeader } from '../../contract/discovery.ts';
 import { IdempotencyKey, type Route } from '../../contract/routes.ts';
 import type { CertificateFiles } from '../config/config.ts';
 import type { Caller } from './caller.ts';
-import { NotSignedIn } from '../identity/caller.ts';
+import { NotSignedIn } from '../identity/failures.ts';
 import { Admission, type CallLimits } from './admission.ts';
 import { Lanes, type Lane } from './lanes.ts';
 import type { Attempt } from './attempts.ts';

@@ -2,7 +2,7 @@ import type { JWTHeaderParameters, JWTPayload } from 'jose';
 import * as z from 'zod';
 import { misleads, withoutMisleading } from '../../contract/plain-text.ts';
 import type { IdentityConfig } from '../config/config.ts';
-import type { Caller } from './caller.ts';
+import type { TokenHolder } from './token-holder.ts';
 
 /** A verified token that says something we cannot use: `reason` for the log, `words` for people. */
 export class Refused extends Error {
@@ -19,16 +19,16 @@ const notForUs =
 const askPlatform = 'Tell whoever runs the identity provider; signing in again does not help.';
 
 /**
- * Who calls, from a token whose signature, issuer, audience and times are verified already.
+ * Who holds a token whose signature, issuer, audience and times are verified already.
  * Follows RFC 9068 sections 2 and 4 and RFC 8725 section 3, and tells access tokens from ID tokens without `typ` too.
  * @throws Refused
  */
-export function callerOf(
+export function holderOf(
   header: JWTHeaderParameters,
   payload: JWTPayload,
   identity: IdentityConfig,
   now = new Date(),
-): Caller {
+): TokenHolder {
   refuseOtherTokens(header, payload, identity);
   const clientId = clientOf(payload, identity);
   const subject = subjectOf(payload, clientId, identity);

@@ -1,5 +1,5 @@
 import { createLocalJWKSet, errors, type CryptoKey, type JWSHeaderParameters } from 'jose';
-import { ProviderUnavailable } from './caller.ts';
+import { ProviderUnavailable } from './failures.ts';
 import { fetchKeys } from './discovery.ts';
 
 /** How old keys may be before they are fetched again in the background, in milliseconds. */

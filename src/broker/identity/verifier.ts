@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { decodeProtectedHeader, errors, jwtVerify, type JWTVerifyOptions, type JWTVerifyResult } from 'jose';
 import type { IdentityConfig } from '../config/config.ts';
-import { NotSignedIn, type Caller } from './caller.ts';
-import { callerOf, Refused } from './claims.ts';
+import { NotSignedIn } from './failures.ts';
+import { holderOf, Refused } from './claims.ts';
 import { Keys } from './keys.ts';
+import type { TokenHolder } from './token-holder.ts';
 
 /** Longest token, in characters. */
 const longest = 16 * 1024;
@@ -27,7 +28,7 @@ export interface Verifier {
    * Whoever calls, from the value of the `Authorization` header.
    * @throws NotSignedIn, ProviderUnavailable
    */
-  verify(authorization: string | undefined): Promise<Caller>;
+  verify(authorization: string | undefined): Promise<TokenHolder>;
   /** Fetches the provider's keys if there are none, so that the first call need not wait. Never rejects. */
   prepare(): Promise<void>;
   /** Whether tokens can be verified at the moment. */
@@ -48,7 +49,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const refuse = (reason: string, words: string) =>
     new NotSignedIn(reason, words, `Bearer error="invalid_token", ${where}`);
 
-  const verify = async (authorization: string | undefined): Promise<Caller> => {
+  const verify = async (authorization: string | undefined): Promise<TokenHolder> => {
     if (authorization === undefined || authorization === '')
       throw new NotSignedIn('No token came.', 'Sign in first.', `Bearer ${where}`);
     // RFC 6750 section 3.1: no error code for whoever did not know better, another one for a call that is malformed.
@@ -66,7 +67,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       throw refuse('The Authorization header is not a bearer token of a sensible size.', again);
     const { protectedHeader, payload } = await verifySignature(token);
     try {
-      return callerOf(protectedHeader, payload, identity, now());
+      return holderOf(protectedHeader, payload, identity, now());
     } catch (error) {
       if (error instanceof Refused) throw refuse(error.message, error.words);
       throw error;

@@ -2,8 +2,9 @@ import { decodeJwt, decodeProtectedHeader, type JWTPayload, type ProtectedHeader
 import { readConfig } from '../../broker/config/load.ts';
 import type { IdentityConfig } from '../../broker/config/config.ts';
 import { spokenProblem } from '../../broker/config/problem.ts';
-import { NotSignedIn, ProviderUnavailable, type Caller } from '../../broker/identity/caller.ts';
-import { callerOf, Refused } from '../../broker/identity/claims.ts';
+import { NotSignedIn, ProviderUnavailable } from '../../broker/identity/failures.ts';
+import { holderOf, Refused } from '../../broker/identity/claims.ts';
+import type { TokenHolder } from '../../broker/identity/token-holder.ts';
 import { createVerifier } from '../../broker/identity/verifier.ts';
 import { durationOf, spokenDuration } from '../../contract/durations.ts';
 import { withoutMisleading } from '../../contract/plain-text.ts';
@@ -27,20 +28,20 @@ export async function checkIdentity({ config: file }: { readonly config: string 
   tellClaims(payload, identity);
 
   const verifier = createVerifier({ identity, publicUrl });
-  let caller: Caller;
+  let holder: TokenHolder;
   let unchecked = false;
   try {
-    caller = await verifier.verify(`Bearer ${token}`);
+    holder = await verifier.verify(`Bearer ${token}`);
   } catch (error) {
     if (!(error instanceof NotSignedIn) && !(error instanceof ProviderUnavailable)) throw error;
     unchecked = error instanceof ProviderUnavailable;
     const refusals = [...(unchecked ? [] : [error.message]), ...wrongWith(header, payload, identity)];
     for (const refusal of new Set(refusals)) tell('Wrong', withRemedy(refusal, payload, identity));
     if (refusals.length > 0) throw new CommandFailed('The broker would not take this token; see above.');
-    caller = callerOf(header, payload, identity);
+    holder = holderOf(header, payload, identity);
   }
   tell('Signature', unchecked ? 'not checked: the identity provider’s keys could not be fetched' : 'right');
-  tellCaller(caller, groups, identity);
+  tellHolder(holder, groups, identity);
   if (unchecked)
     throw new CommandFailed(
       `Nothing else is wrong, but whether ${identity.issuer} signed this token is not known. Run this where the identity provider can be reached.`,
@@ -95,9 +96,9 @@ function tellClaims(payload: JWTPayload, identity: IdentityConfig): void {
   if (typeof payload['auth_time'] === 'number') tell('auth_time', spokenMoment(payload['auth_time']));
 }
 
-function tellCaller(caller: Caller, known: readonly string[], identity: IdentityConfig): void {
-  const count = known.filter((group) => caller.groups.includes(group));
-  const others = caller.groups.length - count.length;
+function tellHolder(holder: TokenHolder, known: readonly string[], identity: IdentityConfig): void {
+  const count = known.filter((group) => holder.groups.includes(group));
+  const others = holder.groups.length - count.length;
   const unknown =
     others === 0
       ? ''
@@ -106,14 +107,14 @@ function tellCaller(caller: Caller, known: readonly string[], identity: Identity
     'Groups',
     `${count.length === 0 ? 'none that counts' : count.join(', ')} (${identity.groupsClaim})${unknown}`,
   );
-  if (caller.groups.length === 0)
+  if (holder.groups.length === 0)
     tell(
       'Note',
       `the token lists no groups in ${identity.groupsClaim}. Add that claim to access tokens, or set identity.groups_claim.`,
     );
   tell(
     'Decides',
-    caller.mayDecide
+    holder.mayDecide
       ? 'yes, where a template lets these groups'
       : 'no: a token of the device client decides nothing',
   );
@@ -135,7 +136,7 @@ function wrongWith(
   if (typeof payload.nbf === 'number' && payload.nbf > now + 10)
     wrong.push('The token is not valid yet (nbf).');
   try {
-    callerOf(header, payload, identity);
+    holderOf(header, payload, identity);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     wrong.push(error.message);

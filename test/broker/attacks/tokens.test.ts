@@ -3,7 +3,7 @@ import { generateKeyPairSync, randomUUID, sign as signWith } from 'node:crypto';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { SignJWT } from 'jose';
-import { NotSignedIn } from '../../../src/broker/identity/caller.ts';
+import { NotSignedIn } from '../../../src/broker/identity/failures.ts';
 import { createVerifier } from '../../../src/broker/identity/verifier.ts';
 import { problemType } from '../../../src/contract/problems.ts';
 import { Liar } from '../support/liar.ts';

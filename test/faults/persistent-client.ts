@@ -27,7 +27,7 @@ export interface Call {
 }
 
 /** Calls as the extension does: the same call again, under the same key, until it is answered for good. */
-export class Caller {
+export class PersistentClient {
   readonly #agent = new Agent({ keepAlive: true });
   /** Until when a port is left alone, on this process's monotonic clock. */
   readonly #leftAlone = new Map<number, number>();

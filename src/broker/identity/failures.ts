@@ -1,16 +1,3 @@
-/** Somebody whose access token was verified. A person is (issuer, subject). */
-export interface Caller {
-  readonly issuer: string;
-  readonly subject: string;
-  /** What others see; never empty. */
-  readonly name: string;
-  readonly groups: readonly string[];
-  readonly clientId: string;
-  /** False for tokens of the device flow: they cannot decide, revoke or break glass. */
-  readonly mayDecide: boolean;
-  readonly expiresAt: Date;
-}
-
 /**
  * A call without an access token that counts here; answered with 401, or 400 where it is no call that could carry one
  * (RFC 6750 section 3.1). Its message is the reason, for the log: which

@@ -1,0 +1,12 @@
+/** Somebody whose access token was verified. A person is (issuer, subject). */
+export interface TokenHolder {
+  readonly issuer: string;
+  readonly subject: string;
+  /** What others see; never empty. */
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly clientId: string;
+  /** False for tokens of the device flow: they cannot decide, revoke or break glass. */
+  readonly mayDecide: boolean;
+  readonly expiresAt: Date;
+}
