@@ -210,8 +210,13 @@ describe('The sequencer', () => {
     const writers = Promise.all([1, 2, 3].map(() => write(store, things, 60)));
     for (let round = 0; round < 3; round++) {
       const child = await start();
-      await numbered((await all()).length + 1);
-      child.kill('SIGKILL');
+      try {
+        const before = (await all()).length;
+        await store.transaction('request made', (trx) => record(trx, randomUUID(), 1));
+        await numbered(before + 1);
+      } finally {
+        child.kill('SIGKILL');
+      }
       await once(child, 'close');
       await store.transaction('request made', (trx) => record(trx, randomUUID(), 1));
     }
@@ -244,6 +249,27 @@ describe('The sequencer', () => {
     await store.transaction('request made', (trx) => record(trx, randomUUID(), 1));
     await sequencer();
     await assertWhole(await numbered(4));
+  });
+
+  it('begins beside a long log, and numbers what comes then', async () => {
+    await world.postgres.run(
+      `
+      with added as (
+        insert into daypass.audit_event (id, action, resource, resource_id, version, request_id, target)
+        select gen_random_uuid(), 'request created', 'request', gen_random_uuid(), 1, gen_random_uuid(), 'shop' from generate_series(1, 80000)
+        returning id)
+      insert into daypass.audit_number (number, event_id) select row_number() over (), id from added;
+      analyze daypass.audit_event;
+      analyze daypass.audit_number`,
+      'state',
+    );
+    await sequencer();
+    await store.transaction('request made', (trx) => record(trx, randomUUID(), 1));
+    const [fresh] = await eventually(async () => {
+      const events = await eventsAfter(store.db, 80_000, 10);
+      return events.length ? events : undefined;
+    });
+    assert.equal(fresh?.number, 80_001);
   });
 
   it('is stood in for when a broker is stopped and keeps its lock', async () => {

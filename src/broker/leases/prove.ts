@@ -5,6 +5,8 @@ import type { Closed, Target } from '../targets/target.ts';
 
 /** How long another broker has for the proof of an end. */
 const provenElsewhereWithinMs = 10_000;
+/** Transactions at once: each waits for the disk, and others want the store as well. */
+const storeTogether = 4;
 const onItsWay =
   'Nothing of it is there, but its login may still be on its way: it is looked for until that is certain.';
 
@@ -55,10 +57,15 @@ export class Prover {
     const early = new Set(here.filter((lease) => this.#isEarly(lease)).map(({ leaseId }) => leaseId));
     try {
       const current = await store.withEvidence(here);
-      for (const result of await target.close(current, (evidence) =>
+      const results = await target.close(current, (evidence) =>
         store.keepEvidence(evidence, target.together),
-      ))
-        if (await this.#stored(result, early.has(result.leaseId))) settled.push(result.leaseId);
+      );
+      for (let at = 0; at < results.length; at += storeTogether)
+        await Promise.all(
+          results.slice(at, at + storeTogether).map(async (result) => {
+            if (await this.#stored(result, early.has(result.leaseId))) settled.push(result.leaseId);
+          }),
+        );
     } catch (error) {
       log.error({ err: error, target: target.id }, 'Closing failed; trying again.');
     } finally {

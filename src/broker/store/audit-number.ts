@@ -21,11 +21,14 @@ const mostAtOnce = 10_000;
  * numbers were given; `everything` finds what is older all the same.
  */
 export async function beginning(db: Db): Promise<string> {
+  // In two steps: sorted and limited as one, the whole log is walked from its oldest event, and no end of that is seen.
   const { rows } = await sql<{ settled: string }>`
-    select e.transaction::text as settled
-    from (select event_id from audit_number order by number desc limit 10000) recent
-    join audit_event e on e.id = recent.event_id
-    order by e.transaction limit 1`.execute(db);
+    with recent as materialized (
+      select event_id from audit_number order by number desc limit 10000
+    ), written as materialized (
+      select e.transaction from recent join audit_event e on e.id = recent.event_id
+    )
+    select transaction::text as settled from written order by transaction limit 1`.execute(db);
   return rows[0]?.settled ?? '0';
 }
 

@@ -36,6 +36,8 @@ export async function addPast(
        where l.idempotency_key like 'finished %' order by l.id, a.place
       returning id)
     insert into audit_number select (select max(number) from audit_number) + row_number() over (), id from added`);
+  // All of it stands in the log of a broker that ran before.
+  await store.query('update audit_logged set number = (select max(number) from audit_number)');
   const { rows: leases } = await store.query<LeaseRow>(
     `select * from lease where idempotency_key like 'due %'`,
   );
