@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { eventually } from '../broker/support/eventually.ts';
 import {
   brokerNames,
@@ -12,7 +12,9 @@ import {
   type Schedule,
   type ServerFault,
   type ServerName,
+  type TargetName,
 } from './schedule.ts';
+import type { Server } from './server.ts';
 import type { World } from './world.ts';
 
 /** How long a fault waits for an operation to fall into, in ms; then it is left out and does not count. */
@@ -26,7 +28,7 @@ export class Injector {
   readonly counts = new Map<FaultKind, number>();
   /** Kinds that cannot be made on this machine, with why. */
   readonly impossible = new Map<FaultKind, string>();
-  #stores = 1;
+  #standbys = 0;
 
   constructor(world: World) {
     this.#world = world;
@@ -144,7 +146,9 @@ export class Injector {
         return inside;
       }
       case 'database failed over':
-        return this.#failOver(isAsked('store'));
+        return this.#failOverStore(isAsked('store'));
+      case 'target failed over':
+        return this.#failOverTarget(fault.target, isAsked(fault.target));
       case 'disk of the database full':
         return this.#fillDisk(fault.forMs);
       case 'slow target': {
@@ -159,16 +163,37 @@ export class Injector {
     }
   }
 
-  /** No commit is lost: each waited for the standby, which takes over when the primary is gone. */
-  async #failOver(isAsked: () => boolean): Promise<boolean> {
+  async #failOverStore(isAsked: () => boolean): Promise<boolean> {
     const { store: primary, disk } = this.#world;
-    const standby = await primary.follow(join(disk.folder, `store-${this.#stores++}`));
-    const inside = await this.#whenBusy(isAsked);
-    await primary.stop('SIGQUIT');
-    await standby.promote();
+    const { standby, inside } = await this.#promoted(primary, join(disk.folder, 'store'), isAsked);
     this.#world.setStore(standby);
     await primary.remove();
     return inside;
+  }
+
+  async #failOverTarget(name: TargetName, isAsked: () => boolean): Promise<boolean> {
+    const { targets } = this.#world;
+    const primary = targets[name];
+    const place = join(dirname(primary.directory), name);
+    const { standby, inside } = await this.#promoted(primary, place, isAsked);
+    await standby.takePlaceOf(primary);
+    this.#world.setTarget(name, standby);
+    await primary.remove();
+    return inside;
+  }
+
+  /** No commit is lost: each waited for the standby, which takes over when the primary is gone. */
+  async #promoted(
+    primary: Server,
+    place: string,
+    isAsked: () => boolean,
+  ): Promise<{ standby: Server; inside: boolean }> {
+    this.#standbys += 1;
+    const standby = await primary.follow(`${place}-standby-${this.#standbys}`);
+    const inside = await this.#whenBusy(isAsked);
+    await primary.stop('SIGQUIT');
+    await standby.promote();
+    return { standby, inside };
   }
 
   async #fillDisk(forMs: number): Promise<boolean> {
@@ -190,7 +215,7 @@ export class Injector {
   }
 
   /** Somebody at the target holds the lock that whoever makes or changes a login needs. */
-  async #lock(target: keyof World['targets'], forMs: number): Promise<boolean> {
+  async #lock(target: TargetName, forMs: number): Promise<boolean> {
     const server = this.#world.targets[target];
     const client = await server.connect();
     try {

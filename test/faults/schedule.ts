@@ -71,6 +71,7 @@ export type ServerFault = { readonly afterMs: number } & (
       readonly awayMs: number;
     }
   | { readonly kind: 'database failed over' }
+  | { readonly kind: 'target failed over'; readonly target: TargetName }
   | { readonly kind: 'disk of the database full'; readonly forMs: number }
   | {
       readonly kind: 'slow target';
@@ -127,7 +128,7 @@ export const wholeSize: Size = {
   pauseMs: longerThanEverythingMs,
 };
 /** What CI has time for; a pause that is longer only than another broker is left alone with an end. */
-export const smallSize: Size = { perLink: 8, perCalls: 16, perBroker: 3, servers: 6, pauseMs: 12_000 };
+export const smallSize: Size = { perLink: 8, perCalls: 16, perBroker: 3, servers: 7, pauseMs: 12_000 };
 
 /** In ms: longer than an answer of a target is waited for, than one of the store. */
 const longerThanAnswersMs = { shop: 7_000, depot: 7_000, store: 22_000 } as const;
@@ -293,6 +294,11 @@ const serverKinds = [
     afterMs,
   }),
   (_random: Random, afterMs: number): ServerFault => ({ kind: 'database failed over', afterMs }),
+  (random: Random, afterMs: number): ServerFault => ({
+    kind: 'target failed over',
+    target: random.pick(targetNames),
+    afterMs,
+  }),
   (random: Random, afterMs: number): ServerFault => ({
     kind: 'disk of the database full',
     forMs: random.between(500, 2_500),

@@ -50,7 +50,7 @@ export async function findPostgres(folder: string): Promise<Postgres> {
 export class Server {
   readonly #postgres: Postgres;
   readonly directory: string;
-  readonly port: number;
+  #port: number;
   readonly password: string;
   #child: ChildProcess | undefined;
   #client: Promise<pg.Client> | undefined;
@@ -64,7 +64,7 @@ export class Server {
   private constructor(postgres: Postgres, directory: string, port: number, password: string) {
     this.#postgres = postgres;
     this.directory = directory;
-    this.port = port;
+    this.#port = port;
     this.password = password;
   }
 
@@ -85,6 +85,10 @@ export class Server {
     const server = new Server(postgres, directory, await freePort(), password);
     await server.start();
     return server;
+  }
+
+  get port(): number {
+    return this.#port;
   }
 
   get isRunning(): boolean {
@@ -254,6 +258,13 @@ export class Server {
   /** Makes a standby the primary; resolves when it takes writes. */
   async promote(): Promise<void> {
     await this.query('select pg_promote(true, 60)');
+  }
+
+  /** Restarts it where clients know another server that is gone: its address moves to this one. */
+  async takePlaceOf({ port }: Server): Promise<void> {
+    await this.stop('SIGINT');
+    this.#port = port;
+    await this.start();
   }
 
   /** Ends it and removes what it kept. */

@@ -45,6 +45,7 @@ export interface World {
   readonly brokers: Readonly<Record<BrokerName, SupervisedBroker>>;
   readonly fronts: Readonly<Record<BrokerName, Front>>;
   readonly links: Readonly<Record<BrokerName, Readonly<Record<ServerName, Link>>>>;
+  /** The servers that are the targets now. */
   readonly targets: Readonly<Record<TargetName, Server>>;
   /** The server that has the store now. */
   readonly store: Server;
@@ -55,6 +56,8 @@ export interface World {
   readonly tokens: ReadonlyMap<string, string>;
   /** From now on the brokers' links lead to this one. */
   setStore(server: Server): void;
+  /** From now on this one is the target, where the one before was. */
+  setTarget(name: TargetName, server: Server): void;
   /** Resolves when both brokers can be called. */
   everybodyListens(): Promise<void>;
   /** Secrets where they do not belong: these, and what the brokers were given. */
@@ -105,6 +108,9 @@ async function build(folder: string, running: Running): Promise<World> {
     shop: await server(join(places, 'shop')),
     depot: await server(join(places, 'depot')),
   };
+  running.add(targets, async (now) => {
+    for (const name of targetNames) await now[name].remove();
+  });
   await prepareStore(store, passwords);
 
   const links = await perBroker(async () => {
@@ -176,6 +182,9 @@ async function build(folder: string, running: Running): Promise<World> {
     },
     setStore(now) {
       store = now;
+    },
+    setTarget(name, now) {
+      targets[name] = now;
     },
     disk,
     folder,
