@@ -58,6 +58,16 @@ const noConnection = {
   message: 'A connection is made only where steps get their names: eslint.config.js says where.',
 };
 
+/** Where a connection is held that knows no names of steps. */
+const holdsConnection = [...mayConnect, 'src/broker/store/answering.ts', 'src/broker/store/listen.ts'];
+
+/** What only looks, or begins and ends a transaction, says so beside an exception of its own; a `session` takes a name. */
+const noNamelessWord = {
+  selector:
+    "CallExpression[callee.property.name=/^(query|stream|execute\\w*)$/][callee.object.name!='session']:not(CallExpression[callee.name='step'] CallExpression)",
+  message: 'A connection that knows no names of steps is asked only within step(…), which names it.',
+};
+
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**'] },
   ...tseslint.configs.strictTypeChecked,
@@ -82,9 +92,18 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
-  { files: mayConnect, rules: { 'no-restricted-syntax': ['error', noReveal] } },
   { files: mayReveal, rules: { 'no-restricted-syntax': ['error', noConnection] } },
-  { files: mayReveal.filter((file) => mayConnect.includes(file)), rules: { 'no-restricted-syntax': 'off' } },
+  ...holdsConnection.map((file) => ({
+    files: [file],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        noNamelessWord,
+        ...(mayReveal.includes(file) ? [] : [noReveal]),
+        ...(mayConnect.includes(file) ? [] : [noConnection]),
+      ],
+    },
+  })),
   { files: ['src/sandbox/**', 'test/**'], rules: { 'no-restricted-syntax': 'off' } },
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
   {

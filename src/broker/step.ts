@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 
 /** What commits in the broker's own database. */
 const inTheStore = [
+  'database made',
   'schema begun',
   'schema migrated',
   'installation named',

@@ -106,6 +106,15 @@ describe('The store as the broker uses it', () => {
     assert.equal((await sql`select 1 as one`.execute(store.db)).rows.length, 1);
   });
 
+  it('lets nobody write outside of a step: neither where it is read, nor on a connection of one’s own', async () => {
+    const store = world.open();
+    const session = await store.session('looking');
+    for (const db of [store.db, session.db])
+      await assert.rejects(sql`delete from idempotency_key`.execute(db), { code: '25006' });
+    const writing = await store.writingSession('writing');
+    await writing.write('keys forgotten', (db) => sql`delete from idempotency_key`.execute(db));
+  });
+
   it('gives a lock to one session, and to the next when the first is gone', async () => {
     const first = await world.open().session('first');
     const second = await world.open().session('second');

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import pg from 'pg';
+import type { StepName } from '../../src/broker/step.ts';
 import { connectionOf, openStore } from '../../src/broker/store/connect.ts';
 import { startEmbedded, type EmbeddedStore } from '../../src/broker/store/embedded.ts';
 import { migrate } from '../../src/broker/store/migrate.ts';
@@ -20,6 +21,15 @@ const broker = `
   import { startEmbedded } from './src/broker/store/embedded.ts';
   const { server } = await startEmbedded(process.argv[1], pino({ enabled: false }));
   console.log(server.port);
+`;
+
+/** The same, dead in the moment in which this step is done. */
+const dyingAfter = (step: StepName) => `
+  import { subscribe } from 'node:diagnostics_channel';
+  subscribe('daypass:step', ({ name, is }) => {
+    if (name === '${step}' && is === 'done') process.kill(process.pid, 'SIGKILL');
+  });
+  ${broker}
 `;
 
 /** A broker's process, as far as the embedded database is concerned. */
@@ -178,6 +188,17 @@ describe('The embedded database', () => {
     await eventually(async () => (await readdir(folder)).find((name) => name.startsWith('new-')));
     child.kill('SIGKILL');
     await once(child, 'close');
+    await migrate((await start()).server);
+  });
+
+  it('is whole after a broker that died as soon as it was made', async () => {
+    const made = dyingAfter('database made');
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', made, folder], {
+      stdio: 'ignore',
+    });
+    const [, signal] = (await once(child, 'close')) as [null, string];
+    assert.equal(signal, 'SIGKILL');
+    assert.ok((await readdir(folder)).includes('data'));
     await migrate((await start()).server);
   });
 });

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { beginning, everything, lookForOverdue, numberEvents } from '../store/audit-number.ts';
 import type { Store } from '../store/connect.ts';
 import { channels } from '../store/notify.ts';
-import type { Session } from '../store/session.ts';
+import type { Session, WritingSession } from '../store/session.ts';
 import { Bell } from './bell.ts';
 
 const lockName = 'sequencer';
@@ -32,7 +32,13 @@ export async function startSequencer(store: Store, log: Logger): Promise<{ stop(
       try {
         const session = await store.session('sequencer');
         try {
-          await sequence(store, session, bell, AbortSignal.any([stopping.signal, session.lost]), log);
+          const writing = await store.writingSession('sequencer writes');
+          try {
+            const over = AbortSignal.any([stopping.signal, session.lost, writing.lost]);
+            await sequence(store, session, writing, bell, over, log);
+          } finally {
+            await writing.close();
+          }
         } finally {
           await session.close();
         }
@@ -56,6 +62,7 @@ export async function startSequencer(store: Store, log: Logger): Promise<{ stop(
 async function sequence(
   store: Store,
   session: Session,
+  writing: WritingSession,
   bell: Bell,
   over: AbortSignal,
   log: Logger,
@@ -63,7 +70,7 @@ async function sequence(
   const isOver = () => over.aborted;
   let settled = await beginning(session.db);
   let leading = false;
-  const number = async (from: string, by = session) => {
+  const number = async (from: string, by = writing) => {
     for (let more = true; more && !isOver();) {
       try {
         ({ more, settled } = await by.write('events numbered', (db) => numberEvents(db, from)));
@@ -75,7 +82,9 @@ async function sequence(
   };
   // Apart: a connection that fell silent is noticed by an answer that does not come, and this one may take its time.
   const numberEverything = async () => {
-    const patient = await store.session('sequencer', { statementTimeoutMs: lookThroughWithinMs });
+    const patient = await store.writingSession('sequencer writes', {
+      statementTimeoutMs: lookThroughWithinMs,
+    });
     try {
       await number(everything, patient);
     } finally {

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { DatabaseConfig, Login, ServerTls } from '../config/config.ts';
 import { answering } from './answering.ts';
 import { openListener, type Listen } from './listen.ts';
-import { openSession, type Session } from './session.ts';
+import { openSession, openWritingSession, type Session, type WritingSession } from './session.ts';
 import { step, type StoreStep } from '../step.ts';
 import type { Db, Schema, Trx, Writer } from './schema.ts';
 
@@ -24,7 +24,9 @@ export interface Store {
    */
   readonly listen: Listen;
   /** A connection of one's own, for session advisory locks. */
-  session(purpose: string, options?: { statementTimeoutMs?: number }): Promise<Session>;
+  session(purpose: string): Promise<Session>;
+  /** A connection of one's own, for writing that must not wait for anybody else's. */
+  writingSession(purpose: string, options?: { statementTimeoutMs?: number }): Promise<WritingSession>;
   close(): Promise<void>;
 }
 
@@ -77,6 +79,9 @@ function encryption(tls: ServerTls): pg.ClientConfig['ssl'] {
   return { ...ca, rejectUnauthorized: true };
 }
 
+/** With these the server refuses whatever is no look. */
+export const onlyLooking = { default_transaction_read_only: 'on' } as const;
+
 /** What `pg` needs for a connection as one of the two roles; the password leaves its wrapper only when it is asked for. */
 export function connectionOf(
   server: StoreServer,
@@ -119,23 +124,26 @@ export function openStore(server: StoreServer, log: Logger, options: StoreOption
     };
     return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: { connect, end: () => pool.end() } }) });
   };
-  const reader = open('broker reads', { default_transaction_read_only: 'on' });
+  const reader = open('broker reads', onlyLooking);
   const writer = open('broker', {});
-  const listener = openListener(() => new pg.Client(connectionOf(server, login, 'listen')), log);
-  const sessions = new Set<Session>();
+  const clientFor = (purpose: string, statementTimeoutMs?: number, more = {}) =>
+    new pg.Client(connectionOf(server, login, purpose, statementTimeoutMs, more));
+  const lookingFor = (purpose: string) => clientFor(purpose, undefined, onlyLooking);
+  const listener = openListener(() => lookingFor('listen'), log);
+  const sessions = new Set<Session | WritingSession>();
+  const kept = <T extends Session | WritingSession>(session: T): T => {
+    sessions.add(session);
+    session.lost.addEventListener('abort', () => sessions.delete(session));
+    return session;
+  };
   return {
     db: reader,
     transaction: (name, work) => step(name, () => writer.transaction().execute(work)),
     write: (name, work) => step(name, () => work(writer)),
     listen: listener.listen,
-    async session(purpose, { statementTimeoutMs } = {}) {
-      const session = await openSession(
-        new pg.Client(connectionOf(server, login, purpose, statementTimeoutMs)),
-      );
-      sessions.add(session);
-      session.lost.addEventListener('abort', () => sessions.delete(session));
-      return session;
-    },
+    session: async (purpose) => kept(await openSession(lookingFor(purpose))),
+    writingSession: async (purpose, { statementTimeoutMs } = {}) =>
+      kept(await openWritingSession(clientFor(purpose, statementTimeoutMs))),
     async close() {
       await listener.close();
       await Promise.all([...sessions].map((session) => session.close()));

@@ -3,6 +3,7 @@ import { chown, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Account, Programs } from './embedded-programs.ts';
+import { step } from '../step.ts';
 import { StoreUnusable } from './unusable.ts';
 
 export interface Beginning {
@@ -53,11 +54,13 @@ export async function initialise(beginning: Beginning): Promise<void> {
   // Log lines could otherwise quote a statement that failed, password included.
   const quiet = ['-c', 'exit_on_error=on', '-c', 'log_min_error_statement=panic'];
   const input = `${firstStatements(passwords).join('\n')}\n`;
-  await run(programs.postgres, ['--single', '-D', unfinished, ...quiet, 'postgres'], input);
-  await rename(unfinished, data).catch(async (error: unknown) => {
-    await rm(unfinished, { recursive: true, force: true });
-    // Another broker was quicker; its directory is as good.
-    if (!(await stat(data).catch(() => undefined))) throw error;
+  await step('database made', async () => {
+    await run(programs.postgres, ['--single', '-D', unfinished, ...quiet, 'postgres'], input);
+    await rename(unfinished, data).catch(async (error: unknown) => {
+      await rm(unfinished, { recursive: true, force: true });
+      // Another broker was quicker; its directory is as good.
+      if (!(await stat(data).catch(() => undefined))) throw error;
+    });
   });
 }
 

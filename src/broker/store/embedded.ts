@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { Secret } from '../../contract/secret.ts';
-import { connectionOf, type StoreServer } from './connect.ts';
+import { connectionOf, onlyLooking, type StoreServer } from './connect.ts';
 import { accountOfServer, programsFor, reaches, type Account } from './embedded-programs.ts';
 import { initialise } from './embedded-initialise.ts';
 import { endProcess, findPostmaster, startPostmaster, type Postmaster } from './embedded-postmaster.ts';
+import { openSession, type Session } from './session.ts';
 import { StoreUnusable } from './unusable.ts';
 
 export interface EmbeddedStore {
@@ -21,7 +22,7 @@ export interface EmbeddedStore {
 }
 
 const dataName = 'data';
-const lockName = 'daypass embedded';
+const lockName = 'embedded';
 
 /**
  * Starts a real PostgreSQL with its data in `folder`, for this process alone and closed to everybody else: folder 0700,
@@ -67,7 +68,7 @@ export async function startEmbedded(folder: string, log: Logger): Promise<Embedd
     key: new Secret(key),
     lost: postmaster.lost,
     async close() {
-      await keeper.end().catch(() => undefined);
+      await keeper.close();
       await postmaster.stop();
     },
   };
@@ -123,16 +124,12 @@ async function secretFile(folder: string, name: `${string}.password` | 'integrit
  * Connects and takes the lock that says whose server it is: it dies with the process that holds it, whatever ended
  * that. Undefined where another process holds it.
  */
-async function claim(server: StoreServer): Promise<pg.Client | undefined> {
-  const client = new pg.Client(connectionOf(server, server.owner, 'keeper'));
-  client.on('error', () => undefined);
-  await client.connect();
-  const { rows } = await client.query<{ mine: boolean }>(
-    `select pg_try_advisory_lock(hashtextextended($1, 0)) as mine`,
-    [lockName],
+async function claim(server: StoreServer): Promise<Session | undefined> {
+  const session = await openSession(
+    new pg.Client(connectionOf(server, server.owner, 'keeper', undefined, onlyLooking)),
   );
-  if (rows[0]?.mine) return client;
-  await client.end();
+  if (await session.tryLock(lockName)) return session;
+  await session.close();
   return undefined;
 }
 
@@ -141,18 +138,18 @@ const orphanDeadlineMs = 60_000;
 /** SCRAM shows both sides who they are: whoever answers there to our password is our server, and its file names it. */
 async function stopOrphan(
   data: string,
-  connect: (port: number) => Promise<pg.Client | undefined>,
+  connect: (port: number) => Promise<Session | undefined>,
 ): Promise<void> {
   const deadline = Date.now() + orphanDeadlineMs;
   let found: Postmaster | undefined;
   while ((found = await findPostmaster(data))) {
     const attempt = await connect(found.port).then(
-      (client) => ({ client }),
+      (session) => ({ session }),
       (error: unknown) => ({ error }),
     );
-    if ('client' in attempt) {
-      if (!attempt.client) throw inUse(join(data, '..'));
-      await attempt.client.end();
+    if ('session' in attempt) {
+      if (!attempt.session) throw inUse(join(data, '..'));
+      await attempt.session.close();
       await endProcess(found.pid, data);
       return;
     }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { step } from '../step.ts';
-import { connectionOf, type StoreServer } from './connect.ts';
+import { step, type StoreStep } from '../step.ts';
+import { connectionOf, onlyLooking, type StoreServer } from './connect.ts';
 import * as begin from './migrations/001-begin.ts';
 import { StoreUnusable } from './unusable.ts';
 
@@ -23,18 +23,22 @@ const oldestVersion = 14;
  * `pg` says.
  */
 export async function migrate(server: StoreServer): Promise<Migrated> {
-  const client = new pg.Client({ ...connectionOf(server, server.owner, 'migrate'), query_timeout: 0 });
+  const connection = connectionOf(server, server.owner, 'migrate', 0, {
+    ...onlyLooking,
+    lock_timeout: '60s',
+  });
+  const client = new pg.Client({ ...connection, query_timeout: 0 });
   client.on('error', () => undefined);
   await client.connect();
   try {
-    await client.query(`set statement_timeout = 0; set lock_timeout = '60s'`);
     await checkVersion(client);
-    await client.query(`select pg_advisory_lock(hashtextextended('daypass migrate', 0))`);
-    await step('schema begun', () => beginSchema(client));
+    await one(client, `select pg_advisory_lock(hashtextextended('daypass migrate', 0))`);
+    await change(client, 'schema begun', (run) => beginSchema(client, run));
     await applyMissing(client);
-    await step('installation named', () => nameInstallation(client));
+    await change(client, 'installation named', nameInstallation);
     const runtime = server.runtime?.user;
-    if (runtime !== undefined) await step('privileges given', () => givePrivileges(client, server, runtime));
+    if (runtime !== undefined)
+      await change(client, 'privileges given', (run) => givePrivileges(client, run, server, runtime));
     const installation = await installationOf(client);
     return { installation, logProtected: runtime !== undefined && (await isProtected(client, runtime)) };
   } finally {
@@ -42,11 +46,29 @@ export async function migrate(server: StoreServer): Promise<Migrated> {
   }
 }
 
+type Run = (query: string, values?: unknown[]) => Promise<unknown>;
+
+/** A transaction under its name. The server refuses changes outside of one. */
+async function change(client: pg.Client, name: StoreStep, work: (run: Run) => Promise<void>): Promise<void> {
+  await step(name, async () => {
+    const run: Run = (query, values) => client.query(query, values);
+    await run('begin read write');
+    try {
+      await work(run);
+      await run('commit');
+    } catch (error) {
+      await run('rollback');
+      throw error;
+    }
+  });
+}
+
 async function one<Row extends pg.QueryResultRow>(
   client: pg.Client,
   query: string,
   values: unknown[] = [],
 ): Promise<Row> {
+  // eslint-disable-next-line no-restricted-syntax -- a look; the server refuses anything else here
   const { rows } = await client.query<Row>(query, values);
   const row = rows[0];
   if (!row) throw new Error(`No row from: ${query}`);
@@ -64,20 +86,20 @@ async function checkVersion(client: pg.Client): Promise<void> {
     );
 }
 
-async function beginSchema(client: pg.Client): Promise<void> {
+async function beginSchema(client: pg.Client, run: Run): Promise<void> {
   const { exists } = await one<{ exists: boolean }>(
     client,
     `select to_regnamespace('daypass') is not null as exists`,
   );
   if (!exists) {
-    await client.query('create schema daypass').catch((error: unknown) => {
+    await run('create schema daypass').catch((error: unknown) => {
       throw new StoreUnusable(
         'The owner role may not create the schema "daypass" in its database. As a superuser there: grant create on database … to the owner role.',
         { cause: error },
       );
     });
   }
-  await client.query(`
+  await run(`
     revoke all on schema daypass from public;
     create table if not exists migration (number integer primary key, at timestamptz not null default now())
   `);
@@ -94,22 +116,25 @@ async function applyMissing(client: pg.Client): Promise<void> {
     );
   for (const [index, { sql }] of migrations.entries()) {
     if (index < last) continue;
-    await step('schema migrated', () =>
-      inTransaction(client, async () => {
-        await client.query(sql);
-        await client.query('insert into migration (number) values ($1)', [index + 1]);
-      }),
-    );
+    await change(client, 'schema migrated', async (run) => {
+      await run(sql);
+      await run('insert into migration (number) values ($1)', [index + 1]);
+    });
   }
 }
 
-async function nameInstallation(client: pg.Client): Promise<void> {
-  await client.query('insert into installation (id) values ($1) on conflict do nothing', [
+async function nameInstallation(run: Run): Promise<void> {
+  await run('insert into installation (id) values ($1) on conflict do nothing', [
     randomBytes(4).toString('hex'),
   ]);
 }
 
-async function givePrivileges(client: pg.Client, server: StoreServer, runtime: string): Promise<void> {
+async function givePrivileges(
+  client: pg.Client,
+  run: Run,
+  server: StoreServer,
+  runtime: string,
+): Promise<void> {
   const { known } = await one<{ known: boolean }>(
     client,
     'select to_regrole(quote_ident($1)) is not null as known',
@@ -120,12 +145,10 @@ async function givePrivileges(client: pg.Client, server: StoreServer, runtime: s
       `The database server knows no role "${runtime}", which the broker is to work as. As a superuser there: create role "${runtime}" login password '…'.`,
     );
   const role = client.escapeIdentifier(runtime);
-  await inTransaction(client, async () => {
-    await client.query(
-      `revoke all on schema daypass from ${role}; revoke all on all tables in schema daypass from public, ${role}`,
-    );
-    await client.query(migrations.at(-1)?.privileges(role) ?? '');
-  });
+  await run(
+    `revoke all on schema daypass from ${role}; revoke all on all tables in schema daypass from public, ${role}`,
+  );
+  await run(migrations.at(-1)?.privileges(role) ?? '');
   const { connects } = await one<{ connects: boolean }>(
     client,
     `select has_database_privilege($1, $2, 'connect') as connects`,
@@ -166,15 +189,4 @@ async function isProtected(client: pg.Client, runtime: string): Promise<boolean>
     [runtime],
   );
   return !unsafe;
-}
-
-async function inTransaction(client: pg.Client, work: () => Promise<void>): Promise<void> {
-  await client.query('begin');
-  try {
-    await work();
-    await client.query('commit');
-  } catch (error) {
-    await client.query('rollback');
-    throw error;
-  }
 }

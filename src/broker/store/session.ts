@@ -4,11 +4,9 @@ import { answering } from './answering.ts';
 import { step, type StoreStep } from '../step.ts';
 import type { Db, Schema, Writer } from './schema.ts';
 
-/** One connection of one's own. Its locks live as long as it does. */
+/** One connection of one's own, to look and to hold locks, which live as long as it does. */
 export interface Session {
   readonly db: Db;
-  /** One statement, which commits by itself. */
-  readonly write: <T>(name: StoreStep, work: (db: Writer) => Promise<T>) => Promise<T>;
   /** Aborted when the connection is gone, and with it every lock of this session. */
   readonly lost: AbortSignal;
   /** Takes the named lock (session advisory) if nobody holds it; true as well where this session holds it already. */
@@ -17,37 +15,59 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** @param client not yet connected */
+/** One connection of one's own, to write. */
+export interface WritingSession {
+  /** One statement, which commits by itself. */
+  readonly write: <T>(name: StoreStep, work: (db: Writer) => Promise<T>) => Promise<T>;
+  /** Aborted when the connection is gone. */
+  readonly lost: AbortSignal;
+  close(): Promise<void>;
+}
+
+/** @param client not yet connected; the server refuses changes on it */
 export async function openSession(client: pg.Client): Promise<Session> {
-  const lost = new AbortController();
+  const { db, lost, close } = await connected(client);
   const held = new Set<string>();
-  const gone = () => {
-    if (lost.signal.aborted) return;
-    held.clear();
-    lost.abort(new Error('The connection to the database was lost.'));
-  };
-  client.on('error', gone);
-  client.on('end', gone);
-  await client.connect();
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: poolOfOne(client) }) });
+  lost.addEventListener('abort', () => held.clear());
   const keyOf = (name: string) => sql`hashtextextended(${`daypass ${name}`}, 0)`;
   return {
     db,
-    write: (name, work) => step(name, () => work(db)),
-    lost: lost.signal,
+    lost,
     async tryLock(name) {
       if (held.has(name)) return true;
-      const { rows } = await sql<{
-        mine: boolean;
-      }>`select pg_try_advisory_lock(${keyOf(name)}) as mine`.execute(db);
+      const question = sql<{ mine: boolean }>`select pg_try_advisory_lock(${keyOf(name)}) as mine`;
+      // eslint-disable-next-line no-restricted-syntax -- a lock changes nothing that outlives the connection
+      const { rows } = await question.execute(db);
       if (rows[0]?.mine) held.add(name);
       return held.has(name);
     },
     async unlock(name) {
       if (!held.delete(name)) return;
+      // eslint-disable-next-line no-restricted-syntax -- as above
       await sql`select pg_advisory_unlock(${keyOf(name)})`.execute(db);
     },
-    async close() {
+    close,
+  };
+}
+
+/** @param client not yet connected */
+export async function openWritingSession(client: pg.Client): Promise<WritingSession> {
+  const { db, lost, close } = await connected(client);
+  return { write: (name, work) => step(name, () => work(db)), lost, close };
+}
+
+async function connected(client: pg.Client) {
+  const lost = new AbortController();
+  const gone = () => {
+    if (!lost.signal.aborted) lost.abort(new Error('The connection to the database was lost.'));
+  };
+  client.on('error', gone);
+  client.on('end', gone);
+  await client.connect();
+  return {
+    db: new Kysely<Schema>({ dialect: new PostgresDialect({ pool: poolOfOne(client) }) }),
+    lost: lost.signal,
+    close: async () => {
       gone();
       await client.end().catch(() => undefined);
     },

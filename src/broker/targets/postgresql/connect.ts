@@ -180,6 +180,7 @@ export class Connections {
       const lastUsed = this.#lastUsed.get(client);
       if (lastUsed === undefined || performance.now() - lastUsed < bounds.idle) return client;
       try {
+        // eslint-disable-next-line no-restricted-syntax -- a pulse: it asks nothing
         await client.query({ text: 'select', query_timeout: bounds.pulse } as pg.QueryConfig);
         return client;
       } catch {
@@ -247,6 +248,7 @@ function isTimeout(error: unknown): boolean {
   return error instanceof Error && /timeout/i.test(error.message);
 }
 
+/* eslint-disable no-restricted-syntax -- begins and ends what `Session.transaction` does under a name */
 async function inTransaction<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {
   await client.query('begin');
   try {
@@ -258,6 +260,7 @@ async function inTransaction<T>(client: pg.Client, work: () => Promise<T>): Prom
     throw error;
   }
 }
+/* eslint-enable no-restricted-syntax */
 
 /** Why a target could not be asked, in words: what happened, and what it means for whoever operates it. */
 export function spoken(error: unknown): string {
