@@ -77,6 +77,12 @@ export const IssuedLease = z
 export type IssuedLease = z.infer<typeof IssuedLease>;
 
 export const LiveConnection = z
-  .object({ leaseId: Id, address: z.string(), program: z.string(), since: Instant })
+  .object({
+    leaseId: Id,
+    address: z.string(),
+    program: z.string(),
+    since: Instant,
+    replica: z.string().optional().meta({ description: 'Where it is, if not at the target itself.' }),
+  })
   .meta({ id: 'LiveConnection' });
 export type LiveConnection = z.infer<typeof LiveConnection>;

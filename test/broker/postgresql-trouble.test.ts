@@ -181,13 +181,13 @@ describe('PostgreSQL in trouble', function () {
         shop.target.close([lease], shop.keep),
         shop.target.issue(other.intent, shop.keep).catch((error: unknown) => error),
       ]);
-      assert.match(notCut!.obstacle, /At shop, the server did not answer in time/);
+      assert.match(notCut!.obstacle, /At Shop, the server did not answer in time/);
       assert.match(
         closed!.outcome === 'unconfirmed' ? closed!.obstacle : '',
-        /At shop, the server did not answer in time/,
+        /At Shop, the server did not answer in time/,
       );
       assert.ok(issued instanceof IssueFailed);
-      assert.match(issued.message, /shop/);
+      assert.match(issued.message, /^Shop cannot be reached/);
     } finally {
       for (const pid of [...backends, shop.server.pid]) process.kill(pid, 'SIGCONT');
     }

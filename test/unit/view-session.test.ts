@@ -35,11 +35,19 @@ describe('the session view', () => {
     const connection = { leaseId: one.id, address: '10.0.3.7', program: 'psql', since: inMs(0) };
     const [card] = model(ana, {
       grants: [full],
-      connections: new Map([[one.id, { connections: [connection], unknownAt: ['reports:5432'] }]]),
+      connections: new Map([
+        [
+          one.id,
+          {
+            connections: [connection, { ...connection, replica: 'archive:5432' }],
+            unknownAt: ['reports:5432'],
+          },
+        ],
+      ]),
     }).cards;
     assert.ok(card?.is === 'running');
     assert.deepEqual(card.facts, ['approved by Ben Roth', '2 terminals']);
-    assert.deepEqual(card.connections, ['psql 10.0.3.7']);
+    assert.deepEqual(card.connections, ['psql 10.0.3.7', 'psql 10.0.3.7, at the replica archive:5432']);
     assert.deepEqual(card.unknown, [
       'The replica reports:5432 cannot be asked at the moment: connections there are not shown.',
     ]);

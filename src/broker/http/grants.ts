@@ -80,7 +80,12 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
     app,
     routes.connections,
     async ({ caller, params }) => {
-      const { grant } = await visible(store.db, context, caller, await grantById(store.db, params.id));
+      const { grant, request } = await visible(
+        store.db,
+        context,
+        caller,
+        await grantById(store.db, params.id),
+      );
       const at = context.targets.get(grant.target);
       const leases = (await leasesOf(store.db, [grant.id])).filter(
         (one) => one.state === 'issued' || one.state === 'closing',
@@ -100,7 +105,7 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
         context.log.warn({ err: error, target: grant.target }, 'The live connections could not be read.');
         throw new Refusal(
           'target-refused',
-          `${grant.target} cannot be reached at the moment, so its connections are not known.`,
+          `${request.template.target.title} cannot be reached at the moment, so its connections are not known.`,
         );
       }
     },

@@ -180,7 +180,7 @@ async function issue(
       const obstacle =
         error instanceof IssueFailed
           ? error.message
-          : `${lease.target} did not answer as expected. Try again.`;
+          : `${request.template.target.title} did not answer as expected. Try again.`;
       log.warn({ err: error, lease: lease.id, target: lease.target }, 'A credential could not be issued.');
       await store.transaction('lease not issued', async (trx) => {
         const grant = await lockGrant(trx, lease.grant_id);

@@ -59,6 +59,8 @@ export interface LiveConnection {
   readonly address: string;
   readonly program: string;
   readonly since: Date;
+  /** Where it is, if not at the target itself. */
+  readonly replica?: string;
 }
 
 /** What stands in the way of an end. */

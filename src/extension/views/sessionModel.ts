@@ -165,8 +165,9 @@ function inUse(count: number, most: number): string {
   return count === 1 ? '1 terminal' : `${count} terminals`;
 }
 
-function inWords(connection: LiveConnection): string {
-  return [connection.program, connection.address].filter(Boolean).join(' ') || 'unknown program';
+function inWords({ program, address, replica }: LiveConnection): string {
+  const who = [program, address].filter(Boolean).join(' ') || 'unknown program';
+  return replica === undefined ? who : `${who}, at the replica ${replica}`;
 }
 
 const unknownAt = (replica: string): string =>

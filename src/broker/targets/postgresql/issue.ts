@@ -11,6 +11,7 @@ import { storedScope, type PostgresScope } from './scope.ts';
 
 interface Issuer {
   readonly id: string;
+  readonly title: string;
   readonly database: string;
   /** The broker's login there. */
   readonly user: string;
@@ -142,23 +143,23 @@ async function create(
     if (sentBy === undefined)
       return fail(
         true,
-        `${issuer.id} cannot be reached by the broker: ${spoken(error)}. Try again in a moment.`,
+        `${issuer.title} cannot be reached by the broker: ${spoken(error)}. Try again in a moment.`,
         connected,
       );
     if (refused) {
       const state = await stateOf(issuer.connections, intent.role);
       return typeof state === 'object'
         ? state
-        : fail(false, `at ${issuer.id} this login exists already and is not open.`);
+        : fail(false, `at ${issuer.title} this login exists already and is not open.`);
     }
     const outcome = await outcomeOf(issuer.connections, sentBy, intent.role).catch(() => 'unknown' as const);
     if (typeof outcome === 'object') return outcome;
     if (outcome === 'absent')
       // Not a second time: it may have been created, and another broker may have ended it already.
-      return fail(true, `the connection to ${issuer.id} broke: ${spoken(error)}. Try again.`);
+      return fail(true, `the connection to ${issuer.title} broke: ${spoken(error)}. Try again.`);
     return fail(
       false,
-      `it is not known whether ${issuer.id} issued a login: ${spoken(error)}. It is being removed. Try again.`,
+      `it is not known whether ${issuer.title} issued a login: ${spoken(error)}. It is being removed. Try again.`,
     );
   }
 }
@@ -175,12 +176,12 @@ async function fence(session: Session, sinceIntent: Elapsed): Promise<string> {
   return `select 1 / (clock_timestamp() < timestamptz ${literal(until)})::int`;
 }
 
-function refusal({ id }: Issuer, { templateId }: Intent, error: pg.DatabaseError): string {
-  if (error.code === divisionByZero) return `the connection to ${id} was too slow. Try again.`;
+function refusal({ id, title }: Issuer, { templateId }: Intent, error: pg.DatabaseError): string {
+  if (error.code === divisionByZero) return `the connection to ${title} was too slow. Try again.`;
   const unprepared = [unknownRole, noSuchRole, notAllowed].includes(error.code ?? '');
   return unprepared
-    ? `${id} is not prepared for the template ${templateId} as it was approved (${readable(error.message)}). Whoever operates the broker runs "daypass target setup ${id}" there.`
-    : `${id} refused: ${spoken(error)}. Try again; if it stays so, ask whoever operates the broker.`;
+    ? `${title} is not prepared for the template ${templateId} as it was approved (${readable(error.message)}). Whoever operates the broker runs "daypass target setup ${id}" there.`
+    : `${title} refused: ${spoken(error)}. Try again; if it stays so, ask whoever operates the broker.`;
 }
 
 /** With its number where it is open. */

@@ -74,9 +74,16 @@ export class PostgresTarget implements Target {
   async issue(intent: Intent, keep: Keep, sinceIntent = stopwatch()): Promise<unknown> {
     if (intent.role !== this.roleOf(intent.leaseId))
       throw new Error(`The login ${intent.role} is not lease ${intent.leaseId}'s.`);
-    const { database, login } = this.#config;
+    const { title, database, login } = this.#config;
     return issue(
-      { id: this.id, database, user: login.user, issuing: this.#issuing, connections: this.#connections },
+      {
+        id: this.id,
+        title,
+        database,
+        user: login.user,
+        issuing: this.#issuing,
+        connections: this.#connections,
+      },
       intent,
       keep,
       sinceIntent,
@@ -122,10 +129,11 @@ export class PostgresTarget implements Target {
     leases: readonly LeaseAtTarget[],
   ): Promise<{ connections: LiveConnection[]; unknownAt: string[] }> {
     const leaseOf = new Map(leases.map(({ role, leaseId }) => [role, leaseId]));
-    const list = (connections: Connections) => liveConnections(connections, leaseOf);
+    const list = (connections: Connections, replica?: string) =>
+      liveConnections(connections, leaseOf, replica);
     const unknownAt: string[] = [];
     const atReplicas = this.#onlookersAtReplicas.map(({ name, connections }) =>
-      inTime(list(connections)).catch(() => {
+      inTime(list(connections, name)).catch(() => {
         unknownAt.push(name);
         return [];
       }),
@@ -173,7 +181,7 @@ export class PostgresTarget implements Target {
     try {
       return await work();
     } catch (error) {
-      for (const ending of endings) ending.obstacle ??= `At ${this.id}, ${spoken(error)}.`;
+      for (const ending of endings) ending.obstacle ??= `At ${this.#config.title}, ${spoken(error)}.`;
       return undefined;
     }
   }
@@ -182,7 +190,9 @@ export class PostgresTarget implements Target {
 async function liveConnections(
   connections: Connections,
   leaseOf: ReadonlyMap<string, string>,
+  replica: string | undefined,
 ): Promise<LiveConnection[]> {
+  const where = replica === undefined ? {} : { replica };
   const rows = await connections.useTwice((session) =>
     session.query<{ role: string; address: string | null; program: string | null; since: Date | null }>(
       'connections listed',
@@ -197,7 +207,15 @@ async function liveConnections(
     const leaseId = leaseOf.get(role);
     return leaseId === undefined
       ? []
-      : [{ leaseId, address: address ?? 'local', program: program ?? '', since: since ?? new Date(0) }];
+      : [
+          {
+            ...where,
+            leaseId,
+            address: address ?? 'local',
+            program: program ?? '',
+            since: since ?? new Date(0),
+          },
+        ];
   });
 }
 
