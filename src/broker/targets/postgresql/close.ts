@@ -2,7 +2,7 @@ import type { Closed } from '../target.ts';
 import { told } from './calls.ts';
 import { cutPresent } from './cut.ts';
 import { disinherit } from './disinherit.ts';
-import { keepEvidence, locate, present, type Ending, type Site } from './ending.ts';
+import { keepEvidence, locate, madeElsewhere, present, type Ending, type Site } from './ending.ts';
 import { sweepReplicas, unproven } from './replicas.ts';
 import { receiptOf } from './receipt.ts';
 import { look } from './sweep.ts';
@@ -10,6 +10,8 @@ import { look } from './sweep.ts';
 /** Proves and cleans the end of leases that were cut, as far as each gets this time. */
 export async function close(site: Site, endings: readonly Ending[]): Promise<Closed[]> {
   await locate(site, endings);
+  for (const ending of endings)
+    if (ending.elsewhere && ending.oid === undefined) ending.obstacle ??= madeElsewhere;
   const known = present(endings);
   // As long as the login exists, every proof can be had afresh, and an old one may no longer be true.
   for (const ending of known)
@@ -43,9 +45,11 @@ export async function close(site: Site, endings: readonly Ending[]): Promise<Clo
 
   const missing = endings.filter(({ oid, obstacle }) => oid === undefined && obstacle === undefined);
   await endOrphans(site, missing);
-  await site.steps.verify(site, [...present(proven), ...missing]);
-  await keepEvidence(site, proven);
+  // Before the last look at the catalogues: whoever was under way until then is seen by that.
   const underWay = await issuesUnderWay(site, missing);
+  await site.steps.verify(site, [...present(proven), ...missing]);
+  for (const ending of endings) if (ending.elsewhere) ending.obstacle = madeElsewhere;
+  await keepEvidence(site, proven);
   return endings.map((ending) => outcome(ending, underWay));
 }
 

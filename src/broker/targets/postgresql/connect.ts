@@ -101,9 +101,15 @@ function sessionOf(client: pg.Client): Session {
   };
 }
 
-/** An error of the server that ended a statement and nothing else: the session goes on, the transaction is rolled back. */
+/** Classes and codes of errors that refuse a connection or end one: class 08, 28 and 57P, and three more. */
+const endsSession = /^(08|28|57P|53300$|25P03$|3D000$)/;
+
+/**
+ * An error of the server that ended a statement and nothing else: the session goes on, the transaction is rolled back.
+ * Told by its SQLSTATE: its severity comes in the language of the server.
+ */
 export function refusedByServer(error: unknown): error is pg.DatabaseError {
-  return error instanceof pg.DatabaseError && error.severity === 'ERROR';
+  return error instanceof pg.DatabaseError && !endsSession.test(error.code ?? '');
 }
 
 export interface ConnectionsOptions {

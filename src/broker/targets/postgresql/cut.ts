@@ -43,10 +43,17 @@ export async function terminate(site: Site, endings: readonly Present[]): Promis
     session.query<{ oid: number; connection: string }>(
       'connections ended',
       // Materialised: in one WHERE the server could call the function before it compares, and end everybody.
+      // A number means another login at another database system.
       `with theirs as materialized (
-         select usesysid as oid, pid, backend_start from pg_stat_activity where usesysid = any($1::oid[]))
+         select usesysid as oid, pid, backend_start from pg_stat_activity
+          where usesysid = any(array(
+            select oid from unnest($1::oid[], $2::text[]) ours (oid, system)
+             where system is null or system = (select system_identifier::text from pg_control_system()))))
        select oid, pid || '@' || coalesce(backend_start::text, '') as connection, pg_terminate_backend(pid) from theirs`,
-      [endings.map(({ oid }) => oid)],
+      [
+        endings.map(({ oid }) => oid),
+        endings.map(({ elsewhere, evidence }) => (elsewhere ? null : (evidence.system ?? null))),
+      ],
     ),
   );
   const byOid = grouped(rows, (row) => row.oid);

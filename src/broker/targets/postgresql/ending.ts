@@ -15,6 +15,8 @@ export interface Ending {
   /** The login's number while it exists. */
   oid: number | undefined;
   canLogin: boolean;
+  /** Another database system answers than the one that its login was made at: here its end proves nothing. */
+  elsewhere: boolean;
   evidence: LeaseEvidence;
   /** What stands in the way this time. The steps that follow leave such a lease alone. */
   obstacle: Obstacle | undefined;
@@ -63,6 +65,7 @@ export function beginEnding(installation: string, lease: ClosingLease): Ending {
     },
     oid: undefined,
     canLogin: false,
+    elsewhere: false,
     evidence: lease.evidence === undefined ? noEvidence : storedEvidence(lease.evidence),
     obstacle: ours ? undefined : `The login ${lease.role} is not this lease's: it is left alone.`,
   };
@@ -83,20 +86,36 @@ export function present(endings: readonly Ending[]): Present[] {
 /** Sees which logins exist and which of them are open. */
 export async function locate(site: Site, endings: readonly Ending[]): Promise<void> {
   const rows = await site.connections.useTwice((session) =>
-    session.query<{ oid: number; rolname: string; rolcanlogin: boolean }>(
+    session.query<{
+      system: string;
+      oid: number | null;
+      rolname: string | null;
+      rolcanlogin: boolean | null;
+    }>(
       'logins located',
-      'select oid, rolname, rolcanlogin from pg_roles where rolname = any($1)',
+      `select c.system_identifier::text as system, r.oid, r.rolname, r.rolcanlogin
+         from pg_control_system() c left join pg_roles r on r.rolname = any($1)`,
       [endings.map(({ lease }) => lease.role)],
     ),
   );
+  const system = rows[0]?.system;
   const byName = new Map(rows.map((row) => [row.rolname, row]));
   for (const ending of endings) {
     const row = byName.get(ending.lease.role);
-    ending.oid = row?.oid;
+    const { evidence } = ending;
+    ending.oid = row?.oid ?? undefined;
     ending.canLogin = row?.rolcanlogin ?? false;
-    if (row) ending.evidence = { ...ending.evidence, oid: row.oid };
+    const another = evidence.system !== undefined && evidence.system !== system;
+    // With the same number it is the same login: the server was upgraded. Without, this is at most a copy of it.
+    ending.elsewhere = another && ending.oid !== evidence.oid;
+    if (ending.oid !== undefined && !ending.elsewhere)
+      ending.evidence = { ...evidence, oid: ending.oid, system };
   }
 }
+
+/** Where its login was made, something of it may be open still, whatever was found and ended here. */
+export const madeElsewhere =
+  'Another database system answers there than the one where its login was made: the target’s address leads elsewhere now. What was open at the old one may be open still.';
 
 /** Stores what was seen of these leases; resolves when it is durable. What others saw of them counts here then. */
 export async function keepEvidence(site: Site, endings: readonly Ending[]): Promise<void> {

@@ -19,6 +19,8 @@ const LeaseEvidence = z.object({
   version: z.literal(1),
   /** The login's number, which its sessions carry even after the login is removed. */
   oid: z.int().optional(),
+  /** Which database system it was made at: its address may lead to another one later (`pg_control_system`). */
+  system: z.string().optional(),
   /** Where the lease can change what outlives it: how that was before it began, a line each. */
   before: z.array(z.string()).optional(),
   cut: z.object({ at: Instant }).optional(),
@@ -51,6 +53,7 @@ export function together(stored: LeaseEvidence, seen: LeaseEvidence): LeaseEvide
   return {
     version: 1,
     oid: seen.oid ?? stored.oid,
+    system: seen.system ?? stored.system,
     before: stored.before ?? seen.before,
     cut: cuts.sort((one, another) => (one.at < another.at ? -1 : 1))[0],
     ended: [...new Set([...stored.ended, ...seen.ended])],

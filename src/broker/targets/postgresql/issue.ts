@@ -89,7 +89,7 @@ export async function issue(
   }
   for (let attempt = 1; ; attempt += 1) {
     const result = await create(issuer, intent, statements, sinceIntent);
-    if ('oid' in result) return { ...evidence, oid: result.oid };
+    if ('oid' in result) return { ...evidence, oid: result.oid, system: result.system };
     if (result.again && attempt === 1) continue;
     throw result.failure;
   }
@@ -111,7 +111,7 @@ async function keepStateBefore(
   return evidence;
 }
 
-type Created = { readonly oid: number };
+type Created = { readonly oid: number; readonly system: string };
 type Failed = { readonly failure: IssueFailed; readonly again: boolean };
 
 async function create(
@@ -127,10 +127,12 @@ async function create(
       connected = true;
       const inTime = await fence(session, sinceIntent);
       sentBy = session.pid;
-      const number = `select oid from pg_roles where rolname = ${literal(intent.role)}`;
-      const [row] = await session.batch<Created>('login created', [inTime, ...statements, number]);
+      const number = `select r.oid, c.system_identifier::text as system from pg_roles r, pg_control_system() c
+        where r.rolname = ${literal(intent.role)}`;
+      // Once more at the end: each statement in between may have waited.
+      const [row] = await session.batch<Created>('login created', [inTime, ...statements, inTime, number]);
       if (!row) throw new Error('it did not tell the number of the login');
-      return { oid: row.oid };
+      return row;
     });
   } catch (error) {
     const fail = (nothingCreated: boolean, message: string, again = false): Failed => ({
@@ -187,14 +189,14 @@ function refusal({ id, title }: Issuer, { templateId }: Intent, error: pg.Databa
 /** With its number where it is open. */
 async function stateOf(connections: Connections, role: string): Promise<Created | 'closed' | 'absent'> {
   const [row] = await connections.useTwice((session) =>
-    session.query<{ oid: number; rolcanlogin: boolean }>(
+    session.query<Created & { rolcanlogin: boolean }>(
       'login looked up',
-      'select oid, rolcanlogin from pg_roles where rolname = $1',
+      'select r.oid, r.rolcanlogin, c.system_identifier::text as system from pg_roles r, pg_control_system() c where r.rolname = $1',
       [role],
     ),
   );
   if (!row) return 'absent';
-  return row.rolcanlogin ? { oid: row.oid } : 'closed';
+  return row.rolcanlogin ? { oid: row.oid, system: row.system } : 'closed';
 }
 
 /** What became of statements whose answer was lost: certain once the server process that had them is gone. */

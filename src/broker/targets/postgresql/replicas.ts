@@ -60,7 +60,7 @@ export async function endAtReplicas(site: Site, endings: readonly Ending[]): Pro
   if (known.length === 0 || site.replicas.length === 0) return;
   const told = Promise.all(
     site.replicas.map(async (replica) => {
-      const there = known.map(({ ending: { lease }, oid }) => unseen({ lease, oid }));
+      const there = known.map(({ ending, oid }) => unseen({ ...ending, oid }));
       // What does not work here is met again, and said, where its proof is to be had.
       await site.steps.terminate(at(site, replica), there).catch(() => undefined);
       for (const [index, { ending }] of known.entries()) addEnded(ending, replica, there[index]);
@@ -146,12 +146,18 @@ async function arrived(site: Site, endings: readonly Present[]): Promise<boolean
 }
 
 /** The same lease where nothing of it was seen yet. */
-const unseen = ({ lease, oid }: Pick<Present, 'lease' | 'oid'>): Present => ({
+const unseen = ({
+  lease,
+  oid,
+  elsewhere,
+  evidence: { system },
+}: Pick<Present, 'lease' | 'oid' | 'elsewhere' | 'evidence'>): Present => ({
   lease,
   oid,
   scope: undefined,
   canLogin: false,
-  evidence: noEvidence,
+  elsewhere,
+  evidence: { ...noEvidence, system },
   obstacle: undefined,
 });
 
