@@ -97,6 +97,7 @@ const owed = ({ leaseId, role, templateId = '', scope, intent }: TestLease): Owe
   templateId,
   scope,
   evidence: undefined,
+  authentic: true,
 });
 
 describe('a target’s worker', function () {

@@ -14,6 +14,7 @@ const lease = (over: Partial<OwedLease>): OwedLease => ({
   templateId: 't',
   scope: {},
   evidence: undefined,
+  authentic: true,
   ...over,
 });
 const look = (leases: OwedLease[], beingIssued: string[] = []) =>

@@ -102,6 +102,7 @@ describe('when a worker looks', () => {
     templateId: 't',
     scope: {},
     evidence: undefined,
+    authentic: true,
   });
 
   it('every broker ends in time what none of them was told of, since it was not near', async () => {

@@ -157,6 +157,7 @@ async function issue(
     templateId: request.template_id,
     scope: request.scope,
     evidence: lease.evidence,
+    authentic: true,
   } as const;
   return at.worker.whileIssuing(owed, async () => {
     let evidence: unknown;

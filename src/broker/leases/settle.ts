@@ -10,6 +10,8 @@ export interface OwedLease {
   readonly templateId: string;
   readonly scope: unknown;
   readonly evidence: unknown;
+  /** The broker wrote it as it is. */
+  readonly authentic: boolean;
 }
 
 /** A credential that is at the target now. */

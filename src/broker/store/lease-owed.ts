@@ -50,13 +50,17 @@ export async function owedLeases(
   }
   // Last: the less passes between a reading of the clock and its answer, the more exact it is.
   const at = await now(db);
-  const leases = rows.map((row) =>
-    wrong.has(row.leaseId) && at < row.dueAt ? { ...row, dueAt: at } : row,
-  ) as OwedLease[];
+  const leases = rows.map((row) => ({
+    ...row,
+    authentic: wrong.get(row.leaseId) !== changed,
+    dueAt: wrong.has(row.leaseId) && at < row.dueAt ? at : row.dueAt,
+  })) as OwedLease[];
   return { now: at, leases };
 }
 
 const atATime = 250;
+
+const changed = 'it was changed, or nobody asked for it; it is ended';
 
 /** Why a lease that is not over has to end at once; undefined where it need not. */
 function whyNotOwed(
@@ -69,7 +73,7 @@ function whyNotOwed(
   },
 ): string | undefined {
   const fields = leaseFields({ ...row, id: row.leaseId, target, due_at: row.dueAt });
-  if (!macs.holds('lease', fields, row.mac)) return 'it was changed, or nobody asked for it; it is ended';
+  if (!macs.holds('lease', fields, row.mac)) return changed;
   // Whatever ends a grant closes its leases in the same transaction.
   const hidden = row.state !== 'closing' && row.grantState !== 'approved' && row.grantState !== 'active';
   return hidden ? 'its access was called over while it was open; it is ended' : undefined;

@@ -40,6 +40,8 @@ export type Together = (stored: unknown, seen: unknown) => Evidence;
 export interface ClosingLease extends LeaseAtTarget {
   readonly templateId?: string | undefined;
   readonly scope?: unknown;
+  /** Its record is the broker's own work: the login named in it is its own, whatever the installation is called by now. */
+  readonly authentic?: boolean;
   /** What `Keep` stored last for this lease, since its issue. */
   readonly evidence?: unknown;
 }

@@ -56,7 +56,8 @@ export interface Steps {
 
 export function beginEnding(installation: string, lease: ClosingLease): Ending {
   let scope: PostgresScope | 'unread' | undefined = 'unread';
-  const ours = leaseOfRole(installation, lease.role) === lease.leaseId.toLowerCase();
+  const whose = lease.authentic ? undefined : installation;
+  const ours = leaseOfRole(whose, lease.role) === lease.leaseId.toLowerCase();
   return {
     lease,
     // Read when it is needed: a cut is not, and a thousand scopes would hold it up.

@@ -53,10 +53,15 @@ export function leaseRole(installation: string, leaseId: string): string {
   return role;
 }
 
-/** The lease that a login belongs to, or undefined if it is none of this installation's. */
-export function leaseOfRole(installation: string, role: string): string | undefined {
+/**
+ * The lease that a login belongs to, or undefined if it is none of this installation's.
+ * @param installation undefined: whosever it is
+ */
+export function leaseOfRole(installation: string | undefined, role: string): string | undefined {
   const [, owner, ...parts] = leaseName.exec(role) ?? [];
-  return owner === installation ? parts.join('-') : undefined;
+  return owner !== undefined && (installation === undefined || owner === installation)
+    ? parts.join('-')
+    : undefined;
 }
 
 /** Begins the name of every login of this installation. */
