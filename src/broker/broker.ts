@@ -25,6 +25,7 @@ import { buildServer } from './http/server.ts';
 import { templateRoutes } from './http/templates.ts';
 import { createVerifier, type Verifier } from './identity/verifier.ts';
 import { Alarms } from './integrity/alarms.ts';
+import { checkInstallation } from './integrity/check-installation.ts';
 import { checkKeys } from './integrity/check-keys.ts';
 import type { Integrity } from './integrity/integrity.ts';
 import { macsWith } from './integrity/macs.ts';
@@ -115,6 +116,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
     metrics,
     running,
   });
+  await checkInstallation(store, integrity, (target, leaseId) => targets.get(target)?.target.roleOf(leaseId));
   const expiry = running.add(startExpiry(store, macs, log), (one) => one.stop());
   running.add(await store.listen(channels.expiry, () => expiry.wake()), (stop) => stop());
 

@@ -431,6 +431,21 @@ describe('Whoever owns the broker’s database', function () {
     await gone(lease);
   });
 
+  it('who renames the installation has what is open ended all the same, and is told of', async () => {
+    const id = await granted();
+    const lease = await opened(id);
+    const { rows } = await owner.query<{ id: string }>('select id from installation');
+    await owner.query(`update installation set id = 'deadbeef'`);
+    await world.restart();
+    await becomeOwner();
+    assert.equal(await alarmed('lease', lease.leaseId), 1);
+    await end(id);
+    await gone(lease);
+    await owner.query('update installation set id = $1', [rows[0]!.id]);
+    await world.restart();
+    await becomeOwner();
+  });
+
   it('who exchanges people is still nobody else', async () => {
     const [ana] = (
       await owner.query<{ id: string; issuer: string }>(`select id, issuer from person where id = $1`, [

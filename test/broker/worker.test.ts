@@ -5,7 +5,12 @@ import type { LeaseStore } from '../../src/broker/leases/lease-store.ts';
 import type { OwedLease } from '../../src/broker/leases/settle.ts';
 import { startWorker, type Worker } from '../../src/broker/leases/worker.ts';
 import type { Reserved } from '../../src/broker/store/lease-reserve.ts';
-import { IssueFailed, type ClosingLease, type InTheWay } from '../../src/broker/targets/target.ts';
+import {
+  IssueFailed,
+  type Closed,
+  type ClosingLease,
+  type InTheWay,
+} from '../../src/broker/targets/target.ts';
 import { eventually } from './support/eventually.ts';
 import { openShop, type Shop, type TestLease } from './support/shop.ts';
 
@@ -19,6 +24,7 @@ class MemoryStore implements LeaseStore {
   readonly obstacles: string[] = [];
   /** Evidence in the order in which it was stored. */
   readonly kept: { cut?: { at: string } }[] = [];
+  readonly removed: string[] = [];
   readonly #leases = new Map<string, OwedLease>();
 
   issued(lease: TestLease, dueAt = lease.intent.expiresAt): void {
@@ -70,8 +76,8 @@ class MemoryStore implements LeaseStore {
   noteObstacle(_leaseId: string, { obstacle }: InTheWay): Promise<void> {
     return this.#answer(() => void this.obstacles.push(obstacle));
   }
-  noteRemoved(): Promise<void> {
-    return Promise.resolve();
+  noteRemoved(_target: string, { leaseId }: Closed): Promise<void> {
+    return this.#answer(() => void this.removed.push(leaseId));
   }
   #add(lease: TestLease, more: Partial<OwedLease>): void {
     this.#leases.set(lease.leaseId, { ...owed(lease), ...more });
@@ -217,6 +223,24 @@ describe('a target’s worker', function () {
     start();
     await eventually(async () => !(await there(stranger)) || undefined);
     assert.equal(await there(open), true);
+  });
+
+  it('records a removal when the database is back that it did not take', async () => {
+    const stranger = await shop.lease('read-orders');
+    start({
+      close: async (leases, keep) => {
+        const closed = await shop.target.close(leases, keep);
+        store.away = true;
+        return closed;
+      },
+    });
+    await eventually(async () => !(await there(stranger)) || undefined);
+    await eventually(() => store.away || undefined);
+    assert.deepEqual(store.removed, []);
+    store.away = false;
+    worker?.wake();
+    await eventually(() => store.removed[0]);
+    assert.deepEqual(store.removed, [stranger.leaseId]);
   });
 
   it('tries again soon to remove one that could not be removed', async () => {

@@ -9,7 +9,7 @@ import { settle, type OwedLease, type Seen } from './settle.ts';
 import { Sleep } from './sleep.ts';
 import { Turns } from './turns.ts';
 import { Unstored } from './unstored.ts';
-import { IssueFailed, type Target } from '../targets/target.ts';
+import { IssueFailed, type Closed, type Target } from '../targets/target.ts';
 
 const issueWithinMs = 30_000;
 /** After an issue: whoever waits for the credential needs the machine first. */
@@ -63,6 +63,8 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
   const attempts = new Map<string, number>();
   /** Ended since the last look began: what it read may not know that yet. */
   const overSinceLook = new Set<string>();
+  /** Logins that no lease accounted for and whose removal is not recorded yet. */
+  const removed: Closed[] = [];
   const running = new Set<Promise<void>>();
 
   const databaseNow = () => clock.now();
@@ -97,6 +99,7 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       for (const id of issued) issues.forget(id);
       known = leases.filter(({ leaseId }) => !overSinceLook.has(leaseId));
       sleepUntil(act([]));
+      await noteRemovals();
       // Beside the turn: a target that hangs there holds up no end that is told of meanwhile.
       if (!observing) track(removeStrangers());
     } catch (error) {
@@ -269,11 +272,23 @@ export function startWorker({ target, store, log, onCut }: WorkerParts): Worker 
       await target.cut(unknowns, keep);
       for (const result of await target.close(unknowns, keep)) {
         if (result.outcome === 'unconfirmed') removeAgain();
-        if (result.outcome === 'confirmed') await store.noteRemoved(target.id, result);
+        if (result.outcome === 'confirmed') removed.push(result);
       }
+      await noteRemovals();
     } catch (error) {
       removeAgain();
       log.error({ err: error, target: target.id }, 'Removing an unknown login failed; trying again.');
+    }
+  }
+
+  /** What the store did not take is told it with the next look. */
+  async function noteRemovals(): Promise<void> {
+    for (let one = removed.shift(); one; one = removed.shift()) {
+      const told = one;
+      await store.noteRemoved(target.id, told).catch((error: unknown) => {
+        removed.push(told);
+        throw error;
+      });
     }
   }
 
