@@ -9,14 +9,15 @@ import { createConnection, type Socket } from 'node:net';
 import type { Grant } from '../../../src/contract/grants.ts';
 import type { Receipt } from '../../../src/contract/receipts.ts';
 import { eventually } from '../support/eventually.ts';
-import type { PostgresVersion } from '../support/postgres.ts';
+import { everyServer } from '../support/postgres.ts';
 import { answer } from '../support/shop.ts';
 import { isClosed, turnedAway } from '../support/turned-away.ts';
+import { heldCall } from '../support/uninterruptible.ts';
 import { inState, type World } from '../support/world.ts';
 import { attempts, type Attempt } from './attempts.ts';
 import { openHostileWorld, ordersScope, receiptOf, traces, type Held, type HostileWorld } from './holding.ts';
+import { toldUntilDead } from './uninterruptible.ts';
 
-const versions: readonly PostgresVersion[] = [16, 17, 18];
 const rounds = Math.ceil(Number(process.env['ROUNDS'] ?? 4) / 2);
 const lanes = 16;
 
@@ -28,160 +29,167 @@ interface Tried {
   readonly grant: Grant;
 }
 
-for (const version of versions)
-  for (const tls of [false, true])
-    describe(`A holder who wants to stay, PostgreSQL ${version}, ${tls ? 'TLS' : 'no TLS'}`, function () {
-      this.timeout(120_000);
-      let hostile: HostileWorld;
-      const tried = new Map<Attempt, Promise<Tried>>();
+for (const { version, tls, called } of everyServer)
+  describe(`A holder who wants to stay, ${called}`, function () {
+    this.timeout(120_000);
+    let hostile: HostileWorld;
+    const tried = new Map<Attempt, Promise<Tried>>();
 
-      before(async () => {
-        const templates = Object.fromEntries(
-          attempts.map((attempt) => [templateOf(attempt), attempt.scope ?? ordersScope]),
-        );
-        hostile = await openHostileWorld(
-          { version, tls },
-          { ...templates, orders: ordersScope, other: ordersScope },
-        );
-        const held = new Map<Attempt, Held>();
-        const inOrder = [...attempts].sort(
-          (a, b) => Number(a.end === 'expired') - Number(b.end === 'expired'),
-        );
-        for (const attempt of inOrder)
-          try {
-            const one = await hostile.hold(templateOf(attempt), attempt.end === 'expired' ? 'PT3S' : 'PT30M');
-            await attempt.does(one.holder);
-            held.set(attempt, one);
-          } catch (error) {
-            const failed = Promise.reject(new Error('It could not be tried.', { cause: error }));
-            failed.catch(() => undefined);
-            tried.set(attempt, failed);
-          }
-        // All at once, as at the end of a shift.
-        for (const [attempt, one] of held)
-          tried.set(
-            attempt,
-            (async () => {
-              if (attempt.end === undefined) await one.end();
-              if (attempt.end === 'revoked') await one.revoke();
-              return { held: one, grant: await one.settled() };
-            })(),
-          );
-        await Promise.allSettled(tried.values());
-      });
-      after(() => hostile.stop());
-
-      for (const attempt of attempts)
-        it(`${attempt.attempt}: ${attempt.outcome}. Receipt: ${said(attempt)}`, async () => {
-          const { held, grant } = (await tried.get(attempt))!;
-          const { holder } = held;
-          const receipts = grant.leases.map(receiptOf);
-          assert.equal(grant.state, attempt.end ?? 'ended');
-          await eventually(() => holder.sessions.every(isClosed) || undefined);
-          for (const { role } of receipts) assert.deepEqual(await traces(hostile.world, role), []);
-          await assert.rejects(holder.login(), turnedAway);
-          assert.ok(receipts.reduce((sum, one) => sum + one.connectionsEnded, 0) >= holder.sessions.length);
-          assert.deepEqual(
-            receipts.flatMap((receipt) => cleanedOf(receipt, holder.carrier)).sort(),
-            [...(attempt.cleaned ?? [])].sort(),
-          );
-          const remains = receipts.flatMap((receipt) =>
-            receipt.remains.map((line) => plain(line, holder.carrier)),
-          );
-          assert.deepEqual(remains.sort(), [...(attempt.remains ?? [])].sort());
-          await attempt.after?.(holder);
-        });
-
-      it(`reconnects in a loop, ${lanes} lanes at once: no session survives in ${rounds} rounds`, async function () {
-        this.timeout(60_000 + rounds * 15_000);
-        const seen: Round[] = [];
-        for (let round = 0; round < rounds; round += 1) {
-          const held = await hostile.hold('orders');
-          const loop = reconnecting(held, lanes);
-          await eventually(() => loop.sessions.length >= 10 || undefined);
-          await held.end();
-          const { leases } = await held.settled(60_000);
-          const before = loop.sessions.length;
-          const receipt = receiptOf(leases[0]);
-          const left = await traces(hostile.world, receipt.role);
-          // A session that nobody ended would still answer.
-          const alive = await loop.alive();
-          await loop.stop();
-          seen.push({
-            survivors: left.length + loop.sessions.length - before + alive,
-            ended: receipt.connectionsEnded,
-            ...(await afterTheCut(hostile.world, receipt.leaseId, loop.sessions)),
-          });
+    before(async () => {
+      const templates = Object.fromEntries(
+        attempts.map((attempt) => [templateOf(attempt), attempt.scope ?? ordersScope]),
+      );
+      hostile = await openHostileWorld(
+        { version, tls },
+        { ...templates, orders: ordersScope, other: ordersScope },
+      );
+      const held = new Map<Attempt, Held>();
+      const inOrder = [...attempts].sort((a, b) => Number(a.end === 'expired') - Number(b.end === 'expired'));
+      for (const attempt of inOrder)
+        try {
+          const one = await hostile.hold(templateOf(attempt), attempt.end === 'expired' ? 'PT3S' : 'PT30M');
+          await attempt.does(one.holder);
+          held.set(attempt, one);
+        } catch (error) {
+          const failed = Promise.reject(new Error('It could not be tried.', { cause: error }));
+          failed.catch(() => undefined);
+          tried.set(attempt, failed);
         }
-        if (process.env['ROUNDS']) console.log(`        ${summary(seen)}`);
-        assert.deepEqual(
-          seen.filter(({ survivors }) => survivors > 0),
-          [],
+      // All at once, as at the end of a shift.
+      for (const [attempt, one] of held)
+        tried.set(
+          attempt,
+          (async () => {
+            if (attempt.end === undefined) await one.end();
+            if (attempt.end === 'revoked') await one.revoke();
+            return { held: one, grant: await one.settled() };
+          })(),
         );
+      await Promise.allSettled(tried.values());
+    });
+    after(() => hostile.stop());
+
+    for (const attempt of attempts)
+      it(`${attempt.attempt}: ${attempt.outcome}. Receipt: ${said(attempt)}`, async () => {
+        const { held, grant } = (await tried.get(attempt))!;
+        const { holder } = held;
+        const receipts = grant.leases.map(receiptOf);
+        assert.equal(grant.state, attempt.end ?? 'ended');
+        await eventually(() => holder.sessions.every(isClosed) || undefined);
+        for (const { role } of receipts) assert.deepEqual(await traces(hostile.world, role), []);
+        await assert.rejects(holder.login(), turnedAway);
+        assert.ok(receipts.reduce((sum, one) => sum + one.connectionsEnded, 0) >= holder.sessions.length);
+        assert.deepEqual(
+          receipts.flatMap((receipt) => cleanedOf(receipt, holder.carrier)).sort(),
+          [...(attempt.cleaned ?? [])].sort(),
+        );
+        const remains = receipts.flatMap((receipt) =>
+          receipt.remains.map((line) => plain(line, holder.carrier)),
+        );
+        assert.deepEqual(remains.sort(), [...(attempt.remains ?? [])].sort());
+        await attempt.after?.(holder);
       });
 
-      it('lets others use its rights and keeps them from being cleaned up: the rights are gone, the receipt waits', async () => {
-        const strong = await hostile.hold('orders');
-        const weak = await hostile.hold('other');
-        const client = await strong.holder.login();
-        await client.query(`create table public.held (x int); grant all on public.held to public;
+    it(`reconnects in a loop, ${lanes} lanes at once: no session survives in ${rounds} rounds`, async function () {
+      this.timeout(60_000 + rounds * 15_000);
+      const seen: Round[] = [];
+      for (let round = 0; round < rounds; round += 1) {
+        const held = await hostile.hold('orders');
+        const loop = reconnecting(held, lanes);
+        await eventually(() => loop.sessions.length >= 10 || undefined);
+        await held.end();
+        const { leases } = await held.settled(60_000);
+        const before = loop.sessions.length;
+        const receipt = receiptOf(leases[0]);
+        const left = await traces(hostile.world, receipt.role);
+        // A session that nobody ended would still answer.
+        const alive = await loop.alive();
+        await loop.stop();
+        seen.push({
+          survivors: left.length + loop.sessions.length - before + alive,
+          ended: receipt.connectionsEnded,
+          ...(await afterTheCut(hostile.world, receipt.leaseId, loop.sessions)),
+        });
+      }
+      if (process.env['ROUNDS']) console.log(`        ${summary(seen)}`);
+      assert.deepEqual(
+        seen.filter(({ survivors }) => survivors > 0),
+        [],
+      );
+    });
+
+    it('lets others use its rights and keeps them from being cleaned up: the rights are gone, the receipt waits', async () => {
+      const strong = await hostile.hold('orders');
+      const weak = await hostile.hold('other');
+      const client = await strong.holder.login();
+      await client.query(`create table public.held (x int); grant all on public.held to public;
           create function public.rights() returns bigint language plpgsql security definer as
             $$ begin return (select count(*) from sales.orders); end $$`);
-        const other = await weak.holder.login();
-        await other.query('revoke all on all tables in schema sales from public').catch(() => undefined);
-        assert.deepEqual(await answer(other, 'select public.rights()'), [{ rights: '100' }]);
-        await other.query('begin; lock table public.held in access share mode');
-        await strong.end();
-        const waiting = await eventually(async () => (await strong.grant()).leases[0]?.unconfirmed);
-        assert.match(waiting.obstacle, /^What it left in the database shop could not be removed: .*lock/);
-        const third = await weak.holder.login();
-        assert.equal(await answer(third, 'select public.rights()'), '42501');
-        await other.end();
-        const { leases } = await strong.settled();
-        assert.deepEqual(receiptOf(leases[0]).remains, []);
-        await weak.end();
-      });
-
-      it('locks its login by a transaction that it prepared: everybody else’s end takes one look all the same', async () => {
-        const locking = await hostile.hold('orders');
-        const others = await Promise.all(
-          ['orders', 'other', 'other'].map((template) => hostile.hold(template)),
-        );
-        const sessions = await Promise.all(others.map(({ holder }) => holder.login()));
-        const client = await locking.holder.login({ database: 'warehouse' });
-        await client.query(
-          `begin; alter role "${locking.holder.role}" password 'x'; prepare transaction 'stay'`,
-        );
-        await Promise.all([locking, ...others].map((held) => held.end()));
-        const ended = await Promise.all([locking, ...others].map((held) => held.settled()));
-        await eventually(() => sessions.every(isClosed) || undefined);
-        const leases = ended.flatMap((grant) => grant.leases.map(({ id }) => id));
-        const { rows } = await inState(hostile.world, (state) =>
-          state.query(
-            `select from daypass.audit_event where action = 'lease unconfirmed' and resource_id = any($1)`,
-            [leases],
-          ),
-        );
-        assert.deepEqual(rows, []);
-      });
-
-      it('takes every connection that the server has: cut in time all the same, proven as soon as it can be', async () => {
-        const held = await hostile.hold('orders');
-        const session = await held.holder.login();
-        const stalled = await takeAll(hostile.world.shop.port);
-        try {
-          await held.end();
-          await eventually(() => isClosed(session) || undefined, 5_000);
-        } finally {
-          for (const socket of stalled) socket.destroy();
-        }
-        receiptOf((await held.settled()).leases[0]);
-      });
-
-      it('and whatever was tried, no secret is in the broker’s log, its database or a file', async () => {
-        assert.deepEqual(await hostile.leaks(), []);
-      });
+      const other = await weak.holder.login();
+      await other.query('revoke all on all tables in schema sales from public').catch(() => undefined);
+      assert.deepEqual(await answer(other, 'select public.rights()'), [{ rights: '100' }]);
+      await other.query('begin; lock table public.held in access share mode');
+      await strong.end();
+      const waiting = await eventually(async () => (await strong.grant()).leases[0]?.unconfirmed);
+      assert.match(waiting.obstacle, /^What it left in the database shop could not be removed: .*lock/);
+      const third = await weak.holder.login();
+      assert.equal(await answer(third, 'select public.rights()'), '42501');
+      await other.end();
+      const { leases } = await strong.settled();
+      assert.deepEqual(receiptOf(leases[0]).remains, []);
+      await weak.end();
     });
+
+    it('locks its login by a transaction that it prepared: everybody else’s end takes one look all the same', async () => {
+      const locking = await hostile.hold('orders');
+      const others = await Promise.all(
+        ['orders', 'other', 'other'].map((template) => hostile.hold(template)),
+      );
+      const sessions = await Promise.all(others.map(({ holder }) => holder.login()));
+      const client = await locking.holder.login({ database: 'warehouse' });
+      await client.query(
+        `begin; alter role "${locking.holder.role}" password 'x'; prepare transaction 'stay'`,
+      );
+      await Promise.all([locking, ...others].map((held) => held.end()));
+      const ended = await Promise.all([locking, ...others].map((held) => held.settled()));
+      await eventually(() => sessions.every(isClosed) || undefined);
+      const leases = ended.flatMap((grant) => grant.leases.map(({ id }) => id));
+      const { rows } = await inState(hostile.world, (state) =>
+        state.query(
+          `select from daypass.audit_event where action = 'lease unconfirmed' and resource_id = any($1)`,
+          [leases],
+        ),
+      );
+      assert.deepEqual(rows, []);
+    });
+
+    it('takes every connection that the server has: cut in time all the same, proven as soon as it can be', async () => {
+      const held = await hostile.hold('orders');
+      const session = await held.holder.login();
+      const stalled = await takeAll(hostile.world.shop.port);
+      try {
+        await held.end();
+        await eventually(() => isClosed(session) || undefined, 5_000);
+      } finally {
+        for (const socket of stalled) socket.destroy();
+      }
+      receiptOf((await held.settled()).leases[0]);
+    });
+
+    it('calls what PostgreSQL cannot interrupt: told with when that began, proven once it is dead', async () => {
+      const { sql, letGo } = await heldCall(hostile.world.shop, 'shop');
+      try {
+        await toldUntilDead(hostile, 'orders', sql, letGo);
+      } finally {
+        // A server that waits so does not even stop.
+        await letGo();
+      }
+    });
+
+    it('and whatever was tried, no secret is in the broker’s log, its database or a file', async () => {
+      assert.deepEqual(await hostile.leaks(), []);
+    });
+  });
 
 function said({ cleaned = [], remains = [] }: Attempt): string {
   const left = remains.length > 0 ? `${remains.length} named as remaining` : 'nothing remains';

@@ -19,6 +19,11 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
+/** Every server that Daypass works with: each version, in the clear and encrypted. */
+export const everyServer = ([16, 17, 18] as const).flatMap((version) =>
+  [false, true].map((tls) => ({ version, tls, called: `PostgreSQL ${version}, ${tls ? 'TLS' : 'no TLS'}` })),
+);
+
 export interface Login {
   readonly user?: string;
   readonly password?: string;

@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { PostgresServer } from './postgres.ts';
 
 type Server = Pick<PostgresServer, 'run'>;
@@ -18,6 +23,35 @@ export async function callOf(server: Server, ms: number): Promise<string> {
   const start = performance.now();
   await server.run(digests(measured));
   return digests(Math.ceil((ms / (performance.now() - start)) * measured));
+}
+
+/** A call that PostgreSQL cannot interrupt and that takes no time of a processor. */
+export interface HeldCall {
+  readonly sql: string;
+  readonly letGo: () => Promise<void>;
+}
+
+/**
+ * Opens a pipe as a file: the server waits there, deaf to everything, until somebody opens the other end.
+ *
+ * @param at where it is called, if that is a standby of this server
+ */
+export async function heldCall(
+  server: PostgresServer,
+  database: string,
+  at: Pick<PostgresServer, 'directory'> = server,
+): Promise<HeldCall> {
+  const pipe = join(at.directory, 'held');
+  await promisify(execFile)('mkfifo', ['-m', '666', pipe]);
+  await server.run('grant execute on function pg_read_file(text) to public', database);
+  return {
+    sql: `select pg_try_advisory_lock(${lock}), pg_read_file('held')`,
+    async letGo() {
+      await server.run('revoke execute on function pg_read_file(text) from public', database);
+      // For reading too, so that it waits for nobody itself.
+      await (await open(pipe, constants.O_RDWR)).close();
+    },
+  };
 }
 
 /** When this login's calls of that kind began that cannot be interrupted any more; none while none has come so far. */
