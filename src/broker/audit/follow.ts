@@ -38,31 +38,37 @@ export async function followSequence(
   const stopListening = await store.listen(channels.number, () => bell.ring());
   let position = await lastNumber(store.db);
   let noted = await loggedUpTo(store.db);
+  let logged = noted;
   let notedAt = -Infinity;
-  for (let at = noted; at < position;) {
-    const events = await eventsAfter(store.db, at, Math.min(batch, position - at));
-    for (const event of events) record(log, event, true);
-    at = events.at(-1)?.number ?? position;
-  }
   parts.begin(position);
 
   const note = async () => {
-    if (noted >= position) return;
-    const logged = position;
+    if (noted >= logged) return;
+    const upTo = logged;
     notedAt = performance.now();
-    await store.write('events logged', (db) => noteLogged(db, logged));
-    noted = logged;
+    await store.write('events logged', (db) => noteLogged(db, upTo));
+    noted = upTo;
+  };
+  // A batch at a time, and not before the start: no end waits until a long absence is told.
+  const logAgain = async () => {
+    const events = await eventsAfter(store.db, logged, Math.min(batch, position - logged));
+    for (const event of events) record(log, event, true);
+    logged = events.at(-1)?.number ?? position;
   };
 
   const run = async () => {
     while (!isOver()) {
       try {
+        if (logged < position) {
+          await logAgain();
+          continue;
+        }
         const events = await eventsAfter(store.db, position, batch);
         const last = events.at(-1);
         if (last) {
           await parts.take(events);
           for (const event of events) record(log, event, false);
-          position = last.number;
+          logged = position = last.number;
         }
         if (performance.now() - notedAt >= noteEveryMs) await note();
         if (events.length < batch) await bell.wait(lookAtLeastEveryMs);
