@@ -1,22 +1,28 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import * as z from 'zod';
 import { Admission, network } from '../../src/broker/http/admission.ts';
 import { Buckets } from '../../src/broker/http/buckets.ts';
 import type { Caller } from '../../src/broker/http/caller.ts';
-import { boundConnections } from '../../src/broker/http/connections.ts';
+import { ConnectionBounds } from '../../src/broker/http/connections.ts';
 import { healthRoutes } from '../../src/broker/http/health.ts';
 import { Lanes } from '../../src/broker/http/lanes.ts';
+import { createListener } from '../../src/broker/http/listener.ts';
 import { Refusal } from '../../src/broker/http/problem.ts';
 import { RefusedCalls } from '../../src/broker/http/refused.ts';
 import { buildServer, handle, type ServerParts } from '../../src/broker/http/server.ts';
 import { NotSignedIn, ProviderUnavailable } from '../../src/broker/identity/failures.ts';
 import { openLog } from '../../src/broker/log.ts';
+import { selfMadeCertificates } from './support/certificates.ts';
 import { quiet } from './support/store.ts';
 
 const person = (name: string): Caller => ({
@@ -352,7 +358,7 @@ describe('Connections', () => {
     const server = createServer(() => {
       worked += 1;
     });
-    boundConnections(server, []);
+    new ConnectionBounds([]).bound(server);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
@@ -369,43 +375,98 @@ describe('Connections', () => {
     server.close();
   });
 
-  it('of one address are bounded, but for a proxy that is trusted', async () => {
-    const server = createServer((_request, response) => response.end('here'));
-    boundConnections(server, [], { inAll: 100, fromOneAddress: 10 });
-    const trusting = createServer((_request, response) => response.end('here'));
-    boundConnections(trusting, ['127.0.0.1'], { inAll: 12, fromOneAddress: 10 });
-    const sockets: Socket[] = [];
-    const opened = async (at: typeof server) => {
-      const socket = connect((at.address() as AddressInfo).port, '127.0.0.1');
-      sockets.push(socket);
-      let text = '';
-      socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
-      const closed = new Promise((resolve) => socket.once('close', resolve));
-      socket.on('error', () => undefined);
-      await once(socket, 'connect');
-      socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
-      const answer = new Promise((resolve) => socket.once('data', resolve));
-      await Promise.race([answer, closed]);
-      return text.startsWith('HTTP/1.1 200');
+  const made = selfMadeCertificates(['localhost'], ['127.0.0.1']);
+  const folder = join(tmpdir(), `daypass-test-limits-${randomUUID()}`);
+  const tls = { certificate: join(folder, 'server.crt'), key: join(folder, 'server.key') };
+  before(() => {
+    mkdirSync(folder, { mode: 0o700 });
+    writeFileSync(tls.certificate, made.certificate);
+    writeFileSync(tls.key, made.key);
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const open: Socket[] = [];
+  afterEach(() => {
+    for (const socket of open.splice(0)) socket.destroy();
+  });
+  /** Keeps its connection, and calls over it: the status, or 0 where it was closed. */
+  const client = (port: number, encrypted: boolean) => {
+    const socket = encrypted
+      ? connectTls({ port, host: '127.0.0.1', ca: made.certificateAuthority })
+      : connect(port, '127.0.0.1');
+    open.push(socket);
+    socket.on('error', () => undefined);
+    const closed = new Promise<Buffer>((resolve) => socket.once('close', () => resolve(Buffer.of())));
+    return async (path: '/open' | '/mine', name = 'nobody'): Promise<number> => {
+      const answer = new Promise<Buffer>((resolve) => socket.once('data', resolve));
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${name}\r\n\r\n`);
+      return Number(/^HTTP\/1.1 (\d+)/.exec((await Promise.race([answer, closed])).toString())?.[1] ?? 0);
     };
+  };
+  for (const encrypted of [false, true])
+    for (const [whose, trustedProxies, room] of [
+      ['one address', [], 10],
+      ['a proxy that is trusted, and all together,', ['127.0.0.1'], 12],
+    ] as const)
+      it(`of ${whose} are bounded${encrypted ? ' with TLS' : ''}: those of strangers make room, the oldest first`, async () => {
+        const app = buildServer({
+          verify,
+          log: quiet,
+          trustedProxies,
+          connectionLimits: { inAll: 12, fromOneAddress: 10 },
+          ...(encrypted ? { tls } : {}),
+        });
+        app.get('/open', { config: { open: true } }, () => 'read');
+        app.get('/mine', () => 'read');
+        await app.listen({ host: '127.0.0.1', port: 0 });
+        const { port } = app.server.address() as AddressInfo;
+        try {
+          const strangers = [];
+          for (let index = 0; index < room; index++) {
+            const stranger = client(port, encrypted);
+            assert.equal(await stranger('/open'), 200);
+            strangers.push(stranger);
+          }
+          const [first, second, third] = strangers;
+          assert.equal(await first?.('/mine', 'forged'), 401);
+          const ana = client(port, encrypted);
+          assert.equal(await ana('/mine', 'ana'), 200, 'who comes when all are taken');
+          assert.equal(await first?.('/open'), 0, 'the oldest made room, and a false sign-in keeps none');
+          assert.equal(await second?.('/mine', 'ben'), 200);
+          for (let index = 0; index < 3 * room; index++)
+            assert.equal(await client(port, encrypted)('/open'), 200);
+          assert.equal(await ana('/mine', 'ana'), 200, 'hers outlasts them all');
+          assert.equal(await second?.('/mine', 'ben'), 200, 'however old');
+          assert.equal(await third?.('/open'), 0);
+
+          for (let index = 2; index < room; index++)
+            assert.equal(await client(port, encrypted)('/mine', 'ana'), 200);
+          assert.equal(await client(port, encrypted)('/mine', 'ana'), 0, 'where all are signed in on');
+          const closed = new Promise((resolve) => open[room]?.once('close', resolve));
+          open[room]?.end();
+          await closed;
+          const until = Date.now() + 5_000;
+          let status = 0;
+          while (status === 0 && Date.now() < until) status = await client(port, encrypted)('/mine', 'ben');
+          assert.equal(status, 200, 'one that was closed makes room');
+        } finally {
+          await app.close();
+        }
+      });
+
+  it('that never agree on keys are closed long before a minute', async () => {
+    const server = createListener((_request, response) => response.end(), tls, quiet, 300);
+    // As Fastify does: who is answered here would be kept until the answer is sent.
+    server.on('clientError', (_error, socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
     try {
-      for (const one of [server, trusting]) {
-        one.listen(0, '127.0.0.1');
-        await once(one, 'listening');
-      }
-      for (let index = 0; index < 10; index++) assert.ok(await opened(server));
-      assert.equal(await opened(server), false);
-      const [first] = sockets;
-      const gone = new Promise((resolve) => server.once('free', resolve));
-      first?.once('close', () => setImmediate(() => server.emit('free')));
-      first?.end();
-      await gone;
-      assert.equal(await opened(server), true, 'one that was closed makes room');
-      for (let index = 0; index < 12; index++) assert.ok(await opened(trusting));
-      assert.equal(await opened(trusting), false, 'in all');
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+      open.push(socket);
+      socket.on('error', () => undefined);
+      await once(socket, 'close', { signal: AbortSignal.timeout(5_000) });
     } finally {
-      for (const socket of sockets) socket.destroy();
-      for (const one of [server, trusting]) one.close();
+      server.close();
     }
   });
 

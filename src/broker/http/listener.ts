@@ -14,6 +14,9 @@ const limits: ServerOptions = {
   keepAliveTimeout: 65_000,
 };
 
+/** What else is bounded begins when both sides have agreed on keys. */
+const handshakeMs = 10_000;
+
 const lookEveryMs = 5_000;
 
 /** A server of HTTP, or of HTTPS with certificate files, which are read again whenever one of them changes. */
@@ -21,10 +24,13 @@ export function createListener(
   listener: RequestListener,
   tls: CertificateFiles | undefined,
   log: Logger,
+  handshakeTimeout = handshakeMs,
 ): Server {
   if (!tls) return createServer(limits, listener);
   const read = () => ({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key) });
-  const server = createTlsServer({ ...limits, ...read(), minVersion: 'TLSv1.2' }, listener);
+  const server = createTlsServer({ ...limits, ...read(), minVersion: 'TLSv1.2', handshakeTimeout }, listener);
+  // No answer can be sent there, and one that waits to be sent would keep the connection open.
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
   const reload = () => {
     try {
       const files = read();

@@ -17,7 +17,7 @@ import { NotSignedIn } from '../identity/failures.ts';
 import { Admission, type CallLimits } from './admission.ts';
 import { Lanes, type Lane } from './lanes.ts';
 import type { Attempt } from './attempts.ts';
-import { boundConnections } from './connections.ts';
+import { ConnectionBounds, type ConnectionLimits } from './connections.ts';
 import { createListener } from './listener.ts';
 import { answerTo, nothingThere, Refusal } from './problem.ts';
 import { RefusedCalls } from './refused.ts';
@@ -45,6 +45,8 @@ export interface ServerParts {
   readonly tls?: CertificateFiles | undefined;
   /** Unlimited unless said. */
   readonly limits?: CallLimits;
+  /** As many as a broker takes unless said. */
+  readonly connectionLimits?: ConnectionLimits;
   /** Where everybody's calls wait for their turn; its own unless given. */
   readonly lanes?: Lanes;
   /** Addresses and networks whose word about where a call comes from is taken (`X-Forwarded-For`); nobody's unless said. */
@@ -65,10 +67,11 @@ const closeWithinMs = 3_000;
 /** An empty server with the manners that every call shares; `handle` gives it calls. It listens when it is told to. */
 export function buildServer(parts: ServerParts): FastifyInstance {
   const { trustedProxies = [] } = parts;
+  const connections = new ConnectionBounds(trustedProxies, parts.connectionLimits);
   const app = Fastify({
     serverFactory: (listener) => {
       const server = createListener(listener, parts.tls, parts.log);
-      boundConnections(server, trustedProxies);
+      connections.bound(server);
       return server;
     },
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
@@ -105,6 +108,7 @@ export function buildServer(parts: ServerParts): FastifyInstance {
       tellOfProxy();
     try {
       request.caller = await admission.admit({ authorization, address: request.ip, ends });
+      connections.signedIn(request.socket);
     } catch (error) {
       const reason = reasonOf(error);
       if (reason !== undefined) {
