@@ -124,7 +124,7 @@ describe('How many calls are let in', () => {
     assert.equal(await outcome('Bearer ana'), 'ana');
   });
 
-  it('counts an address for false sign-ins only, and those who are at work behind it go on', async () => {
+  it('counts an address for false sign-ins only, and those whose sign-in is known there go on', async () => {
     await knock('Bearer ana');
     const counts = await flood('Bearer forged');
     assert.deepEqual(counts, { NotSignedIn: 60, 'too-many-calls, 1 s': 940 });
@@ -145,6 +145,74 @@ describe('How many calls are let in', () => {
     const counts = await flood('Bearer forged', { ends: true });
     assert.deepEqual(counts, { NotSignedIn: 600, 'too-many-calls, 1 s': 400 });
     assert.equal(verified, 660);
+  });
+
+  describe('to end access, while false sign-ins come from the same address without end', () => {
+    const issuer = 'https://id.example';
+    let made = 0;
+    const token = (claims: unknown, signature = 'forged') => {
+      const part = Buffer.from(JSON.stringify(claims)).toString('base64url');
+      return `Bearer ${made++}.${part}.${signature}`;
+    };
+    const renewed = (sub: string) => token({ iss: issuer, sub }, 'good');
+    const refused = 'too-many-calls, 1 s';
+    beforeEach(async () => {
+      admission = new Admission({
+        verify: (authorization = '') => {
+          verified++;
+          const [, part = '', signature] = authorization.split('.');
+          if (signature !== 'good') return verify('Bearer forged');
+          const { sub } = JSON.parse(Buffer.from(part, 'base64url').toString()) as { sub: string };
+          return Promise.resolve(person(sub));
+        },
+        limits: { person: 60, address: 60 },
+        elapsed: () => now,
+        refuseAfterMs: 0,
+      });
+      assert.equal(await outcome(renewed('ana')), 'ana');
+      assert.equal(await outcome(renewed('ben')), 'ben');
+      await flood('Bearer forged', { ends: true });
+      assert.equal(await outcome('Bearer forged', { ends: true }), refused);
+    });
+
+    it('a renewed sign-in of somebody who signed in lately is looked at', async () => {
+      const hers = renewed('ana');
+      assert.equal(await outcome(hers), refused, 'only to end access');
+      assert.equal(await outcome(hers, { ends: true }), 'ana');
+      assert.equal(await outcome(hers), 'ana', 'then it is known');
+      assert.equal(await outcome(renewed('eve'), { ends: true }), refused, 'who has not been seen');
+    });
+
+    it('who names her has sign-ins looked at for a while, and stands in nobody else’s way', async () => {
+      verified = 0;
+      const names = Array.from({ length: 1_000 }, () =>
+        outcome(token({ iss: issuer, sub: 'ana' }), { ends: true }),
+      );
+      assert.deepEqual(countsOf(await Promise.all(names)), { NotSignedIn: 60, [refused]: 940 });
+      assert.equal(verified, 60, 'a refused call costs no signature');
+      assert.equal(await outcome(renewed('ana'), { ends: true }), refused);
+      assert.equal(await outcome(renewed('ben'), { ends: true }), 'ben');
+      assert.equal(await outcome(renewed('ana'), { ends: true, address: '198.51.100.1' }), 'ana');
+    });
+
+    it('what names nobody, or cannot be read, is refused as ever', async () => {
+      for (const claims of [
+        null,
+        [],
+        'ana',
+        {},
+        { iss: issuer },
+        { sub: 'ana' },
+        { iss: 'https://other.example', sub: 'ana' },
+        { iss: issuer, sub: ['ana'] },
+        { iss: [issuer], sub: 'ana' },
+        { iss: issuer, sub: 'ana', much: 'x'.repeat(20_000) },
+      ])
+        assert.equal(await outcome(token(claims, 'good'), { ends: true }), refused, JSON.stringify(claims));
+      for (const part of ['', '!', 'x', Buffer.from('['.repeat(12_000)).toString('base64url')])
+        assert.equal(await outcome(`Bearer x.${part}.good`, { ends: true }), refused);
+      assert.equal(await outcome('', { ends: true }), refused);
+    });
   });
 
   it('charges no address for a thousand people behind it, nor for a provider that is away', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { NotSignedIn } from '../identity/failures.ts';
+import { namedIn } from '../identity/named.ts';
 import { Buckets } from './buckets.ts';
 import type { Caller } from './caller.ts';
 import { Refusal } from './problem.ts';
@@ -18,7 +19,7 @@ export interface Knock {
   readonly authorization: string | undefined;
   /** IP address that it comes from. */
   readonly address: string;
-  /** It takes access away: however many came before, it is looked at. */
+  /** It takes access away: it is looked at after many more came before. */
   readonly ends: boolean;
 }
 
@@ -34,6 +35,9 @@ export interface AdmissionParts {
 /** What ends access is let in so many times more often; no hand ends that much, and no flood is without bound. */
 const moreToEnd = 10;
 
+/** Calls a minute, to end access, with new sign-ins that name one person and come from one address, beyond all others. */
+const endsOfOneName = 60;
+
 /** A client that repeats a refused call at once does so four times a second over each of its connections, not thousands. */
 const refuseAfterMs = 250;
 
@@ -42,17 +46,25 @@ const mostRemembered = 50_000;
 /**
  * Who is let in. A person pays for their calls, wherever they come from; an address pays only for calls whose sign-in
  * does not count, so that a thousand people behind one address are a thousand people. Whose sign-in counted before is
- * known without verifying it, which is what a flood is refused by; it is verified all the same before it is let in. A
- * flood of false sign-ins from an address keeps new sign-ins from there waiting, and nobody who is at work.
+ * known without verifying it, which is what a flood is refused by; it is verified all the same before it is let in.
+ *
+ * A flood of false sign-ins from an address keeps those waiting there that this broker has not seen: whoever signs in,
+ * and whoever is at work as soon as their sign-in is renewed. To end access, so many more of them are looked at. Beyond
+ * those, one that names a person whose sign-in counted lately is looked at too: to keep that person from ending access,
+ * a flood must know whom to name, and come from that person's address. Who has not signed in at this broker lately, as
+ * nobody has after its start, is not spared that.
  */
 export class Admission {
   readonly #verify: AdmissionParts['verify'];
   readonly #people: Buckets;
   readonly #addresses: Buckets;
   readonly #endings: Buckets;
+  readonly #endingsByName: Buckets;
   readonly #refuseAfterMs: number;
   /** By the hash of what they signed in with. */
-  readonly #remembered = new Map<string, string>();
+  readonly #remembered = new Map<string, Remembered>();
+  /** Whom sign-ins that counted lately name. */
+  readonly #lately = new Map<string, true>();
 
   constructor(parts: AdmissionParts) {
     const { verify, limits, elapsed } = parts;
@@ -61,6 +73,7 @@ export class Admission {
     this.#people = new Buckets(limits.person, elapsed);
     this.#addresses = new Buckets(limits.address, elapsed);
     this.#endings = new Buckets(Math.max(limits.person, limits.address) * moreToEnd, elapsed);
+    this.#endingsByName = new Buckets(endsOfOneName, elapsed);
   }
 
   /** @throws NotSignedIn, ProviderUnavailable, Refusal `too-many-calls` */
@@ -68,7 +81,7 @@ export class Admission {
     const hash = createHash('sha256')
       .update(authorization ?? '')
       .digest('base64');
-    const known = this.#remembered.get(hash);
+    const known = this.#remembered.get(hash)?.personId;
     if (known !== undefined) {
       const wait = this.#waitOf(known, ends);
       if (wait !== undefined) throw await this.#late(tooMany(yours, wait, known));
@@ -77,7 +90,7 @@ export class Admission {
     const payer = network(address);
     const seconds = this.#addresses.take(payer);
     if (seconds !== undefined) {
-      const wait = ends ? this.#endings.take(payer) : seconds;
+      const wait = ends ? this.#waitToEnd(payer, authorization) : seconds;
       if (wait !== undefined) throw await this.#late(tooMany(fromHere, wait));
     }
     const caller = await this.#verified(hash, authorization).catch((error: unknown) => {
@@ -97,6 +110,15 @@ export class Admission {
     return seconds !== undefined && ends ? this.#endings.take(personId) : seconds;
   }
 
+  /** In how many seconds a sign-in that is not known yet, and may be false, is looked at to end access. */
+  #waitToEnd(payer: string, authorization: string | undefined): number | undefined {
+    const seconds = this.#endings.take(payer);
+    if (seconds === undefined) return undefined;
+    const named = namedIn(authorization);
+    if (named === undefined || !this.#lately.has(named)) return seconds;
+    return this.#endingsByName.take(`${payer} ${named}`);
+  }
+
   async #late(refusal: Refusal): Promise<Refusal> {
     await pause(this.#refuseAfterMs);
     return refusal;
@@ -105,17 +127,31 @@ export class Admission {
   async #verified(hash: string, authorization: string | undefined): Promise<Caller> {
     try {
       const caller = await this.#verify(authorization);
-      this.#remembered.delete(hash);
-      this.#remembered.set(hash, caller.id);
-      for (const oldest of this.#remembered.keys()) {
-        if (this.#remembered.size <= mostRemembered) break;
-        this.#remembered.delete(oldest);
-      }
+      const before = this.#remembered.get(hash);
+      const named = before ? before.named : namedIn(authorization);
+      remember(this.#remembered, hash, { personId: caller.id, named });
+      if (named !== undefined) remember(this.#lately, named, true);
       return caller;
     } catch (error) {
       if (error instanceof NotSignedIn) this.#remembered.delete(hash);
       throw error;
     }
+  }
+}
+
+interface Remembered {
+  readonly personId: string;
+  /** Whom the sign-in names. */
+  readonly named: string | undefined;
+}
+
+/** The last one remembered stands last, so that the first is the one to forget. */
+function remember<T>(all: Map<string, T>, key: string, value: T): void {
+  all.delete(key);
+  all.set(key, value);
+  for (const oldest of all.keys()) {
+    if (all.size <= mostRemembered) break;
+    all.delete(oldest);
   }
 }
 
@@ -138,7 +174,7 @@ export function network(address: string): string {
 const yours =
   'More calls came from you in this minute than the broker takes from one person. What ends access still works.';
 const fromHere =
-  'More calls whose sign-in does not count came from your address than the broker looks at. Whoever is at work there goes on.';
+  'More calls whose sign-in does not count came from your address than the broker looks at. Until they are fewer, sign-ins from there that are new or renewed wait; to end access, some are looked at all the same.';
 
 function tooMany(what: string, seconds: number, personId?: string): Refusal {
   const words = `${what} Try again in ${seconds} s.`;
