@@ -3,7 +3,7 @@ import type { Finding } from './check.ts';
 import type { Session } from './connect.ts';
 import { issuerRoles, templateRole } from './names.ts';
 import type { ScopedTemplate } from './scope.ts';
-import { brokerRoles } from './setup.ts';
+import { brokerRoles } from './strangers.ts';
 
 const facts = `
 select current_setting('server_version_num')::int as version,

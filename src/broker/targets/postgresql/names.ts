@@ -86,7 +86,10 @@ export function templateRole({ id, scope }: ScopedTemplate): string {
   return `${templatePrefix}${id}_${scope.digest.slice(0, digestDigits)}`;
 }
 
-const issuerCount = 16;
+/** Begins the name of every role as which a broker makes logins. */
+export const issuerPrefix = 'daypass_issuer_';
+
+export const issuerCount = 16;
 
 /**
  * The NOLOGIN roles as which a broker makes logins, in turn. Before a role may make one, PostgreSQL reads all that this
@@ -95,7 +98,7 @@ const issuerCount = 16;
  */
 export function issuerRoles(user: string): string[] {
   const broker = createHash('sha256').update(user).digest('hex').slice(0, 8);
-  return Array.from({ length: issuerCount }, (_, n) => `daypass_issuer_${broker}_${n + 1}`);
+  return Array.from({ length: issuerCount }, (_, n) => `${issuerPrefix}${broker}_${n + 1}`);
 }
 
 /** Owns what a lease left behind and could not be dropped because others depend on it. It cannot log in and may do nothing. */

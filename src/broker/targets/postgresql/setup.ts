@@ -2,14 +2,12 @@ import type { TargetConfig } from '../../config/config.ts';
 import { identifier, issuerRoles, literal, qualified, templateRole } from './names.ts';
 import type { Privilege, PrivilegeObject } from './privileges.ts';
 import type { PostgresScope, ScopedTemplate } from './scope.ts';
+import { brokerRoles, owningSql, strangersSql } from './strangers.ts';
 
 /** As much of a target as its preparation is about; no password. */
 export type SetupTarget = Pick<TargetConfig, 'id' | 'database'> & {
   readonly login: Pick<TargetConfig['login'], 'user'>;
 };
-
-/** The roles that the broker's login needs: to end connections, to see them, to get in when the server is full. */
-export const brokerRoles = ['pg_signal_backend', 'pg_read_all_stats', 'pg_use_reserved_connections'] as const;
 
 /**
  * SQL that prepares a server: the broker's login, and for each template a role with exactly its privileges. For a
@@ -32,6 +30,7 @@ export function setupSql(
     oldServer,
     broker(target.login.user, [...new Set([target.database, ...databases])]),
     ...templates.map((template) => carrier(target.login.user, template)),
+    nobodyElse(target.login.user, templates.map(templateRole)),
     'commit;',
     ...databases.map((database) =>
       [
@@ -79,7 +78,7 @@ ${raiseIf(`(select rolsuper from pg_roles where rolname = ${literal(user)})`, `$
 alter role ${name} login createrole nocreatedb noreplication nobypassrls;
 grant ${brokerRoles.join(', ')} to ${name};
 -- The roles as which it makes logins, in turn: before a role may make one, the server reads all that it administers.
-${issuers.map((issuer) => `${createRole(issuer, 'nologin')}\nalter role ${identifier(issuer)} nologin createrole nocreatedb noreplication nobypassrls;`).join('\n')}
+${issuers.map((issuer) => `${createRole(issuer, 'nologin')}\nalter role ${identifier(issuer)} nosuperuser nologin createrole nocreatedb noreplication nobypassrls;`).join('\n')}
 grant ${issuers.map(identifier).join(', ')} to ${name} with admin false, inherit true, set true;
 -- It looks and cleans up wherever a lease gets in, also where not everybody (PUBLIC) may connect.
 ${databases.map((each) => `grant connect on database ${identifier(each)} to ${name};`).join('\n')}
@@ -116,6 +115,24 @@ function owner(user: string, role: string): string {
     `grant ${identifier(role)} to ${identifier(user)} with inherit false, set true;`,
   ].join('\n');
 }
+
+// Last, so that it sees every grant; what it finds undoes all of the above.
+function nobodyElse(user: string, carriers: readonly string[]): string {
+  const told = block(`declare they text; begin
+  select string_agg(format(E'%s is a member of %s:\\n  %s;', member, role, remedy), E'\\n') into they from (${strangersSql(user, carriers)}) it;
+  if they is not null then raise exception '%', ${literal(strangersFound)} || E'\\n' || they || E'\\n' || ${literal(strangersRemedy)}; end if;
+  select string_agg(role, ', ') into they from (${owningSql(user)}) it;
+  if they is not null then raise exception '%', they || ${literal(owningFound)}; end if;
+  end;`);
+  return `-- Nobody but the broker may act as these roles: what was made before this setup could still be its maker's.\n${told}`;
+}
+
+const strangersFound =
+  'Nothing was changed, because others could use the broker’s roles: with them they could give themselves what the templates allow, with no deadline and no receipt. Whoever makes a role before this setup does keeps it.';
+const strangersRemedy =
+  'Find out who that is and end their sessions. Then run these statements, or drop the roles if no lease is open, and run this setup again.';
+const owningFound =
+  ' owns something, which could act as it for somebody else, such as a function that runs with its owner’s rights. Nothing was changed. Give that to another role (REASSIGN OWNED, in the database where it is; not DROP OWNED, by which open leases could not be ended), and run this setup again.';
 
 function privileges(database: string, template: ScopedTemplate): string {
   const { id, scope } = template;
