@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Secret } from '../../src/contract/secret.ts';
 import { checkTarget, type Finding } from '../../src/broker/targets/postgresql/check.ts';
+import { issuerRoles } from '../../src/broker/targets/postgresql/names.ts';
 import { setupSql } from '../../src/broker/targets/postgresql/setup.ts';
 import { carrierOf, openShop, readScope, type Shop } from './support/shop.ts';
 
@@ -168,6 +169,41 @@ describe('daypass check --targets at PostgreSQL', function () {
       told(findings, 'missing').join(),
       /cannot be asked as daypass_broker: .*password authentication failed/,
     );
+  });
+
+  it('says who else could act as the broker’s roles, and which of these are more than they should be', async () => {
+    const [first, second, third] = issuerRoles('daypass_broker');
+    const monitor = carrierOf('monitor');
+    const meddled = `alter role ${first} login; alter role ${second} createdb; alter role ${third} superuser;
+      create role eve createrole; grant ${first} to eve; grant "${monitor}" to eve with inherit true, set false;
+      grant daypass_broker to eve with admin true;
+      create function public.as_issuer() returns int language sql security definer as 'select 1';
+      alter function public.as_issuer() owner to ${second}`;
+    await shop.server.run(meddled, 'shop');
+    const lease = await shop.lease('read-orders');
+    const findings = (await now()).filter(({ template, kind }) => !template && kind === 'excess');
+    includes(
+      told(findings, 'excess'),
+      /issuer_\w{8}_1, as which daypass_broker makes logins, can log in/,
+      /issuer_\w{8}_2, as which daypass_broker makes logins, can log in, is a superuser, or may create databases/,
+      /issuer_\w{8}_3, as which daypass_broker makes logins, can log in, is a superuser/,
+      /issuer_\w{8}_2 owns something/,
+    );
+    const strangers = findings.filter(({ message }) => /is a member of/.test(message));
+    assert.deepEqual(
+      strangers.map(({ message }) => message.split(':')[0]),
+      ['daypass_broker', first!, monitor].map((role) => `eve is a member of ${role}`),
+    );
+    for (const { remedy } of strangers) {
+      const [statement] = /revoke .* cascade$/.exec(remedy ?? '')!;
+      await shop.server.run(statement);
+    }
+    await shop.server.run('drop function public.as_issuer()', 'shop');
+    const some = shop.templates.filter(({ id }) => ['read-orders', 'monitor'].includes(id));
+    await shop.server.run(setupSql(shop.config, some), 'shop');
+    const after = told(await now(), 'excess').join('\n');
+    assert.doesNotMatch(after, /issuer|eve is/);
+    await shop.receipt(lease);
   });
 
   it('says which databases the broker could not clean', async () => {

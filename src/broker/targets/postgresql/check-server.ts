@@ -1,9 +1,10 @@
+import { spelledOut } from '../../../contract/plain-text.ts';
 import type { TargetConfig } from '../../config/config.ts';
 import type { Finding } from './check.ts';
 import type { Session } from './connect.ts';
-import { issuerRoles, templateRole } from './names.ts';
+import { issuerRoles, readable, templateRole } from './names.ts';
 import type { ScopedTemplate } from './scope.ts';
-import { brokerRoles } from './strangers.ts';
+import { brokerRoles, owningSql, strangersSql } from './strangers.ts';
 
 const facts = `
 select current_setting('server_version_num')::int as version,
@@ -13,7 +14,9 @@ select current_setting('server_version_num')::int as version,
        rolsuper as super, rolcreaterole as createrole, rolcreatedb as createdb, rolbypassrls as bypassrls, rolreplication as replication,
        array(select r from unnest($1::text[]) r where not pg_has_role(current_user, r, 'usage')) as lacking,
        (select count(*)::int from pg_roles i
-         where i.rolname = any($2) and i.rolcreaterole and pg_has_role(i.oid, 'usage') and pg_has_role(i.oid, 'set')) as issuers
+         where i.rolname = any($2) and i.rolcreaterole and pg_has_role(i.oid, 'usage') and pg_has_role(i.oid, 'set')) as issuers,
+       array(select i.rolname::text from pg_roles i
+              where i.rolname = any($2) and (i.rolcanlogin or i.rolsuper or i.rolcreatedb or i.rolreplication or i.rolbypassrls) order by 1) as overdone
   from pg_roles where rolname = current_user`;
 
 interface Facts {
@@ -29,6 +32,8 @@ interface Facts {
   lacking: string[];
   /** How many of the roles as which logins are made are as they should be. */
   issuers: number;
+  /** Those of them that are or may more than they should. */
+  overdone: string[];
 }
 
 const setup = (target: TargetConfig) => `daypass target setup ${target.id}`;
@@ -82,6 +87,29 @@ export async function serverFindings(
       `Of the ${issuers.length} roles as which ${user} makes logins (${issuers[0]} and so on), ${issuers.length - fact.issuers} are not there or not as they should be.`,
       setup(target),
     );
+  for (const role of fact.overdone)
+    found(
+      'excess',
+      `${role}, as which ${user} makes logins, can log in, is a superuser, or may create databases, replicate, or pass row security by.`,
+      setup(target),
+    );
+  const known = templates.map(templateRole);
+  for (const { role, member, remedy } of await session.query<{
+    role: string;
+    member: string;
+    remedy: string;
+  }>('target checked', strangersSql(user, known)))
+    found(
+      'excess',
+      `${readable(member)} is a member of ${role}: it could give itself what the templates allow, with no deadline and no receipt.`,
+      `end its sessions, then ${spelledOut(remedy)}`,
+    );
+  for (const { role } of await session.query<{ role: string }>('target checked', owningSql(user)))
+    found(
+      'excess',
+      `${role} owns something, which could act as it for somebody else.`,
+      'reassign owned by it; not drop owned, by which open leases could not be ended',
+    );
   if (fact.prepared > 0)
     found(
       'public',
@@ -107,7 +135,6 @@ export async function serverFindings(
       `Connections to it are not fully verified (tls: ${target.tls.mode}): somebody in between could read or change them.`,
     );
 
-  const known = templates.map(templateRole);
   for (const { role } of await session.query<{ role: string }>(
     'target checked',
     `select rolname as role from pg_roles where starts_with(rolname, 'daypass_tpl_') and rolname <> all ($1)`,
