@@ -9,7 +9,7 @@ import type { PostgresVersion } from './support/postgres.ts';
 const templates = [{ id: 'new-one', scope: readScope({ privileges: ['select on crm.customers'] }) }];
 
 for (const version of [16, 17, 18] satisfies PostgresVersion[])
-  describe(`daypass target setup at PostgreSQL ${version}, where roles were made before`, function () {
+  describe(`daypass target setup at PostgreSQL ${version}, where roles are there already`, function () {
     this.timeout(30_000);
     let shop: Shop;
     let eve: pg.Client;
@@ -112,6 +112,35 @@ for (const version of [16, 17, 18] satisfies PostgresVersion[])
         await shop.server.run(`select rolsuper, rolcanlogin from pg_roles where rolname = '${it.issuer}'`),
         [{ rolsuper: false, rolcanlogin: false }],
       );
+    });
+
+    it('lets its issuing roles hand out what was approved before a template was edited, also where an older setup did not', async () => {
+      const [template] = shop.templates.filter(({ id }) => id === 'read-orders');
+      const issuers = issuerRoles('daypass_broker').join(', ');
+      const mine = `daypass_tpl_nobodys_${version}`;
+      await shop.server.run(
+        `revoke "${carrierOf('read-orders')}" from ${issuers}; create role ${mine}; grant ${mine} to daypass_broker`,
+      );
+      const lease = shop.intend('read-orders');
+      const fresh = shop.another();
+      await assert.rejects(fresh.issue(lease.intent, shop.keep), /daypass target setup shop/);
+
+      const edited = { id: template!.id, scope: readScope({ privileges: ['select on sales.orders'] }) };
+      for (let twice = 0; twice < 2; twice += 1)
+        await shop.server.run(setupSql(shop.config, [edited]), 'shop');
+      const again = shop.intend('read-orders');
+      await fresh.issue(again.intent, shop.keep);
+      const client = await shop.login(again);
+      assert.deepEqual(await answer(client, 'select count(name)::int as n from crm.customers'), [{ n: 10 }]);
+      await shop.receipt(again);
+      const handed = await shop.server.run(
+        `select r.rolname = '${mine}' as nobodys, m.admin_option, m.inherit_option, m.set_option, count(*)::int as n
+           from pg_auth_members m join pg_roles r on r.oid = m.roleid join pg_roles i on i.oid = m.member
+          where r.rolname in ('${mine}', '${carrierOf('read-orders')}') and i.rolname = any('{${issuers}}'::text[]) group by 1, 2, 3, 4`,
+      );
+      assert.deepEqual(handed, [
+        { nobodys: false, admin_option: true, inherit_option: false, set_option: false, n: 16 },
+      ]);
     });
 
     it('goes on while leases are open, with another broker at the same templates, and with superusers among the members', async () => {

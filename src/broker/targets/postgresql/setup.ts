@@ -1,5 +1,5 @@
 import type { TargetConfig } from '../../config/config.ts';
-import { identifier, issuerRoles, literal, qualified, templateRole } from './names.ts';
+import { identifier, issuerRoles, literal, qualified, templatePrefix, templateRole } from './names.ts';
 import type { Privilege, PrivilegeObject } from './privileges.ts';
 import type { PostgresScope, ScopedTemplate } from './scope.ts';
 import { brokerRoles, owningSql, strangersSql } from './strangers.ts';
@@ -30,6 +30,7 @@ export function setupSql(
     oldServer,
     broker(target.login.user, [...new Set([target.database, ...databases])]),
     ...templates.map((template) => carrier(target.login.user, template)),
+    olderCarriers(target.login.user),
     nobodyElse(target.login.user, templates.map(templateRole)),
     'commit;',
     ...databases.map((database) =>
@@ -114,6 +115,19 @@ function owner(user: string, role: string): string {
     ),
     `grant ${identifier(role)} to ${identifier(user)} with inherit false, set true;`,
   ].join('\n');
+}
+
+/** What was approved before a scope was edited is issued by the role that the template had then. */
+function olderCarriers(user: string): string {
+  const handOut = block(`declare it record; begin
+  for it in select r.rolname as carrier, i.rolname as issuer
+      from pg_roles r join pg_auth_members b on b.roleid = r.oid and b.member = ${literal(identifier(user))}::regrole and b.admin_option
+      join pg_roles i on i.rolname = any (array[${issuerRoles(user).map(literal).join(', ')}]::text[])
+     where starts_with(r.rolname, ${literal(templatePrefix)})
+       and not exists (select from pg_auth_members m where m.roleid = r.oid and m.member = i.oid and m.admin_option)
+  loop execute format('grant %I to %I with admin true, inherit false, set false', it.carrier, it.issuer); end loop;
+  end;`);
+  return `-- What was approved before a template was edited stays issuable: the roles of then, which the broker has already.\n${handOut}`;
 }
 
 // Last, so that it sees every grant; what it finds undoes all of the above.
