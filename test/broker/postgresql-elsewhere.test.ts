@@ -88,6 +88,11 @@ describe('A target whose address leads to another server', function () {
     assert.ok(isClosed(session));
   });
 
+  it('is told from another one also where not everybody may ask which it is', async () => {
+    await old.server.run('revoke execute on function pg_control_system() from public', 'shop');
+    await old.receipt(await issued());
+  });
+
   it('closes a copy of the login there, and still does not call that its end', async () => {
     const lease = await issued();
     await now.server.run('create role first_to_have_other_numbers');

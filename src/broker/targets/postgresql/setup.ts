@@ -81,6 +81,8 @@ grant ${brokerRoles.join(', ')} to ${name};
 -- The roles as which it makes logins, in turn: before a role may make one, the server reads all that it administers.
 ${issuers.map((issuer) => `${createRole(issuer, 'nologin')}\nalter role ${identifier(issuer)} nosuperuser nologin createrole nocreatedb noreplication nobypassrls;`).join('\n')}
 grant ${issuers.map(identifier).join(', ')} to ${name} with admin false, inherit true, set true;
+-- Which database system answers: an end is proven only at the one where its login was made. Usually all may ask that.
+grant execute on function pg_catalog.pg_control_system() to ${[name, ...issuers.map(identifier)].join(', ')};
 -- It looks and cleans up wherever a lease gets in, also where not everybody (PUBLIC) may connect.
 ${databases.map((each) => `grant connect on database ${identifier(each)} to ${name};`).join('\n')}
 -- Its password is set by you, and stands nowhere here:   \\password ${comment(name)}`;
