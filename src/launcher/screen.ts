@@ -21,9 +21,13 @@ export function afterwards(lines: readonly string[], columns = width()): string 
   return beside(lines, columns);
 }
 
+/** A terminal that starts before its panel is laid out has about ten columns for a moment. */
+const narrowest = 20;
+
 /** How many characters a line of this terminal holds. */
 function width(): number {
-  return process.stdout.columns || 80;
+  const { columns } = process.stdout;
+  return columns >= narrowest ? columns : 80;
 }
 
 /** Lines with the bar beside each; the terminal itself would break a long one within a word, and leave the bar out. */

@@ -19,6 +19,21 @@ describe('launcher: what it writes', () => {
     ]);
     assert.deepEqual(plain(afterwards(['a 🙂🙂🙂🙂🙂'], 5)), ['| a', '| 🙂🙂🙂', '| 🙂🙂', '']);
   });
+
+  it('is not broken for the few columns that a terminal has before its panel is laid out', () => {
+    const { columns } = process.stdout;
+    try {
+      for (const [few, parts] of [
+        [10, ['| psql is ready: just type psql', '']],
+        [20, ['| psql is ready:', '| just type psql', '']],
+      ] as const) {
+        process.stdout.columns = few;
+        assert.deepEqual(plain(afterwards(['psql is ready: just type psql'])), parts);
+      }
+    } finally {
+      process.stdout.columns = columns;
+    }
+  });
 });
 
 describe('launcher: how a shell is started', () => {

@@ -256,7 +256,8 @@ function reconnecting({ holder }: Held, lanesAtOnce: number) {
   let going = true;
   const sessions: number[] = [];
   const open = new Set<pg.Client>();
-  const lane = async () => {
+  // Half of them keep what they get until it is ended, the others leave at once and come again.
+  const lane = async (_: unknown, n: number) => {
     while (going) {
       const client = holder.client();
       try {
@@ -264,6 +265,10 @@ function reconnecting({ holder }: Held, lanesAtOnce: number) {
         const at = Date.now();
         await client.query('select 1');
         sessions.push(at);
+        if (n % 2 === 1) {
+          await client.end();
+          continue;
+        }
         open.add(client);
         await new Promise((resolve) => client.connection.stream.once('close', resolve));
         open.delete(client);
