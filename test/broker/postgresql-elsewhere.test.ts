@@ -88,6 +88,26 @@ describe('A target whose address leads to another server', function () {
     assert.ok(isClosed(session));
   });
 
+  it('ends nothing of others at a server that is named as a replica and is none', async () => {
+    const lease = await issued();
+    const bystander = await now.server.connect({
+      user: 'shop_app',
+      password: 'for tests only',
+      database: 'shop',
+    });
+    const [number] = await now.server.run(`select oid::int as oid from pg_roles where rolname = 'shop_app'`);
+    const evidence = old.kept.get(lease.leaseId);
+    old.kept.set(lease.leaseId, { ...evidence, oid: number?.['oid'] });
+    const { host, port } = { ...old.config, port: now.server.port };
+    const target = old.another({ config: { replicas: [{ host, port, tls: { mode: 'off' } }] } });
+    await target.cut([lease], old.keep);
+    const [closed] = await target.close([lease], old.keep);
+    assert.match(String(obstacleOf(closed)), /another database system answers there/);
+    assert.deepEqual((await bystander.query('select 1 as x')).rows, [{ x: 1 }]);
+    await bystander.end();
+    await old.receipt(lease);
+  });
+
   it('is told from another one also where not everybody may ask which it is', async () => {
     await old.server.run('revoke execute on function pg_control_system() from public', 'shop');
     await old.receipt(await issued());

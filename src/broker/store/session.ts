@@ -29,22 +29,23 @@ export async function openSession(client: pg.Client): Promise<Session> {
   const { db, lost, close } = await connected(client);
   const held = new Set<string>();
   lost.addEventListener('abort', () => held.clear());
-  const keyOf = (name: string) => sql`hashtextextended(${`daypass ${name}`}, 0)`;
+  const lock = async (word: 'pg_try_advisory_lock' | 'pg_advisory_unlock', name: string) => {
+    const key = sql`hashtextextended(${`daypass ${name}`}, 0)`;
+    const question = sql<{ done: boolean }>`select ${sql.raw(word)}(${key}) as done`;
+    // eslint-disable-next-line no-restricted-syntax -- a lock ends with the connection, on which the server refuses changes
+    const { rows } = await question.execute(db);
+    return rows[0]?.done ?? false;
+  };
   return {
     db,
     lost,
     async tryLock(name) {
       if (held.has(name)) return true;
-      const question = sql<{ mine: boolean }>`select pg_try_advisory_lock(${keyOf(name)}) as mine`;
-      // eslint-disable-next-line no-restricted-syntax -- a lock changes nothing that outlives the connection
-      const { rows } = await question.execute(db);
-      if (rows[0]?.mine) held.add(name);
+      if (await lock('pg_try_advisory_lock', name)) held.add(name);
       return held.has(name);
     },
     async unlock(name) {
-      if (!held.delete(name)) return;
-      // eslint-disable-next-line no-restricted-syntax -- as above
-      await sql`select pg_advisory_unlock(${keyOf(name)})`.execute(db);
+      if (held.delete(name)) await lock('pg_advisory_unlock', name);
     },
     close,
   };
