@@ -194,7 +194,7 @@ export type TestWindow = ReturnType<typeof openWindow>;
 
 export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'daypass-test-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
 /** Looks until it holds; the deadline is for a test that would otherwise hang. */
