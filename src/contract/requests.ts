@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { Person } from './people.ts';
-import { Template, TemplateId } from './templates.ts';
+import { ApprovalNeed, Template, TemplateId } from './templates.ts';
 import { Digest, Duration, Id, Instant, plainText } from './values.ts';
 
 export const Reason = plainText({ min: 8, max: 500 }).meta({ id: 'Reason' });
@@ -60,6 +60,9 @@ export const AccessRequest = z
     decisions: z.array(Decision),
     grantId: Id.optional(),
     askedOf: z.array(z.string()).meta({ description: 'Names of people known to be able to decide.' }),
+    stillNeeded: z
+      .array(ApprovalNeed)
+      .meta({ description: 'Who must still approve while it is pending, all of them.' }),
     openOnTarget: z
       .object({
         own: z.array(z.string()).meta({ description: 'Titles of what the requester has open there.' }),

@@ -7,6 +7,11 @@ export const TemplateId = z
   .max(40)
   .meta({ id: 'TemplateId' });
 
+export const ApprovalNeed = z
+  .object({ number: z.int().min(1), by: z.array(z.string()) })
+  .meta({ id: 'ApprovalNeed', description: 'So many people, each a member of one of these groups.' });
+export type ApprovalNeed = z.infer<typeof ApprovalNeed>;
+
 /** A template as it is shown to people. A request keeps a copy of it, so what was approved stays what is shown. */
 export const Template = z
   .object({
@@ -31,8 +36,12 @@ export const Template = z
       .optional()
       .meta({ description: 'A regular expression that the whole ticket must match.' }),
     approval: z.object({
-      needed: z.union([z.literal(0), z.literal(1)]),
-      from: z.array(z.string()).meta({ description: 'Groups, one of whose members must approve.' }),
+      needed: z.int().min(0).meta({ description: 'How many people must approve.' }),
+      from: z.array(z.string()).meta({ description: 'Groups that they are members of.' }),
+      needs: z
+        .array(ApprovalNeed)
+        .optional()
+        .meta({ description: 'Where it takes people of different groups: how many of which, all of them.' }),
     }),
     digest: Digest.meta({
       description: 'Of everything that the template says; changes when the template does.',

@@ -147,6 +147,7 @@ describe('The event stream', () => {
         approve_by: approvers,
         revoke_by: [],
         quorum: 1,
+        demands: { needs: [{ by: approvers, number: 1 }], never: [] },
         state: 'pending',
         answer_by: inAnHour(),
       }),

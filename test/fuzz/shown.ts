@@ -130,6 +130,7 @@ export const views = surface('what the editor shows and writes', 60, [
         reason,
         ticket,
         askedOf: [other],
+        stillNeeded: [{ number: 1, by: [name] }],
         may: { withdraw: false, decide: true },
       });
       const mine = request({ requester: boss, template: task, reason, askedOf: [name] });

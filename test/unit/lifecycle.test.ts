@@ -16,7 +16,7 @@ const before = new Date(noon.getTime() - 1);
 const after = new Date(noon.getTime() + 1);
 
 describe('what becomes of a request', () => {
-  const pending = { state: 'pending', answerBy: noon, quorum: 1, approvals: 0 } as const;
+  const pending = { state: 'pending', answerBy: noon, agreed: false } as const;
   const table: [RequestEvent, Date, number, string][] = [
     ['decided: approve', before, 1, 'approved'],
     ['decided: approve', before, 0, 'pending'],
@@ -30,7 +30,7 @@ describe('what becomes of a request', () => {
   ];
   for (const [event, at, approvals, expected] of table) {
     it(`${event}, ${approvals} approvals, ${at < noon ? 'before' : 'at or after'} its time: ${expected}`, () => {
-      const step = moveRequest({ ...pending, approvals }, event, at);
+      const step = moveRequest({ ...pending, agreed: approvals > 0 }, event, at);
       assert.equal(step.moved ? step.state : step.why, expected);
     });
   }
@@ -43,7 +43,7 @@ describe('what becomes of a request', () => {
         fc.date({ noInvalidDate: true }),
         fc.nat(5),
         (state, event, at, approvals) => {
-          assert.deepEqual(moveRequest({ state, answerBy: noon, quorum: 1, approvals }, event, at), {
+          assert.deepEqual(moveRequest({ state, answerBy: noon, agreed: approvals > 0 }, event, at), {
             moved: false,
             why: 'already settled',
           });

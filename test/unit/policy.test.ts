@@ -3,7 +3,12 @@ import fc from 'fast-check';
 import { mayDecide, mayRequest, mayRevoke, maySee, type Who } from '../../src/broker/rules/policy.ts';
 
 const who = (id: string, ...groups: string[]): Who => ({ id, groups, mayDecide: true });
-const request = { requester: 'ana', approveBy: ['leads'], revokeBy: ['leads', 'security'] };
+const request = {
+  requester: 'ana',
+  needs: [{ by: ['leads'], number: 1 }],
+  never: [],
+  revokeBy: ['leads', 'security'],
+};
 const auditors = ['auditors'];
 
 describe('who may do what', () => {
@@ -39,8 +44,9 @@ describe('who may do what', () => {
 
   it('nobody ever decides on their own request', () => {
     fc.assert(
-      fc.property(fc.array(fc.string()), fc.array(fc.string()), (groups, approveBy) => {
-        assert.equal(mayDecide(who('ana', ...groups, ...approveBy), { ...request, approveBy }), false);
+      fc.property(fc.array(fc.string()), fc.array(fc.string()), (groups, by) => {
+        const needs = [{ by, number: 1 }];
+        assert.equal(mayDecide(who('ana', ...groups, ...by), { ...request, needs }), false);
       }),
     );
   });

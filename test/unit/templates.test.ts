@@ -78,7 +78,8 @@ describe('a template', () => {
       terminals: 3,
       requestBy: ['engineering'],
       ticket: { pattern: 'INC-\\d+', required: true },
-      approveBy: ['payments-leads'],
+      needs: [{ by: ['payments-leads'], number: 1 }],
+      never: [],
       revokeBy: ['payments-leads', 'security'],
     });
   });
@@ -101,7 +102,7 @@ describe('a template', () => {
 
   it('that nobody approves says so, and who may end it', () => {
     const open = parsed(good.replace('approve:\n  by: [payments-leads]', 'approve: nobody'));
-    assert.deepEqual([open.approveBy, open.revokeBy], [[], ['payments-leads', 'security']]);
+    assert.deepEqual([open.needs, open.revokeBy], [[], ['payments-leads', 'security']]);
     assert.equal(present(open, references).approval.needed, 0);
   });
 

@@ -1,7 +1,9 @@
+import { needWords } from '../../contract/needs.ts';
 import type { NewDecision } from '../../contract/requests.ts';
 import type { Context } from '../context.ts';
-import { mayDecide, maySee } from '../rules/policy.ts';
-import { decisionsOn, insertDecision } from '../store/decision.ts';
+import { mayDecide, maySee, type RequestRule } from '../rules/policy.ts';
+import { groupsOf, sizeOf, stillNeeded } from '../rules/quorum.ts';
+import { approvalsAmong, decisionsOn, insertDecision } from '../store/decision.ts';
 import { insertGrant } from '../store/grant.ts';
 import { peopleById } from '../store/person.ts';
 import { isAuthenticRequest } from '../store/authentic.ts';
@@ -22,8 +24,8 @@ export async function decide(
   if (request.requester === caller.id)
     throw new Refusal('not-allowed', 'Nobody decides on their own request.');
   if (!caller.mayDecide) throw byCode();
-  if (!mayDecide(caller, ruleOf(request)))
-    throw new Refusal('not-allowed', `Members of ${request.approve_by.join(' or ')} decide on this.`);
+  const rule = ruleOf(request);
+  if (!mayDecide(caller, rule)) throw notYours(caller, rule);
   if (request.state !== 'pending') throw await settledAlready(trx, context, request, caller);
   await demandAuthentic(trx, context, request);
   if (body.digest !== request.digest)
@@ -31,14 +33,22 @@ export async function decide(
   const decisions = await decisionsOn(trx, context.integrity, [id]);
   if (decisions.some((one) => one.person_id === caller.id))
     throw new Refusal('too-late', 'You have decided on this already.');
-  const approvals = decisions.filter((one) => one.verdict === 'approve').length;
+  const groups = caller.groups.filter((group) => request.approve_by.includes(group));
+  const approvals = approvalsAmong(decisions);
+  const needs = stillNeeded(rule.needs, approvals);
+  const left = stillNeeded(rule.needs, [...approvals, { person: caller.id, groups }]);
+  if (body.verdict === 'approve' && sizeOf(left) === sizeOf(needs))
+    throw new Refusal(
+      'not-allowed',
+      `Your approval adds nothing: ${needWords(needs)} must still approve. Deny it, if it should not be.`,
+    );
   const step = await stepRequest(
     trx,
     request,
     body.verdict === 'approve' ? 'decided: approve' : 'decided: deny',
     caller.id,
     {
-      approvals: approvals + (body.verdict === 'approve' ? 1 : 0),
+      agreed: left.length === 0,
       ...(body.comment === undefined ? {} : { comment: body.comment }),
     },
   );
@@ -49,6 +59,7 @@ export async function decide(
     verdict: body.verdict,
     comment: body.comment,
     digest: body.digest,
+    groups,
   });
   if (step.state === 'approved')
     await insertGrant(trx, context.integrity.macs, request, {
@@ -56,6 +67,16 @@ export async function decide(
       activateWithinSeconds: context.config.requests.activateWithinSeconds,
     });
   return decisionId;
+}
+
+function notYours(caller: Caller, { needs, never }: RequestRule): Refusal {
+  const out = never.filter((group) => caller.groups.includes(group));
+  return new Refusal(
+    'not-allowed',
+    out.length > 0
+      ? `Members of ${out.join(' and ')} do not decide on this.`
+      : `Members of ${groupsOf(needs).join(' or ')} decide on this.`,
+  );
 }
 
 /** Nothing is decided about what is not as it was asked for. */
@@ -76,7 +97,7 @@ export async function withdraw(trx: Trx, context: Context, caller: Caller, id: s
   if (request.requester !== caller.id)
     throw new Refusal('not-allowed', 'Only the person who asked can take a request back.');
   if (request.state === 'withdrawn') return;
-  const step = await stepRequest(trx, request, 'withdrawn', caller.id, { approvals: 0 });
+  const step = await stepRequest(trx, request, 'withdrawn', caller.id, { agreed: false });
   if (!step.moved) throw await settledAlready(trx, context, request, caller);
 }
 

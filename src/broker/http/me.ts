@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { routes } from '../../contract/routes.ts';
 import type { Context } from '../context.ts';
+import { groupsOf } from '../rules/quorum.ts';
 import { handle } from './server.ts';
 
 export function meRoute(app: FastifyInstance, { config, templates }: Context): void {
@@ -14,8 +15,8 @@ export function meRoute(app: FastifyInstance, { config, templates }: Context): v
       },
       decides:
         caller.mayDecide &&
-        [...templates().values()].some(({ approveBy, revokeBy }) =>
-          [...approveBy, ...revokeBy].some((group) => caller.groups.includes(group)),
+        [...templates().values()].some(({ needs, revokeBy }) =>
+          [...groupsOf(needs), ...revokeBy].some((group) => caller.groups.includes(group)),
         ),
       audits: caller.audits,
       signedInUntil: caller.expiresAt.toISOString(),

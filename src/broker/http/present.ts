@@ -5,7 +5,8 @@ import type { Person } from '../../contract/people.ts';
 import type { Receipt } from '../../contract/receipts.ts';
 import type { Context } from '../context.ts';
 import { mayDecide, mayRevoke } from '../rules/policy.ts';
-import { decisionsOn, type DecisionRow } from '../store/decision.ts';
+import { stillNeeded } from '../rules/quorum.ts';
+import { approvalsAmong, decisionsOn, type DecisionRow } from '../store/decision.ts';
 import { activeAt, grantsOf, type ActiveGrant, type GrantRow } from '../store/grant.ts';
 import { leasesOf, receiptsOf, type LeaseRow } from '../store/lease.ts';
 import { peopleById, peopleIn, type PersonRow } from '../store/person.ts';
@@ -37,16 +38,24 @@ export async function presentRequests(
     ...decisions.map((one) => one.person_id),
   ]);
   const inGroups = new Map<string, Promise<PersonRow[]>>();
-  const deciders = async ({ approve_by, requester }: RequestRow) => {
+  const deciders = async (row: RequestRow, decided: readonly DecisionRow[]) => {
+    const { approve_by, requester } = row;
+    const { never } = ruleOf(row);
     const groups = JSON.stringify([...approve_by].sort());
     const found = inGroups.get(groups) ?? peopleIn(db, approve_by);
     inGroups.set(groups, found);
-    return (await found).filter((one) => one.id !== requester);
+    return (await found).filter(
+      (one) =>
+        one.id !== requester &&
+        !decided.some(({ person_id }) => person_id === one.id) &&
+        !never.some((group) => one.groups.includes(group)),
+    );
   };
   return Promise.all(
     rows.map(async (row) => {
       const grant = grants.find((one) => one.request_id === row.id);
-      const asked = row.state === 'pending' ? await deciders(row) : [];
+      const decided = decisions.filter((one) => one.request_id === row.id);
+      const asked = row.state === 'pending' ? await deciders(row, decided) : [];
       return {
         id: row.id,
         state: row.state,
@@ -58,20 +67,29 @@ export async function presentRequests(
         digest: row.digest,
         createdAt: row.created_at.toISOString(),
         answerBy: row.answer_by.toISOString(),
-        decisions: decisions
-          .filter((one) => one.request_id === row.id)
-          .map((one) => presentDecision(one, people)),
+        decisions: decided.map((one) => presentDecision(one, people)),
         ...(grant ? { grantId: grant.id } : {}),
         askedOf: asked.map((one) => one.name),
+        stillNeeded: row.state === 'pending' ? neededOn(row, decided) : [],
         openOnTarget: openFor(row, caller, active),
         version: row.version,
         may: {
           withdraw: row.state === 'pending' && row.requester === caller.id,
-          decide: row.state === 'pending' && mayDecide(caller, ruleOf(row)),
+          decide:
+            row.state === 'pending' &&
+            mayDecide(caller, ruleOf(row)) &&
+            !decided.some(({ person_id }) => person_id === caller.id),
         },
       };
     }),
   );
+}
+
+function neededOn(row: RequestRow, decisions: readonly DecisionRow[]): AccessRequest['stillNeeded'] {
+  return stillNeeded(ruleOf(row).needs, approvalsAmong(decisions)).map(({ by, number }) => ({
+    number,
+    by: [...by],
+  }));
 }
 
 function openFor(

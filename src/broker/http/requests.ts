@@ -7,6 +7,7 @@ import { secondsOf, spokenDuration } from '../../contract/values.ts';
 import { append } from '../audit/append.ts';
 import type { Context } from '../context.ts';
 import { mayRequest, maySee, mostPending } from '../rules/policy.ts';
+import { groupsOf, sizeOf } from '../rules/quorum.ts';
 import type { Store } from '../store/connect.ts';
 import { insertGrant } from '../store/grant.ts';
 import { hashOf, lookUp, remember, type Call } from '../store/idempotency.ts';
@@ -117,7 +118,8 @@ async function createRequest(trx: Trx, context: Context, caller: Caller, body: N
       'This template changed while you chose. Look at it again before you ask.',
     );
   checkTerms(template, shown, body);
-  const quorum = template.approveBy.length > 0 ? 1 : 0;
+  const { needs, never } = template;
+  const quorum = sizeOf(needs);
   const { pending, open } = await countOf(trx, caller.id);
   if (quorum > 0 && pending >= mostPending)
     throw new Refusal(
@@ -147,14 +149,15 @@ async function createRequest(trx: Trx, context: Context, caller: Caller, body: N
     template: JSON.stringify(shown),
     scope: JSON.stringify(template.scope),
     digest: digestOfRequest(asked),
-    approve_by: [...template.approveBy],
+    approve_by: groupsOf(needs),
     revoke_by: [...template.revokeBy],
     quorum,
+    demands: { needs, never },
     state: 'pending',
     answer_by: await inSeconds(trx, context.config.requests.answerWithinSeconds),
   });
   if (quorum === 0) {
-    await stepRequest(trx, request, 'decided: approve', null, { approvals: 0 });
+    await stepRequest(trx, request, 'decided: approve', null, { agreed: true });
     await insertGrant(trx, context.integrity.macs, request, {
       approvedBy: null,
       activateWithinSeconds: context.config.requests.activateWithinSeconds,

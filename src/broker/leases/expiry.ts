@@ -64,7 +64,7 @@ export function startExpiry(store: Store, macs: Macs, log: Logger): { wake(): vo
 async function expireRequest(store: Store, id: string): Promise<void> {
   await store.transaction('request expired', async (trx) => {
     const request = await lockRequest(trx, id);
-    if (request) await stepRequest(trx, request, 'time passed', null, { approvals: 0 });
+    if (request) await stepRequest(trx, request, 'time passed', null, { agreed: false });
   });
 }
 

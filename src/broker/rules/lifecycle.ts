@@ -17,9 +17,8 @@ const no = (why: Refused['why']): Refused => ({ moved: false, why });
 export interface RequestFacts {
   readonly state: RequestState;
   readonly answerBy: Date;
-  readonly quorum: number;
-  /** Distinct people who approved, the event's included. */
-  readonly approvals: number;
+  /** Whether the quorum is there, the event's approval included. */
+  readonly agreed: boolean;
 }
 export type RequestEvent = 'decided: approve' | 'decided: deny' | 'withdrawn' | 'time passed';
 
@@ -31,7 +30,7 @@ export function moveRequest(request: RequestFacts, event: RequestEvent, now: Dat
   if (event === 'withdrawn') return to('withdrawn');
   if (late) return no('too late');
   if (event === 'decided: deny') return to('denied');
-  return to(request.approvals >= request.quorum ? 'approved' : 'pending');
+  return to(request.agreed ? 'approved' : 'pending');
 }
 
 export interface GrantFacts {

@@ -1,5 +1,7 @@
 /** Who may do what. Pure; every answer is computed anew from who is calling and what is stored. */
 
+import { groupsOf, type Need } from './quorum.ts';
+
 /** Somebody who calls, as these rules need to know them. */
 export interface Who {
   readonly id: string;
@@ -11,9 +13,15 @@ export interface Who {
 export interface TemplateRule {
   readonly requestBy: readonly string[];
 }
-export interface RequestRule {
+/** What a template demands before anything is given under it. A request keeps it as it was when it was made. */
+export interface Demands {
+  /** Who must approve, all of them; empty: nobody needs to. */
+  readonly needs: readonly Need[];
+  /** Groups whose members do not decide, whatever else they are in. */
+  readonly never: readonly string[];
+}
+export interface RequestRule extends Demands {
   readonly requester: string;
-  readonly approveBy: readonly string[];
   readonly revokeBy: readonly string[];
 }
 
@@ -27,9 +35,14 @@ export function mayRequest(who: Who, template: TemplateRule): boolean {
   return inOneOf(who, template.requestBy);
 }
 
-/** Never the requester, whatever groups they are in. */
+/** Never the requester, whatever groups they are in, and nobody whom the template keeps out. */
 export function mayDecide(who: Who, request: RequestRule): boolean {
-  return who.mayDecide && who.id !== request.requester && inOneOf(who, request.approveBy);
+  return (
+    who.mayDecide &&
+    who.id !== request.requester &&
+    inOneOf(who, groupsOf(request.needs)) &&
+    !inOneOf(who, request.never)
+  );
 }
 
 /** Whom the template names. The holder ends; somebody else revokes. */
@@ -45,7 +58,7 @@ export function audits(who: Who, auditors: readonly string[]): boolean {
 export function maySee(who: Who, request: RequestRule, auditors: readonly string[]): boolean {
   return (
     who.id === request.requester ||
-    inOneOf(who, request.approveBy) ||
+    inOneOf(who, groupsOf(request.needs)) ||
     inOneOf(who, request.revokeBy) ||
     audits(who, auditors)
   );

@@ -1,5 +1,6 @@
 import { digestOf } from '../templates/digest.ts';
 import type { Fields, Macs } from '../integrity/macs.ts';
+import type { Demands } from '../rules/policy.ts';
 import type { DecisionRow } from './decision.ts';
 import type { GrantRow } from './grant.ts';
 import type { LeaseRow } from './lease-change.ts';
@@ -8,7 +9,10 @@ import type { RequestRow } from './request.ts';
 /** What of each record is authenticated: everything by which it decides who gets what, where, and for how long. */
 
 export const requestFields = (
-  row: Pick<RequestRow, 'id' | 'requester' | 'digest' | 'approve_by' | 'revoke_by' | 'quorum' | 'answer_by'>,
+  row: Pick<
+    RequestRow,
+    'id' | 'requester' | 'digest' | 'approve_by' | 'revoke_by' | 'quorum' | 'answer_by'
+  > & { readonly demands: Demands | null },
 ): Fields => ({
   id: row.id,
   requester: row.requester,
@@ -16,17 +20,19 @@ export const requestFields = (
   approveBy: row.approve_by,
   revokeBy: row.revoke_by,
   quorum: row.quorum,
+  ...(row.demands === null ? {} : { demands: digestOf(row.demands) }),
   answerBy: row.answer_by.toISOString(),
 });
 
 export const decisionFields = (
-  row: Pick<DecisionRow, 'id' | 'request_id' | 'person_id' | 'verdict' | 'digest'>,
+  row: Pick<DecisionRow, 'id' | 'request_id' | 'person_id' | 'verdict' | 'digest' | 'groups'>,
 ): Fields => ({
   id: row.id,
   request: row.request_id,
   person: row.person_id,
   verdict: row.verdict,
   digest: row.digest,
+  ...(row.groups.length === 0 ? {} : { groups: row.groups }),
 });
 
 export const grantFields = (

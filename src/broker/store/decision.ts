@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql, type Selectable } from 'kysely';
 import type { Integrity } from '../integrity/integrity.ts';
 import type { Macs } from '../integrity/macs.ts';
+import type { Approval } from '../rules/quorum.ts';
 import { decisionFields } from './authentic.ts';
 import type { Db, Schema, Trx } from './schema.ts';
 
@@ -17,6 +18,8 @@ export async function insertDecision(
     verdict: 'approve' | 'deny';
     comment: string | undefined;
     digest: string;
+    /** Those of the quorum's groups that they are in. */
+    groups: readonly string[];
   },
 ): Promise<string> {
   const row = {
@@ -25,6 +28,7 @@ export async function insertDecision(
     person_id: decision.personId,
     verdict: decision.verdict,
     digest: decision.digest,
+    groups: [...decision.groups],
   };
   const mac = macs.of('decision', decisionFields(row));
   await trx
@@ -64,4 +68,10 @@ export async function decisionsOn(
     if (authentic) decided.add(who);
     return counts;
   });
+}
+
+export function approvalsAmong(decisions: readonly DecisionRow[]): Approval[] {
+  return decisions
+    .filter((one) => one.verdict === 'approve')
+    .map((one) => ({ person: one.person_id, groups: one.groups }));
 }

@@ -1,7 +1,7 @@
 import { sql, type Insertable, type Selectable } from 'kysely';
 import { append } from '../audit/append.ts';
 import { moveRequest, type RequestEvent, type Step } from '../rules/lifecycle.ts';
-import type { RequestRule } from '../rules/policy.ts';
+import type { Demands, RequestRule } from '../rules/policy.ts';
 import type { RequestState } from '../../contract/requests.ts';
 import type { Macs } from '../integrity/macs.ts';
 import { requestFields } from './authentic.ts';
@@ -21,18 +21,26 @@ export interface Reader {
 
 /** The rule's view of a stored request. */
 export function ruleOf(request: RequestRow): RequestRule {
-  return { requester: request.requester, approveBy: request.approve_by, revokeBy: request.revoke_by };
+  return { requester: request.requester, revokeBy: request.revoke_by, ...demandsOf(request) };
+}
+
+function demandsOf({ demands, quorum, approve_by }: RequestRow): Demands {
+  if (demands !== null) return demands;
+  return { needs: quorum > 0 ? [{ by: approve_by, number: quorum }] : [], never: [] };
 }
 
 export async function insertRequest(
   trx: Trx,
   macs: Macs,
-  row: Omit<NewRequestRow, 'mac' | 'answer_by'> & { readonly answer_by: Date },
+  row: Omit<NewRequestRow, 'mac' | 'answer_by' | 'demands'> & {
+    readonly answer_by: Date;
+    readonly demands: Demands;
+  },
 ): Promise<RequestRow> {
   const mac = macs.of('request', requestFields(row));
   const request = await trx
     .insertInto('request')
-    .values({ ...row, mac })
+    .values({ ...row, demands: JSON.stringify(row.demands), mac })
     .returningAll()
     .executeTakeFirstOrThrow();
   await append(trx, {
@@ -158,19 +166,20 @@ export async function stepRequest(
   request: RequestRow,
   event: RequestEvent,
   actor: string | null,
-  facts: { approvals: number; comment?: string },
+  facts: { agreed: boolean; comment?: string },
 ): Promise<Step<RequestState>> {
   const step = moveRequest(
-    { state: request.state, answerBy: request.answer_by, quorum: request.quorum, approvals: facts.approvals },
+    { state: request.state, answerBy: request.answer_by, agreed: facts.agreed },
     event,
     await now(trx),
   );
   if (!step.moved) return step;
   const version = request.version + 1;
   await trx.updateTable('request').set({ state: step.state, version }).where('id', '=', request.id).execute();
-  if (step.state in actions) {
+  if (step.state in actions || step.state === 'pending') {
     await append(trx, {
-      action: actions[step.state as keyof typeof actions],
+      action:
+        step.state === 'pending' ? 'request partly approved' : actions[step.state as keyof typeof actions],
       actor,
       resource: 'request',
       resourceId: request.id,

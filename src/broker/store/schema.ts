@@ -4,6 +4,7 @@ import type { CloseReason, LeaseState } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
 import type { RequestState } from '../../contract/requests.ts';
 import type { Template } from '../../contract/templates.ts';
+import type { Demands } from '../rules/policy.ts';
 
 type Time = ColumnType<Date, Date, Date>;
 type TimeSetHere = ColumnType<Date, Date | undefined, Date>;
@@ -38,6 +39,8 @@ export interface Schema {
     approve_by: string[];
     revoke_by: string[];
     quorum: number;
+    /** Null where it was made before there was more to demand than one approval. */
+    demands: JSONColumnType<Demands> | null;
     state: RequestState;
     created_at: TimeSetHere;
     answer_by: Time;
@@ -51,6 +54,8 @@ export interface Schema {
     verdict: 'approve' | 'deny';
     comment: string | null;
     digest: string;
+    /** Those of the quorum's groups that they were in. */
+    groups: Generated<string[]>;
     at: TimeSetHere;
     mac: string;
   };

@@ -40,6 +40,37 @@ const Ticket = z.strictObject({
     .meta({ description: 'What people see where they type it.', examples: ['The incident, like INC-2231'] }),
 });
 
+const approvers = {
+  by: Groups.meta({
+    description: 'Groups whose members approve; never the requester.',
+    examples: [['payments-leads']],
+  }),
+  number: z
+    .int()
+    .min(1)
+    .max(5)
+    .default(1)
+    .meta({ description: 'How many different people of them; 1 unless said.', examples: [2] }),
+};
+
+const Approve = z.strictObject({
+  by: approvers.by.optional(),
+  number: approvers.number.optional(),
+  all_of: z
+    .array(z.strictObject(approvers))
+    .min(2)
+    .max(5)
+    .optional()
+    .meta({
+      description: 'Where it takes people of different groups, each of these; instead of "by".',
+      examples: [[{ by: ['payments-leads'] }, { by: ['security'] }]],
+    }),
+  never: Groups.optional().meta({
+    description: 'Groups whose members do not approve, whatever else they are in.',
+    examples: [['contractors']],
+  }),
+});
+
 /**
  * A template as it is written, for a target whose scopes have this schema. Descriptions and examples are what editors
  * show; keep them for people.
@@ -92,20 +123,10 @@ export function templateFile<Scope extends z.ZodType>(scope: Scope) {
           ticket: Ticket.optional().meta({ description: 'A ticket that a request names; absent: none.' }),
         })
         .meta({ description: 'Who may request it.', examples: [{ by: ['engineering'] }] }),
-      approve: z
-        .union([
-          z.enum(['nobody']),
-          z.strictObject({
-            by: Groups.meta({
-              description: 'Groups, one of whose members must approve; never the requester.',
-              examples: [['payments-leads']],
-            }),
-          }),
-        ])
-        .meta({
-          description: 'Who must approve: one member of these groups, or "nobody".',
-          examples: [{ by: ['payments-leads'] }, 'nobody'],
-        }),
+      approve: z.union([z.enum(['nobody']), Approve]).meta({
+        description: 'Who must approve: members of these groups, or "nobody".',
+        examples: [{ by: ['payments-leads'] }, { by: ['sre'], number: 2 }, 'nobody'],
+      }),
       revoke: z
         .strictObject({
           by: Groups.meta({ description: 'Groups whose members may revoke.', examples: [['security']] }),

@@ -4,10 +4,11 @@ import { secondsOf, spokenDuration } from '../../contract/durations.ts';
 import { check } from '../config/check.ts';
 import { unknownGroup } from '../config/consistency.ts';
 import type { References } from '../config/load.ts';
-import { inReadingOrder, type Problem } from '../config/problem.ts';
+import { inReadingOrder, type Path, type Problem } from '../config/problem.ts';
 import { Report } from '../config/report.ts';
 import { suggestion } from '../config/suggest.ts';
 import { readYaml, type YamlFile } from '../config/yaml.ts';
+import { groupsOf, type Need } from '../rules/quorum.ts';
 import { digestOf } from './digest.ts';
 import { AnyTemplateFile, templateFile } from './file.ts';
 import { scopeLanguages, type ScopeLanguage } from './scopes.ts';
@@ -30,6 +31,9 @@ export const longestTemplate = 32 * 1024;
 
 const Names = z.array(z.unknown()).catch([]);
 const By = z.object({ by: Names }).catch({ by: [] });
+const Approve = z
+  .object({ by: Names, never: Names, all_of: z.array(By).catch([]) })
+  .catch({ by: [], never: [], all_of: [] });
 
 /** What a file refers to, as far as it can be seen whatever else is wrong with it: everything is told at once. */
 const Mentions = z
@@ -37,14 +41,14 @@ const Mentions = z
     target: z.unknown().optional(),
     scope: z.unknown().optional(),
     request: By,
-    approve: By,
+    approve: Approve,
     revoke: By,
   })
   .catch({
     target: undefined,
     scope: undefined,
     request: { by: [] },
-    approve: { by: [] },
+    approve: { by: [], never: [], all_of: [] },
     revoke: { by: [] },
   });
 type Mentions = z.output<typeof Mentions>;
@@ -117,10 +121,17 @@ function languageOf(
 }
 
 function checkGroups({ request, approve, revoke }: Mentions, { groups }: References, report: Report): void {
-  for (const [key, { by }] of Object.entries({ request, approve, revoke }))
-    for (const [at, group] of by.entries())
+  const named: [Path, readonly unknown[]][] = [
+    [['request', 'by'], request.by],
+    [['approve', 'by'], approve.by],
+    [['approve', 'never'], approve.never],
+    ...approve.all_of.map(({ by }, at): [Path, readonly unknown[]] => [['approve', 'all_of', at, 'by'], by]),
+    [['revoke', 'by'], revoke.by],
+  ];
+  for (const [path, names] of named)
+    for (const [at, group] of names.entries())
       if (typeof group === 'string' && group !== '' && !groups.includes(group))
-        report.isWrong([key, 'by', at], unknownGroup(group, groups));
+        report.isWrong([...path, at], unknownGroup(group, groups));
 }
 
 function checkRest(written: AnyTemplateFile, { file }: YamlFile, report: Report): void {
@@ -130,6 +141,13 @@ function checkRest(written: AnyTemplateFile, { file }: YamlFile, report: Report)
       ['duration', 'default'],
       `is longer than the longest, ${spokenDuration(duration.longest)} (${duration.longest}).`,
     );
+  if (approve !== 'nobody' && (approve.by === undefined) === (approve.all_of === undefined))
+    report.isWrong(
+      ['approve'],
+      'should name either "by", groups of which somebody approves, or "all_of", several of those.',
+    );
+  if (approve !== 'nobody' && approve.all_of && approve.number !== undefined)
+    report.isWrong(['approve', 'number'], 'belongs into each part of "all_of".');
   if (approve === 'nobody' && !revoke)
     report.isWrong(
       ['approve'],
@@ -148,7 +166,7 @@ function checkRest(written: AnyTemplateFile, { file }: YamlFile, report: Report)
 
 function resolved(written: AnyTemplateFile): ResolvedTemplate {
   const { request, approve, revoke, documentation } = written;
-  const approveBy = approve === 'nobody' ? [] : approve.by;
+  const needs = needsOf(approve);
   const content = {
     id: written.template,
     title: written.title,
@@ -163,10 +181,16 @@ function resolved(written: AnyTemplateFile): ResolvedTemplate {
     terminals: written.terminals,
     requestBy: request.by,
     ...(request.ticket ? { ticket: ticketOf(request.ticket) } : {}),
-    approveBy,
-    revokeBy: revoke?.by ?? approveBy,
+    needs,
+    never: approve === 'nobody' ? [] : (approve.never ?? []),
+    revokeBy: revoke?.by ?? groupsOf(needs),
   };
   return { ...content, digest: digestOf(content) };
+}
+
+function needsOf(approve: AnyTemplateFile['approve']): Need[] {
+  if (approve === 'nobody') return [];
+  return approve.all_of ?? [{ by: approve.by ?? [], number: approve.number ?? 1 }];
 }
 
 function ticketOf({ pattern, required, hint }: NonNullable<AnyTemplateFile['request']['ticket']>) {

@@ -2,6 +2,7 @@ import type { Template } from '../../contract/templates.ts';
 import { durationOf } from '../../contract/durations.ts';
 import type { Config } from '../config/config.ts';
 import { scopeLanguages } from './scopes.ts';
+import { groupsOf, sizeOf } from '../rules/quorum.ts';
 import type { ResolvedTemplate } from './template.ts';
 
 /** A template as people see it. Throws if its target is not configured, which checked templates never are. */
@@ -31,7 +32,15 @@ export function present(template: ResolvedTemplate, config: Pick<Config, 'target
     },
     terminals: template.terminals,
     ...(template.ticket ? { ticket: template.ticket } : {}),
-    approval: { needed: template.approveBy.length > 0 ? 1 : 0, from: [...template.approveBy] },
+    approval: approvalOf(template),
     digest: template.digest,
+  };
+}
+
+function approvalOf({ needs }: ResolvedTemplate): Template['approval'] {
+  return {
+    needed: sizeOf(needs),
+    from: groupsOf(needs),
+    ...(needs.length > 1 ? { needs: needs.map(({ by, number }) => ({ number, by: [...by] })) } : {}),
   };
 }

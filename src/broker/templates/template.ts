@@ -1,3 +1,5 @@
+import type { Need } from '../rules/quorum.ts';
+
 /** A template as the broker uses it: parsed, complete, every reference resolved. */
 export interface ResolvedTemplate {
   readonly id: string;
@@ -14,8 +16,10 @@ export interface ResolvedTemplate {
   /** Groups whose members may request it. */
   readonly requestBy: readonly string[];
   readonly ticket?: { readonly pattern: string; readonly required: boolean; readonly hint?: string };
-  /** Groups, one of whose members must approve; empty: nobody needs to. */
-  readonly approveBy: readonly string[];
+  /** Who must approve, all of them; empty: nobody needs to. */
+  readonly needs: readonly Need[];
+  /** Groups whose members do not approve, whatever else they are in. */
+  readonly never: readonly string[];
   /** Groups whose members may revoke a grant under it. */
   readonly revokeBy: readonly string[];
   /** SHA-256 of the canonical JSON (RFC 8785) of everything above. */

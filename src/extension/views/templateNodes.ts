@@ -1,4 +1,5 @@
 import { spokenDuration } from '../../contract/durations.ts';
+import { needsOf, needWords } from '../../contract/needs.ts';
 import type { TemplateList } from '../../contract/templates.ts';
 import type { Template } from '../state/world.ts';
 import { inOrder } from './order.ts';
@@ -92,8 +93,9 @@ function templateNode(template: Template): TemplateNode {
   };
 }
 
-function approvalOf({ approval }: Template): string {
-  return approval.needed ? `One of ${either(approval.from)} must approve` : 'No approval needed';
+function approvalOf(template: Template): string {
+  const needs = needsOf(template);
+  return needs.length > 0 ? `Must be approved by ${needWords(needs)}` : 'No approval needed';
 }
 
 function warningOf({ target }: Template): string[] {

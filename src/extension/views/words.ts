@@ -1,4 +1,5 @@
 import { spokenDuration } from '../../contract/durations.ts';
+import { needsOf, needWords } from '../../contract/needs.ts';
 import type { AccessRequest, Grant, Template } from '../state/world.ts';
 
 /** `02:44`, local. */
@@ -14,10 +15,14 @@ export function either(names: readonly string[], word: 'or' | 'and' = 'or'): str
 }
 
 /** Whom a pending request waits for: `Ben Roth or Eva Lang`, or their groups where nobody is known by name. */
-export function askedOf(request: Pick<AccessRequest, 'askedOf' | 'template'>): string {
-  const { askedOf: names } = request;
-  if (names.length > 0 && names.length < 4) return either(names);
-  return `one of ${either(request.template.approval.from)}`;
+export function askedOf({
+  askedOf: names,
+  stillNeeded,
+}: Pick<AccessRequest, 'askedOf' | 'stillNeeded'>): string {
+  const people = stillNeeded.reduce((sum, { number }) => sum + number, 0);
+  const few = names.length > 0 && names.length < 4;
+  if (few && people === 1) return either(names);
+  return few && people === names.length ? either(names, 'and') : needWords(stillNeeded);
 }
 
 /** `fix one order's status on shop`: a template in the middle of a sentence. */
@@ -32,11 +37,11 @@ export function lowerFirst(text: string): string {
 
 /** What a template amounts to, in one line: `write · up to 1 h · needs one of payments-leads`. */
 export function inShort(template: Template): string {
-  const { needed, from } = template.approval;
+  const needs = needsOf(template);
   return [
     template.access,
     `up to ${spokenDuration(template.duration.longest)}`,
-    needed ? `needs one of ${either(from)}` : 'no approval needed',
+    needs.length > 0 ? `needs ${needWords(needs)}` : 'no approval needed',
   ].join(' · ');
 }
 

@@ -183,6 +183,7 @@ export function aRequest(changes: Partial<AccessRequest> = {}): AccessRequest {
     answerBy: new Date(Date.now() + 3_600_000).toISOString(),
     decisions: [],
     askedOf: [],
+    stillNeeded: [],
     openOnTarget: { own: [], others: 0 },
     version: 1,
     may: { withdraw: true, decide: false },

@@ -56,6 +56,7 @@ export function request(more: Partial<AccessRequest> = {}): AccessRequest {
     answerBy: inMs(minutes(60)),
     decisions: [],
     askedOf: ['Ben Roth'],
+    stillNeeded: [{ number: 1, by: ['payments-leads'] }],
     openOnTarget: { own: [], others: 0 },
     version: 1,
     may: { withdraw: true, decide: false },

@@ -1,6 +1,6 @@
 import { secondsOf, spokenDuration } from '../../../contract/durations.ts';
+import { needsOf, needWords } from '../../../contract/needs.ts';
 import type { Template } from '../../state/world.ts';
-import { either } from '../../views/words.ts';
 
 export type Step = 'template' | 'duration' | 'reason' | 'ticket' | 'trouble' | 'send';
 
@@ -107,12 +107,9 @@ export function whatChanged(before: Template, now: Template): string {
   if (longest !== longestBefore) changes.push(`longest is now ${longest ?? ''} (was ${longestBefore ?? ''})`);
   if (before.allows.join('\n') !== now.allows.join('\n'))
     changes.push(`it now allows: ${now.allows.join('; ')}`);
-  if (before.approval.needed !== now.approval.needed)
-    changes.push(
-      now.approval.needed
-        ? `one of ${either(now.approval.from)} must now approve`
-        : 'it no longer needs approval',
-    );
+  const [approversBefore, approvers] = [before, now].map((one) => needWords(needsOf(one)));
+  if (approvers !== approversBefore)
+    changes.push(approvers ? `it now needs approval by ${approvers}` : 'it no longer needs approval');
   if ((before.ticket?.required ?? false) !== (now.ticket?.required ?? false))
     changes.push(now.ticket?.required ? 'it now needs a ticket' : 'it no longer needs a ticket');
   if (before.target.id !== now.target.id) changes.push(`it is now for ${now.target.title}`);

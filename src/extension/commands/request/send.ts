@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
+import { needsOf, needWords } from '../../../contract/needs.ts';
 import type { AccessRequest } from '../../state/world.ts';
-import { askedOf, task } from '../../views/words.ts';
+import { task } from '../../views/words.ts';
 import { withLateProgress } from '../failure.ts';
 import { say } from '../say.ts';
 import type { Complete } from './body.ts';
@@ -12,9 +13,8 @@ import { mayHaveBeenSent, type Sender } from './sender.ts';
  * @throws what `Api.call` throws
  */
 export function send(sender: Sender, draft: Complete): Promise<AccessRequest> {
-  const asked = draft.template.approval.needed
-    ? `Asking ${askedOf({ askedOf: [], template: draft.template })}…`
-    : `Asking to ${task(draft.template)}…`;
+  const needs = needsOf(draft.template);
+  const asked = needs.length > 0 ? `Asking ${needWords(needs)}…` : `Asking to ${task(draft.template)}…`;
   const cancel = 'Cancel withdraws the request.';
   return withLateProgress(`${asked} ${cancel}`, `The broker is slow to answer… ${cancel}`, (signal) =>
     sender.send(draft, signal),
