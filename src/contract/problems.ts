@@ -14,6 +14,7 @@ export const problems = {
   'changed-meanwhile': { status: 409, title: 'This changed while you looked at it' },
   'too-many-pending': { status: 409, title: 'Too many at once' },
   'too-many-terminals': { status: 409, title: 'No more terminals under this access' },
+  'too-many-messages': { status: 409, title: 'Enough was said here' },
   'not-authentic': { status: 409, title: 'This is not as the broker wrote it' },
   'template-gone': { status: 409, title: 'This template is no longer there' },
   'too-long': { status: 422, title: 'That is longer than the template allows' },

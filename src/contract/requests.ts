@@ -40,6 +40,30 @@ export const Decision = z
   .meta({ id: 'Decision' });
 export type Decision = z.infer<typeof Decision>;
 
+/** One person's question or answer on a request. */
+export const NewMessage = z
+  .object({ text: plainText({ min: 1, max: 500 }) })
+  .strict()
+  .meta({ id: 'NewMessage' });
+export type NewMessage = z.infer<typeof NewMessage>;
+
+export const Message = z
+  .object({ id: Id, by: Person, text: z.string(), at: Instant })
+  .meta({ id: 'Message' });
+export type Message = z.infer<typeof Message>;
+
+export const NewClaim = z
+  .object({ from: Id.optional().meta({ description: 'Whose claim is taken over, as it was shown.' }) })
+  .strict()
+  .meta({ id: 'NewClaim' });
+export type NewClaim = z.infer<typeof NewClaim>;
+
+export const Claim = z.object({ by: Person, since: Instant, until: Instant }).meta({
+  id: 'Claim',
+  description: 'Who looks at it, so that others need not. Everybody may still decide.',
+});
+export type Claim = z.infer<typeof Claim>;
+
 export const RequestState = z.enum(['pending', 'approved', 'denied', 'withdrawn', 'expired', 'refused']);
 export type RequestState = z.infer<typeof RequestState>;
 
@@ -63,6 +87,11 @@ export const AccessRequest = z
     stillNeeded: z
       .array(ApprovalNeed)
       .meta({ description: 'Who must still approve while it is pending, all of them.' }),
+    messages: z.array(Message).meta({
+      description:
+        'What was asked and answered while it waits, the first word first; empty once it is settled.',
+    }),
+    claim: Claim.optional(),
     openOnTarget: z
       .object({
         own: z.array(z.string()).meta({ description: 'Titles of what the requester has open there.' }),
@@ -70,7 +99,11 @@ export const AccessRequest = z
       })
       .meta({ description: 'Active access at the same target now.' }),
     version: z.int(),
-    may: z.object({ withdraw: z.boolean(), decide: z.boolean() }),
+    may: z.object({
+      withdraw: z.boolean(),
+      decide: z.boolean().meta({ description: 'Also to claim it.' }),
+      write: z.boolean().meta({ description: 'To ask and to answer.' }),
+    }),
   })
   .meta({ id: 'AccessRequest' });
 export type AccessRequest = z.infer<typeof AccessRequest>;

@@ -4,7 +4,7 @@ import { ConnectionList, Grant, GrantList, Revocation } from './grants.ts';
 import { IssuedLease, Lease, NewLease } from './leases.ts';
 import { Me } from './people.ts';
 import type { ProblemKind } from './problems.ts';
-import { AccessRequest, NewDecision, NewRequest, RequestList } from './requests.ts';
+import { AccessRequest, NewClaim, NewDecision, NewMessage, NewRequest, RequestList } from './requests.ts';
 import { TemplateList } from './templates.ts';
 import { Id } from './values.ts';
 
@@ -131,6 +131,44 @@ export const routes = {
       'not-allowed',
       'too-late',
       'changed-meanwhile',
+      'in-progress',
+      'key-reused',
+    ],
+  },
+  claimRequest: {
+    method: 'POST',
+    path: '/v1/requests/{id}/claim',
+    summary: 'Say that one looks at it, for ten minutes at most; whoever takes it over names from whom',
+    params: byId,
+    body: NewClaim,
+    status: 200,
+    response: AccessRequest,
+    problems: ['invalid-request', 'not-found', 'not-allowed', 'too-late', 'changed-meanwhile'],
+  },
+  releaseRequest: {
+    method: 'DELETE',
+    path: '/v1/requests/{id}/claim',
+    summary: 'Look at it no more',
+    params: byId,
+    status: 200,
+    response: AccessRequest,
+    problems: ['not-found'],
+  },
+  writeMessage: {
+    method: 'POST',
+    path: '/v1/requests/{id}/messages',
+    summary: 'Ask a question back, or answer one',
+    idempotent: true,
+    params: byId,
+    body: NewMessage,
+    status: 201,
+    response: AccessRequest,
+    problems: [
+      'invalid-request',
+      'not-found',
+      'not-allowed',
+      'too-late',
+      'too-many-messages',
       'in-progress',
       'key-reused',
     ],

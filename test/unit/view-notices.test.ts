@@ -26,7 +26,9 @@ const notices = (...has: Parameters<typeof world>) => noticesOf(world(...has), n
 
 describe('what people are told', () => {
   it('tells an approver who asks for what, for how long and why', () => {
-    const [notice] = notices(ben, { requests: [request({ may: { withdraw: false, decide: true } })] });
+    const [notice] = notices(ben, {
+      requests: [request({ may: { withdraw: false, decide: true, write: true } })],
+    });
     assert.equal(
       notice?.text,
       'Ana Lima asks to fix one order’s status on shop, 30 min: “Order 4711 stuck after payment retry (INC-2231)”',

@@ -113,7 +113,7 @@ describe('the view "Requests"', () => {
 
   const asked = (more: Parameters<typeof request>[0] = {}) => {
     const [section] = nodes(ben, {
-      requests: [request({ may: { withdraw: false, decide: true }, ...more })],
+      requests: [request({ may: { withdraw: false, decide: true, write: true }, ...more })],
     });
     assert.equal(section?.label, 'Waiting for you');
     const [one] = section.is === 'section' ? section.children : [];
@@ -266,7 +266,7 @@ describe('the view "Requests"', () => {
 
   it('shows an auditor what others ask for, to be read and not decided', () => {
     const carol = { id: '00000000-0000-4000-8000-00000000000c', name: 'Carol Weber' };
-    const may = { decide: false, withdraw: false };
+    const may = { decide: false, withdraw: false, write: false };
     const [section, ...rest] = nodes(carol, { requests: [request({ may })] });
     assert.deepEqual(rest, []);
     assert.equal(section?.label, 'Requests of others');

@@ -101,20 +101,26 @@ export async function withdraw(trx: Trx, context: Context, caller: Caller, id: s
   if (!step.moved) throw await settledAlready(trx, context, request, caller);
 }
 
-async function lockVisible(trx: Trx, { config }: Context, caller: Caller, id: string): Promise<RequestRow> {
+/** A request that nobody else changes until the transaction is over, if the caller has a part in it. */
+export async function lockVisible(
+  trx: Trx,
+  { config }: Context,
+  caller: Caller,
+  id: string,
+): Promise<RequestRow> {
   const request = await lockRequest(trx, id);
   if (!request || !maySee(caller, ruleOf(request), config.audit.by)) throw noRequest();
   return request;
 }
 
 /** Who settled it, for somebody who came too late. */
-async function settledAlready(
+export async function settledAlready(
   trx: Trx,
   { integrity }: Context,
   request: RequestRow,
   caller: Caller,
 ): Promise<Refusal> {
-  const [decision] = await decisionsOn(trx, integrity, [request.id]);
+  const decision = (await decisionsOn(trx, integrity, [request.id])).at(-1);
   const by =
     decision?.person_id === caller.id
       ? 'You'

@@ -6,27 +6,35 @@ import type { Receipt } from '../../contract/receipts.ts';
 import type { Context } from '../context.ts';
 import { mayDecide, mayRevoke } from '../rules/policy.ts';
 import { stillNeeded } from '../rules/quorum.ts';
+import { claimOn } from '../store/claim.ts';
 import { approvalsAmong, decisionsOn, type DecisionRow } from '../store/decision.ts';
 import { activeAt, grantsOf, type ActiveGrant, type GrantRow } from '../store/grant.ts';
 import { leasesOf, receiptsOf, type LeaseRow } from '../store/lease.ts';
+import { messagesOn, type MessageRow } from '../store/message.ts';
 import { peopleById, peopleIn, type PersonRow } from '../store/person.ts';
 import { requestsById, ruleOf, type RequestRow } from '../store/request.ts';
 import { durationOf } from '../../contract/values.ts';
 import type { Caller } from './caller.ts';
+import { mayWrite } from './messages.ts';
 
 function person(people: ReadonlyMap<string, PersonRow>, id: string): Person {
   return { id, name: people.get(id)?.name ?? 'somebody' };
 }
 
-/** Stored requests as the caller sees them, in the order given. */
+/**
+ * Stored requests as the caller sees them, in the order given. What was said is shown while it matters: once a request
+ * is settled, the audit log has it.
+ */
 export async function presentRequests(
   { store: { db }, integrity }: Context,
   caller: Caller,
   rows: readonly RequestRow[],
 ): Promise<AccessRequest[]> {
   const ids = rows.map((row) => row.id);
-  const [decisions, grants, active] = await Promise.all([
+  const waiting = rows.filter((row) => row.state === 'pending').map((row) => row.id);
+  const [decisions, messages, grants, active] = await Promise.all([
     decisionsOn(db, integrity, ids),
+    messagesOn(db, integrity, waiting),
     grantsOf(db, ids),
     activeAt(
       db,
@@ -34,8 +42,9 @@ export async function presentRequests(
     ),
   ]);
   const people = await peopleById(db, [
-    ...rows.map((row) => row.requester),
+    ...rows.flatMap((row) => [row.requester, ...(row.claimed_by === null ? [] : [row.claimed_by])]),
     ...decisions.map((one) => one.person_id),
+    ...messages.map((one) => one.person_id),
   ]);
   const inGroups = new Map<string, Promise<PersonRow[]>>();
   const deciders = async (row: RequestRow, decided: readonly DecisionRow[]) => {
@@ -71,9 +80,14 @@ export async function presentRequests(
         ...(grant ? { grantId: grant.id } : {}),
         askedOf: asked.map((one) => one.name),
         stillNeeded: row.state === 'pending' ? neededOn(row, decided) : [],
+        messages: messages
+          .filter((one) => one.request_id === row.id)
+          .map((one) => presentMessage(one, people)),
+        ...presentClaim(row, people),
         openOnTarget: openFor(row, caller, active),
         version: row.version,
         may: {
+          write: mayWrite(caller, row),
           withdraw: row.state === 'pending' && row.requester === caller.id,
           decide:
             row.state === 'pending' &&
@@ -90,6 +104,22 @@ function neededOn(row: RequestRow, decisions: readonly DecisionRow[]): AccessReq
     number,
     by: [...by],
   }));
+}
+
+function presentMessage(
+  { id, person_id, text, at }: MessageRow,
+  people: ReadonlyMap<string, PersonRow>,
+): AccessRequest['messages'][number] {
+  return { id, by: person(people, person_id), text, at: at.toISOString() };
+}
+
+function presentClaim(row: RequestRow, people: ReadonlyMap<string, PersonRow>): Pick<AccessRequest, 'claim'> {
+  const claim = claimOn(row, new Date());
+  if (!claim) return {};
+  const { personId, since, until } = claim;
+  return {
+    claim: { by: person(people, personId), since: since.toISOString(), until: until.toISOString() },
+  };
 }
 
 function openFor(

@@ -27,7 +27,9 @@ import type { ResolvedTemplate } from '../templates/template.ts';
 import { ticketExpression } from '../templates/ticket.ts';
 import { present } from '../templates/present.ts';
 import type { Caller } from './caller.ts';
+import { claim, release } from './claims.ts';
 import { decide, noRequest, withdraw } from './decisions.ts';
+import { ask } from './messages.ts';
 import { presentRequests } from './present.ts';
 import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
@@ -85,6 +87,24 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
 
   handle(app, routes.withdrawRequest, async ({ caller, params }) => {
     await store.transaction('request withdrawn', (trx) => withdraw(trx, context, caller, params.id));
+    return reread(caller, params.id);
+  });
+
+  handle(app, routes.claimRequest, async ({ caller, params, body }) => {
+    await store.transaction('request claimed', (trx) => claim(trx, context, caller, params.id, body));
+    return reread(caller, params.id);
+  });
+
+  handle(app, routes.releaseRequest, async ({ caller, params }) => {
+    await store.transaction('claim released', (trx) => release(trx, context, caller, params.id));
+    return reread(caller, params.id);
+  });
+
+  handle(app, routes.writeMessage, async ({ caller, params, body, key }) => {
+    const call: Call = { personId: caller.id, route: `messages ${params.id}`, key, bodyHash: hashOf(body) };
+    await store.transaction('message written', (trx) =>
+      once(trx, call, () => ask(trx, context, caller, params.id, body.text)),
+    );
     return reread(caller, params.id);
   });
 }

@@ -4,6 +4,7 @@ import type { Demands } from '../rules/policy.ts';
 import type { DecisionRow } from './decision.ts';
 import type { GrantRow } from './grant.ts';
 import type { LeaseRow } from './lease-change.ts';
+import type { MessageRow } from './message.ts';
 import type { RequestRow } from './request.ts';
 
 /** What of each record is authenticated: everything by which it decides who gets what, where, and for how long. */
@@ -33,6 +34,17 @@ export const decisionFields = (
   verdict: row.verdict,
   digest: row.digest,
   ...(row.groups.length === 0 ? {} : { groups: row.groups }),
+});
+
+/** Nobody's words are put into another's mouth: what is answered makes others approve. */
+export const messageFields = (
+  row: Pick<MessageRow, 'id' | 'request_id' | 'person_id' | 'text' | 'at'>,
+): Fields => ({
+  id: row.id,
+  request: row.request_id,
+  person: row.person_id,
+  text: row.text,
+  at: row.at.toISOString(),
 });
 
 export const grantFields = (

@@ -4,10 +4,15 @@ import { step, type StoreStep } from '../step.ts';
 import { connectionOf, onlyLooking, type StoreServer } from './connect.ts';
 import * as begin from './migrations/001-begin.ts';
 import * as demands from './migrations/002-demands.ts';
+import * as talk from './migrations/003-talk.ts';
 import { StoreUnusable } from './unusable.ts';
 
 /** In order; number 1 is the first. The last one's `privileges` hold for the whole schema. */
-const migrations: readonly { sql: string; privileges: (runtime: string) => string }[] = [begin, demands];
+const migrations: readonly { sql: string; privileges: (runtime: string) => string }[] = [
+  begin,
+  demands,
+  talk,
+];
 
 export interface Migrated {
   /** Names this installation at targets: 8 hexadecimal digits, the same for as long as the database lives. */

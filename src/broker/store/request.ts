@@ -175,7 +175,12 @@ export async function stepRequest(
   );
   if (!step.moved) return step;
   const version = request.version + 1;
-  await trx.updateTable('request').set({ state: step.state, version }).where('id', '=', request.id).execute();
+  const looked = step.state === 'pending' && actor !== request.claimed_by;
+  await trx
+    .updateTable('request')
+    .set({ state: step.state, version, ...(looked ? {} : { claimed_by: null, claimed_at: null }) })
+    .where('id', '=', request.id)
+    .execute();
   if (step.state in actions || step.state === 'pending') {
     await append(trx, {
       action:

@@ -46,6 +46,18 @@ export interface Schema {
     answer_by: Time;
     version: Generated<number>;
     mac: string;
+    /** Who looks at it; null where nobody does. */
+    claimed_by: string | null;
+    claimed_at: Date | null;
+  };
+  /** What is asked and answered on a request. */
+  message: {
+    id: string;
+    request_id: string;
+    person_id: string;
+    text: string;
+    at: Time;
+    mac: string;
   };
   decision: {
     id: string;
@@ -56,6 +68,8 @@ export interface Schema {
     digest: string;
     /** Those of the quorum's groups that they were in. */
     groups: Generated<string[]>;
+    /** What an approval shortened it to; null: as it was asked for. */
+    duration_s: number | null;
     at: TimeSetHere;
     mac: string;
   };

@@ -206,6 +206,9 @@ export const lives = {
     const digest = { verdict: 'approve', digest: first.digest };
     await stage.call('ben', 'POST', `/v1/requests/${first.id}/decisions`, { body: digest });
     const second = await ask(stage, 'asked');
+    await stage.call('ben', 'POST', `/v1/requests/${second.id}/claim`, { body: {} });
+    await stage.call('ben', 'POST', `/v1/requests/${second.id}/messages`, { body: { text: reasonOf() } });
+    await stage.call('ben', 'DELETE', `/v1/requests/${second.id}/claim`);
     await stage.call('ana', 'POST', `/v1/requests/${second.id}/withdraw`);
     await stage.call(newcomer.id, 'POST', '/v1/requests', {
       body: { template: 'stay', templateDigest: first.digest, duration: 'PT30M', reason: reasonOf() },

@@ -184,9 +184,10 @@ export function aRequest(changes: Partial<AccessRequest> = {}): AccessRequest {
     decisions: [],
     askedOf: [],
     stillNeeded: [],
+    messages: [],
     openOnTarget: { own: [], others: 0 },
     version: 1,
-    may: { withdraw: true, decide: false },
+    may: { withdraw: true, decide: false, write: true },
     ...changes,
   };
 }

@@ -57,9 +57,10 @@ export function request(more: Partial<AccessRequest> = {}): AccessRequest {
     decisions: [],
     askedOf: ['Ben Roth'],
     stillNeeded: [{ number: 1, by: ['payments-leads'] }],
+    messages: [],
     openOnTarget: { own: [], others: 0 },
     version: 1,
-    may: { withdraw: true, decide: false },
+    may: { withdraw: true, decide: false, write: true },
     ...more,
   };
 }
