@@ -239,8 +239,25 @@ describe('Whoever owns the broker’s database', function () {
 
   it('who names themselves an approver approves nothing', async () => {
     const request = await ask('fix-status');
-    await owner.query(`update request set approve_by = '{newcomers}' where id = $1`, [request.id]);
+    await owner.query(
+      `update request set approve_by = '{newcomers}',
+         demands = '{"needs": [{"by": ["newcomers"], "number": 1}], "never": []}' where id = $1`,
+      [request.id],
+    );
     await refused(await decide('dan', request), 'request', request.id);
+  });
+
+  it('who says that no approval or another one is enough gets nothing for it', async () => {
+    const request = await ask('fix-status');
+    for (const demands of [
+      'null',
+      `demands || '{"never": ["newcomers"]}'`,
+      `'{"needs": [{"by": ["payments-leads", "security"], "number": 1}], "never": []}'`,
+    ]) {
+      await owner.query(`update request set demands = ${demands} where id = $1`, [request.id]);
+      await refused(await decide('ben', request), 'request', request.id);
+    }
+    await world.call('ana', 'POST', `/v1/requests/${request.id}/withdraw`);
   });
 
   it('who writes an approval is not taken for an approver', async () => {

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { issuerRoles } from '../../src/broker/targets/postgresql/names.ts';
 import { setupSql } from '../../src/broker/targets/postgresql/setup.ts';
 import { IssueFailed } from '../../src/broker/targets/target.ts';
+import { eventually } from './support/eventually.ts';
 import { freePort } from './support/postgres.ts';
 import { carrierOf, readScope, scopes, answer, openShop, type Shop } from './support/shop.ts';
 
@@ -134,6 +135,18 @@ describe('A lease at PostgreSQL', function () {
     const clients = await Promise.all(Array.from({ length: 20 }, () => shop.login(lease)));
     await assert.rejects(shop.login(lease), sqlstate('53300'));
     for (const client of clients) await client.end();
+  });
+
+  it('leaves its verifier in no session that others may look at', async () => {
+    const lease = await shop.lease('read-orders');
+    await eventually(async () => {
+      const sessions = await shop.server.run(
+        `select query from pg_stat_activity where application_name = 'daypass'`,
+      );
+      assert.ok(sessions.length > 0);
+      return sessions.every(({ query }) => !String(query).includes('SCRAM')) || undefined;
+    });
+    await shop.login(lease).then((client) => client.end());
   });
 
   it('cannot be used for a login once its time is over', async () => {

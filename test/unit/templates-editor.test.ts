@@ -140,7 +140,7 @@ describe('an editor that has the schemas', function () {
       templateUri(),
       template.replace('approve:\n  by: [leads]', 'approve: |'),
     );
-    assert.deepEqual(approvers, ['nobody', '{ by: [payments-leads] }']);
+    assert.deepEqual(approvers, ['nobody', '{ by: [payments-leads] }', '{ by: [sre], number: 2 }']);
   });
 
   const wrong: [what: string, uri: () => string, text: string, line: number, message: RegExp][] = [

@@ -100,6 +100,35 @@ describe('a template', () => {
     assert.deepEqual(shown.approval, { needed: 1, from: ['payments-leads'] });
   });
 
+  it('says how many of which groups approve, and who never does', () => {
+    const approvedBy = (approve: string) =>
+      good.replace('approve:\n  by: [payments-leads]', `approve: ${approve}`);
+    const two = parsed(approvedBy('{ by: [payments-leads], number: 2, never: [engineering] }'));
+    assert.deepEqual([two.needs, two.never], [[{ by: ['payments-leads'], number: 2 }], ['engineering']]);
+    assert.deepEqual(present(two, references).approval, { needed: 2, from: ['payments-leads'] });
+    const both = parsed(approvedBy('{ all_of: [{ by: [payments-leads] }, { by: [security], number: 2 }] }'));
+    assert.deepEqual(present(both, references).approval, {
+      needed: 3,
+      from: ['payments-leads', 'security'],
+      needs: [
+        { number: 1, by: ['payments-leads'] },
+        { number: 2, by: ['security'] },
+      ],
+    });
+    for (const [approve, complaint] of [
+      ['{}', /approve: should name either "by", groups of which somebody approves, or "all_of"/],
+      ['{ by: [security], all_of: [{ by: [security] }, { by: [engineering] }] }', /should name either "by"/],
+      ['{ all_of: [{ by: [security] }] }', /approve\.all_of: should list at least 2/],
+      ['{ by: [security], number: 0 }', /approve\.number: should be at least 1/],
+      [
+        '{ by: [security], never: [securty] }',
+        /approve\.never: nobody is in "securty". Did you mean "security"/,
+      ],
+      ['{ all_of: [{ by: [sec] }, { by: [engineering] }] }', /approve\.all_of\S*by: nobody is in "sec"/],
+    ] as const)
+      assert.match(said(approvedBy(approve)).join('\n'), complaint);
+  });
+
   it('that nobody approves says so, and who may end it', () => {
     const open = parsed(good.replace('approve:\n  by: [payments-leads]', 'approve: nobody'));
     assert.deepEqual([open.needs, open.revokeBy], [[], ['payments-leads', 'security']]);
@@ -165,13 +194,13 @@ describe('a template with a mistake', () => {
       'nothing on who approves',
       'approve:\n  by: [payments-leads]\n',
       '',
-      '2:1  approve: is missing. Who must approve: one member of these groups, or "nobody". For example: approve: { by: [payments-leads] }',
+      '2:1  approve: is missing. Who must approve: members of these groups, or "nobody". For example: approve: { by: [payments-leads] }',
     ],
     [
       'an empty list of those who approve',
       'by: [payments-leads]\n',
       'by: []\n',
-      '18:7  approve.by: is an empty list. Groups, one of whose members must approve; never the requester. For example: by: [payments-leads]',
+      '18:7  approve.by: is an empty list. Groups whose members approve; never the requester. For example: by: [payments-leads]',
     ],
     [
       'nobody who approves and nobody who revokes',

@@ -186,7 +186,9 @@ export async function closeLeases(
     trx,
     closing.map((lease) => eventOf(lease, after, 'lease closing', actor, { reason })),
   );
-  await notify(trx, channels.lease, grant.target);
+  // Theirs, not the grant's: somebody may have written another one there.
+  for (const target of new Set(closing.map((lease) => lease.target)))
+    await notify(trx, channels.lease, target);
   return closing;
 }
 

@@ -40,24 +40,18 @@ const Ticket = z.strictObject({
     .meta({ description: 'What people see where they type it.', examples: ['The incident, like INC-2231'] }),
 });
 
-const approvers = {
-  by: Groups.meta({
-    description: 'Groups whose members approve; never the requester.',
-    examples: [['payments-leads']],
-  }),
-  number: z
-    .int()
-    .min(1)
-    .max(5)
-    .default(1)
-    .meta({ description: 'How many different people of them; 1 unless said.', examples: [2] }),
-};
+const Approvers = Groups.meta({
+  description: 'Groups whose members approve; never the requester.',
+  examples: [['payments-leads']],
+});
+const HowMany = z.int().min(1).max(5);
+const howMany = { description: 'How many different people of them; 1 unless said.', examples: [2] };
 
 const Approve = z.strictObject({
-  by: approvers.by.optional(),
-  number: approvers.number.optional(),
+  by: Approvers.optional(),
+  number: HowMany.optional().meta(howMany),
   all_of: z
-    .array(z.strictObject(approvers))
+    .array(z.strictObject({ by: Approvers, number: HowMany.default(1).meta(howMany) }))
     .min(2)
     .max(5)
     .optional()

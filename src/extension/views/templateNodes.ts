@@ -94,8 +94,8 @@ function templateNode(template: Template): TemplateNode {
 }
 
 function approvalOf(template: Template): string {
-  const needs = needsOf(template);
-  return needs.length > 0 ? `Must be approved by ${needWords(needs)}` : 'No approval needed';
+  const words = needWords(needsOf(template));
+  return words ? `${words.charAt(0).toUpperCase()}${words.slice(1)} must approve` : 'No approval needed';
 }
 
 function warningOf({ target }: Template): string[] {

@@ -166,8 +166,14 @@ export class Connections {
       throw error;
     } finally {
       this.#lastUsed.set(client, performance.now());
-      client.release(broken || client.getTransactionStatus() !== 'I');
+      void this.#giveBack(client, broken || client.getTransactionStatus() !== 'I');
     }
+  }
+
+  // The server shows whoever may see its sessions what was said to each of them last: never a login's verifier.
+  async #giveBack(client: pg.PoolClient, broken: boolean): Promise<void> {
+    const clean = !broken && this.#inRole.has(client) ? await answersPulse(client) : !broken;
+    client.release(!clean);
   }
 
   // A change of role makes the server read all that the login administers: once for a session, not for each lease.
@@ -185,13 +191,8 @@ export class Connections {
       const client = await this.#pool.connect();
       const lastUsed = this.#lastUsed.get(client);
       if (lastUsed === undefined || performance.now() - lastUsed < bounds.idle) return client;
-      try {
-        // eslint-disable-next-line no-restricted-syntax -- a pulse: it asks nothing
-        await client.query({ text: 'select', query_timeout: bounds.pulse } as pg.QueryConfig);
-        return client;
-      } catch {
-        client.release(true);
-      }
+      if (await answersPulse(client)) return client;
+      client.release(true);
     }
   }
 
@@ -238,6 +239,17 @@ export class Connections {
 
   async end(): Promise<void> {
     await this.#pool.end();
+  }
+}
+
+/** Asks nothing. Never rejects. */
+async function answersPulse(client: pg.PoolClient): Promise<boolean> {
+  try {
+    // eslint-disable-next-line no-restricted-syntax -- changes nothing, looks at nothing
+    await client.query({ text: 'select', query_timeout: bounds.pulse } as pg.QueryConfig);
+    return true;
+  } catch {
+    return false;
   }
 }
 
