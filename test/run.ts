@@ -15,7 +15,7 @@ import { prepare } from './prerequisites.ts';
 /** Side by side, when everything runs: the second mostly waits for editors and for sessions to end. */
 const lanes = [
   ['unit', 'broker', 'fuzz', 'faults'],
-  ['vscode', 'story'],
+  ['vscode', 'story', 'crashes'],
 ];
 
 /** No single test may take as long. */

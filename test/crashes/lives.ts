@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import pg from 'pg';
-import type { IssuedLease } from '../../../src/contract/leases.ts';
-import type { AccessRequest } from '../../../src/contract/requests.ts';
-import type { TemplateList } from '../../../src/contract/templates.ts';
-import { requestFields } from '../../../src/broker/store/authentic.ts';
-import type { RequestRow } from '../../../src/broker/store/request.ts';
-import { eventually } from '../../broker/support/eventually.ts';
-import { templateOf, ordersScope } from '../../broker/hostile/holding.ts';
-import { newKey, people, type Name, type WorldOptions } from '../../broker/support/world.ts';
+import type { IssuedLease } from '../../src/contract/leases.ts';
+import type { AccessRequest } from '../../src/contract/requests.ts';
+import type { TemplateList } from '../../src/contract/templates.ts';
+import { requestFields } from '../../src/broker/store/authentic.ts';
+import type { RequestRow } from '../../src/broker/store/request.ts';
+import { eventually } from '../broker/support/eventually.ts';
+import { templateOf, ordersScope } from '../broker/hostile/holding.ts';
+import { newKey, people, type Name, type WorldOptions } from '../broker/support/world.ts';
 import type { CrashStage } from './crash-stage.ts';
 
 /** People who have not called yet: some who may ask for something, and some who may not. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import type { StepName } from '../../../src/broker/step.ts';
-import { eventually } from '../../broker/support/eventually.ts';
-import { isClosed, turnedAway } from '../../broker/support/turned-away.ts';
-import { find, type Found } from '../found.ts';
-import { unaccounted, violationsAtAnyTime, violationsOf } from '../invariants.ts';
+import type { StepName } from '../../src/broker/step.ts';
+import { eventually } from '../broker/support/eventually.ts';
+import { isClosed, turnedAway } from '../broker/support/turned-away.ts';
+import { find, type Found } from '../faults/found.ts';
+import { unaccounted, violationsAtAnyTime, violationsOf } from '../faults/invariants.ts';
 import { CrashStage } from './crash-stage.ts';
 import { lives, surroundings, type Held, type LifeName } from './lives.ts';
 

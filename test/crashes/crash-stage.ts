@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import pg from 'pg';
-import type { Macs } from '../../../src/broker/integrity/macs.ts';
-import type { StepName } from '../../../src/broker/step.ts';
-import { leaks, type Credential } from '../../broker/support/leaks.ts';
-import { separateStore, type SeparateStore } from '../../broker/support/separate-store.ts';
-import { startStandby, type Standby } from '../../broker/support/standby.ts';
+import type { Macs } from '../../src/broker/integrity/macs.ts';
+import type { StepName } from '../../src/broker/step.ts';
+import { leaks, type Credential } from '../broker/support/leaks.ts';
+import { separateStore, type SeparateStore } from '../broker/support/separate-store.ts';
+import { startStandby, type Standby } from '../broker/support/standby.ts';
 import {
   newKey,
   newSecret,
@@ -12,13 +12,13 @@ import {
   type Name,
   type World,
   type WorldOptions,
-} from '../../broker/support/world.ts';
-import { BrokerLog } from '../broker-log.ts';
-import { BrokerProgram, type BrokerParts } from '../broker-program.ts';
-import { compiledHook } from '../compiled-hook.ts';
-import type { Asked } from '../found.ts';
-import type { Order } from '../hook.ts';
-import { Ledger } from '../ledger.ts';
+} from '../broker/support/world.ts';
+import { BrokerLog } from '../faults/broker-log.ts';
+import { BrokerProgram, type BrokerParts } from '../faults/broker-program.ts';
+import { compiledHook } from '../faults/compiled-hook.ts';
+import type { Asked } from '../faults/found.ts';
+import type { Order } from '../faults/hook.ts';
+import { Ledger } from '../faults/ledger.ts';
 
 export interface Called<T> {
   readonly status: number;
