@@ -1,6 +1,6 @@
-import { spokenDuration } from '../../contract/durations.ts';
+import { fromTheFirstTerminal, openNow, unverified } from '../../contract/words.ts';
 import type { AccessRequest } from '../state/world.ts';
-import { broken, lowerFirst, tlsWarning, why } from './words.ts';
+import { broken, why } from './words.ts';
 
 export interface Line {
   readonly icon: string;
@@ -51,26 +51,4 @@ export function reviewInWords(request: AccessRequest): string {
     ...unverified(request).map((warning) => `Careful: ${warning}.`),
     ...openNow(request).map((line) => `${line}.`),
   ].join('\n');
-}
-
-function fromTheFirstTerminal({ duration }: AccessRequest): string {
-  return `${spokenDuration(duration)}, from the first terminal on`;
-}
-
-function unverified({ template: { target } }: AccessRequest): string[] {
-  const warning = tlsWarning(target.tls);
-  return warning === undefined ? [] : [`The connection to ${target.title} is ${warning}`];
-}
-
-/** What else is open at the target of a request. */
-function openNow({ openOnTarget: { own, others }, requester, template }: AccessRequest): string[] {
-  const { title } = template.target;
-  return [
-    ...(own.length ? [`${requester.name} is on ${title} already: ${own.map(lowerFirst).join(', ')}`] : []),
-    others === 0
-      ? `Nobody else is on ${title} now`
-      : others === 1
-        ? `1 other person is on ${title} now`
-        : `${others} other people are on ${title} now`,
-  ];
 }
