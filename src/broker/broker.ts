@@ -23,7 +23,8 @@ import { openApiRoute } from './http/openapi.ts';
 import { requestRoutes } from './http/requests.ts';
 import { buildServer } from './http/server.ts';
 import { templateRoutes } from './http/templates.ts';
-import { createVerifier, type Verifier } from './identity/verifier.ts';
+import type { TokenHolder } from './identity/token-holder.ts';
+import { createVerifier } from './identity/verifier.ts';
 import { Alarms } from './integrity/alarms.ts';
 import { checkInstallation } from './integrity/check-installation.ts';
 import { checkKeys } from './integrity/check-keys.ts';
@@ -33,6 +34,7 @@ import { startExpiry } from './leases/expiry.ts';
 import { leaseStore } from './leases/lease-store.ts';
 import { watchUnattended, type UnattendedWatch } from './leases/unattended.ts';
 import { startWorker } from './leases/worker.ts';
+import { pages } from './pages/pages.ts';
 import { audits } from './rules/policy.ts';
 import { Running } from './running.ts';
 import { openStore, type Store, type StoreServer } from './store/connect.ts';
@@ -137,9 +139,10 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
     templates: () => templates.current,
     targets,
   };
+  const callerOf = callers(context);
   const app = running.add(
     buildServer({
-      verify: callers(verifier, context),
+      verify: async (authorization) => callerOf(await verifier.verify(authorization)),
       log,
       tls: config.tls,
       lanes,
@@ -173,6 +176,8 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   grantRoutes(app, context);
   leaseRoutes(app, context);
   eventRoute(app, hub);
+  const { pagesClient } = config.identity;
+  if (pagesClient) pages(app, { client: pagesClient, context, verifier, callerOf });
 
   if (config.metrics)
     running.add(await serveMetrics(metrics, config.metrics, log, config.tls), (one) => one.close());
@@ -237,10 +242,9 @@ async function startTargets(
 }
 
 /** Whoever calls, as a person whom the store knows. */
-function callers(verifier: Verifier, { config, store }: Context) {
+function callers({ config, store }: Context) {
   const recognise = recogniser(store);
-  return async (authorization: string | undefined): Promise<Caller> => {
-    const token = await verifier.verify(authorization);
+  return async (token: TokenHolder): Promise<Caller> => {
     const person = await recognise(token);
     const who = { id: person.id, groups: token.groups, mayDecide: token.mayDecide };
     return { ...who, name: person.name, audits: audits(who, config.audit.by), expiresAt: token.expiresAt };

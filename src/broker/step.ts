@@ -11,6 +11,8 @@ const inTheStore = [
   'request made',
   'request refused',
   'attempt refused',
+  'page signed in',
+  'page signed out',
   'request decided',
   'request withdrawn',
   'request claimed',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { startChild, runToEnd, type Child } from './child.ts';
-import { deviceClient, vscodeClient } from './provider/configuration.ts';
+import { deviceClient, pagesClient, vscodeClient } from './provider/configuration.ts';
 import { shopBroker, type Shop } from './shop/shop.ts';
 
 export interface BrokerOptions {
@@ -13,6 +13,8 @@ export interface BrokerOptions {
   readonly port: number;
   readonly metricsPort: number;
   readonly issuer: string;
+  /** Of the client of the broker's pages at the provider. */
+  readonly pagesSecret: string;
   readonly shop: Shop;
   /** The folder with the templates. */
   readonly templates: string;
@@ -60,13 +62,15 @@ async function writeConfiguration(
   options: BrokerOptions,
   url: string,
 ): Promise<{ file: string; password: string }> {
-  const { folder, port, metricsPort, issuer, shop, templates } = options;
+  const { folder, port, metricsPort, issuer, pagesSecret, shop, templates } = options;
   await mkdir(folder, { recursive: true });
   const password = randomBytes(24).toString('base64url');
   const passwordFile = join(folder, 'shop-password');
   await writeFile(passwordFile, password, { mode: 0o600 });
   const authorityFile = join(folder, 'shop-authority.pem');
   await writeFile(authorityFile, shop.server.certificateAuthority, { mode: 0o600 });
+  const pagesSecretFile = join(folder, 'pages-secret');
+  await writeFile(pagesSecretFile, pagesSecret, { mode: 0o600 });
   const file = join(folder, 'daypass.yaml');
   const settings = {
     listen: `127.0.0.1:${port}`,
@@ -78,6 +82,7 @@ async function writeConfiguration(
       issuer,
       clients: [vscodeClient],
       device_client: deviceClient,
+      pages_client: { id: pagesClient, secret: { file: pagesSecretFile } },
       groups_claim: 'groups',
     },
     audit: { by: ['auditors'] },

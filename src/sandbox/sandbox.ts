@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Secret } from '../contract/secret.ts';
 import { startBroker, type Broker } from './broker.ts';
@@ -135,9 +136,11 @@ async function start(
   const ports = { broker: await port('broker'), metrics: await port('metrics'), shop: await port('shop') };
   const brokerUrl = `http://127.0.0.1:${ports.broker}`;
   const step = progress.begin('Four people and a sign-in');
+  const pagesSecret = randomBytes(24).toString('base64url');
   const provider = await startProvider({
     port: await port('issuer'),
     resource: brokerUrl,
+    pagesSecret,
     people: options.people ?? people,
     runbooks: join(import.meta.dirname, 'runbooks'),
     onIssued: options.onIssued,
@@ -200,6 +203,7 @@ async function start(
       port: ports.broker,
       metricsPort: ports.metrics,
       issuer: provider.issuer,
+      pagesSecret,
       shop,
       templates,
       command,

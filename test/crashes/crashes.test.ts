@@ -20,6 +20,8 @@ const lifeOf: Record<StepName, LifeName | { readonly not: string }> = {
   'request made': 'asking',
   'request refused': 'asking',
   'attempt refused': 'asking',
+  'page signed in': { not: 'one row by which a browser is known, and nothing depends on it' },
+  'page signed out': { not: 'one row less, and nothing depends on it' },
   'request decided': 'asking',
   'request withdrawn': 'asking',
   'request claimed': 'asking',

@@ -47,7 +47,12 @@ export type AuditEvent = { readonly detail: Readonly<Record<string, unknown>> } 
   | (OfLease & {
       readonly action: `lease ${'issuing' | 'issued' | 'failed' | 'closing' | 'closed' | 'unconfirmed'}`;
     })
-  | (About & { readonly resource: 'broker'; readonly action: 'lease removed' | 'record not authentic' })
+  | (About & { readonly resource: 'broker'; readonly action: 'lease removed' })
+  | (Omit<About, 'target'> & {
+      readonly target: string | null;
+      readonly resource: 'broker';
+      readonly action: 'record not authentic';
+    })
 );
 
 /** Records what happened in the transaction that makes it happen: both stand, or neither. */

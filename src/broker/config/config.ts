@@ -57,6 +57,12 @@ export const signatureAlgorithms = [
 ] as const;
 export type SignatureAlgorithm = (typeof signatureAlgorithms)[number];
 
+/** What signs people in to the broker's own pages; without a secret it is a public client. */
+export interface PagesClient {
+  readonly id: string;
+  readonly secret?: Secret;
+}
+
 export interface IdentityConfig {
   /** Exactly as in tokens. */
   readonly issuer: string;
@@ -65,6 +71,8 @@ export interface IdentityConfig {
   readonly clients: readonly [string, ...string[]];
   /** Client id of the device flow, not among `clients`: its tokens cannot decide or revoke. */
   readonly deviceClient?: string;
+  /** The client of the broker's own pages, among `clients` too. Absent: there are no pages. */
+  readonly pagesClient?: PagesClient;
   readonly groupsClaim: string;
   readonly nameClaim: string;
   /** Claim that says who somebody is where one person has several subjects; absent: `sub`. */

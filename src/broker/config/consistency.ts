@@ -61,8 +61,8 @@ function checkListening(settings: Settings, report: Report): void {
 }
 
 function checkIdentity(identity: Settings['identity'], report: Report): void {
-  const { clients, device_client: device, person_claim: person, audience } = identity;
-  if (audience !== undefined && (clients.includes(audience) || audience === device))
+  const { clients, device_client: device, pages_client: pages, person_claim: person, audience } = identity;
+  if (audience !== undefined && (clients.includes(audience) || audience === device || audience === pages?.id))
     report.isWrong(
       ['identity', 'audience'],
       'is a client id, so ID tokens would count as access tokens. Give the API a name of its own.',
@@ -72,6 +72,11 @@ function checkIdentity(identity: Settings['identity'], report: Report): void {
     report.isWrong(
       ['identity', 'device_client'],
       'stands among "clients" too. It needs a client id of its own: its tokens cannot decide or revoke.',
+    );
+  if (pages !== undefined && pages.id === device)
+    report.isWrong(
+      ['identity', 'pages_client', 'id'],
+      'is the device client, whose tokens cannot decide. Register a client of its own.',
     );
   if (person !== undefined && /^(email|e-mail|mail|upn|preferred_username)$/i.test(person))
     report.isWrong(

@@ -3,7 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { secondsOf } from '../../contract/durations.ts';
 import type { Secret } from '../../contract/secret.ts';
-import type { CertificateFiles, Config, DatabaseConfig, Login, ServerTls, TargetConfig } from './config.ts';
+import type {
+  CertificateFiles,
+  Config,
+  DatabaseConfig,
+  Login,
+  PagesClient,
+  ServerTls,
+  TargetConfig,
+} from './config.ts';
 import { failureOf } from './files.ts';
 import { addressOf } from './pieces.ts';
 import { spokenProblem, type Path } from './problem.ts';
@@ -30,7 +38,9 @@ export async function resolveSettings(
 ): Promise<Config> {
   const context: Context = { folder: dirname(file), environment, report };
   const { identity, organisation, requests } = settings;
-  const [editor = '', ...others] = identity.clients;
+  const { clients } = identity;
+  const [editor = '', ...others] = clients;
+  const pagesClient = identity.pages_client && (await pagesClientOf(identity.pages_client, context));
   const publicUrl = new URL(settings.public_url).origin;
   const tls = settings.tls && (await certificateFiles(settings.tls, context));
   const database = await databaseOf(settings.database, context);
@@ -54,8 +64,13 @@ export async function resolveSettings(
     identity: {
       issuer: identity.issuer,
       audience: identity.audience ?? publicUrl,
-      clients: [editor, ...others],
+      clients: [
+        editor,
+        ...others,
+        ...(pagesClient && !clients.includes(pagesClient.id) ? [pagesClient.id] : []),
+      ],
       ...(identity.device_client === undefined ? {} : { deviceClient: identity.device_client }),
+      ...(pagesClient ? { pagesClient } : {}),
       groupsClaim: identity.groups_claim,
       nameClaim: identity.name_claim,
       ...(identity.person_claim === undefined ? {} : { personClaim: identity.person_claim }),
@@ -74,6 +89,14 @@ export async function resolveSettings(
     },
     warnings: report.warnings.map((warning) => spokenProblem(warning)),
   };
+}
+
+async function pagesClientOf(
+  { id, secret }: NonNullable<Settings['identity']['pages_client']>,
+  context: Context,
+): Promise<PagesClient> {
+  if (!secret) return { id };
+  return { id, secret: await secretOf(secret, ['identity', 'pages_client', 'secret'], context) };
 }
 
 async function databaseOf(written: Settings['database'], context: Context): Promise<DatabaseConfig> {

@@ -74,6 +74,26 @@ const Identity = z
           'Client id for signing in by a code on another device. Its tokens cannot decide or revoke.',
         examples: ['daypass-device'],
       }),
+    pages_client: z
+      .strictObject({
+        id: z
+          .string()
+          .min(1)
+          .max(255)
+          .meta({
+            description: 'Its client id. Its redirect URI is public_url with /signed-in.',
+            examples: ['daypass-pages'],
+          }),
+        secret: SecretSource.optional().meta({
+          description: 'Its client secret, unless it is a public client.',
+        }),
+      })
+      .optional()
+      .meta({
+        description:
+          'Client for signing in to the broker’s own pages, where requests are decided on a phone; absent: there are no pages.',
+        examples: [{ id: 'daypass-pages', secret: { file: '/run/secrets/daypass-pages' } }],
+      }),
     groups_claim: z.string().min(1).max(255).default('groups').meta({
       description: 'Claim of the access token that lists somebody’s groups.',
     }),

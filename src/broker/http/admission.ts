@@ -21,6 +21,8 @@ export interface Knock {
   readonly address: string;
   /** It takes access away: it is looked at after many more came before. */
   readonly ends: boolean;
+  /** Where it signs in by something else than a token. */
+  readonly verify?: (credential: string | undefined) => Promise<Caller>;
 }
 
 export interface AdmissionParts {
@@ -77,7 +79,7 @@ export class Admission {
   }
 
   /** @throws NotSignedIn, ProviderUnavailable, Refusal `too-many-calls` */
-  async admit({ authorization, address, ends }: Knock): Promise<Caller> {
+  async admit({ authorization, address, ends, verify = this.#verify }: Knock): Promise<Caller> {
     const hash = createHash('sha256')
       .update(authorization ?? '')
       .digest('base64');
@@ -85,7 +87,7 @@ export class Admission {
     if (known !== undefined) {
       const wait = this.#waitOf(known, ends);
       if (wait !== undefined) throw await this.#late(tooMany(yours, wait, known));
-      return this.#verified(hash, authorization);
+      return this.#verified(hash, authorization, verify);
     }
     const payer = network(address);
     const seconds = this.#addresses.take(payer);
@@ -93,7 +95,7 @@ export class Admission {
       const wait = ends ? this.#waitToEnd(payer, authorization) : seconds;
       if (wait !== undefined) throw await this.#late(tooMany(fromHere, wait));
     }
-    const caller = await this.#verified(hash, authorization).catch((error: unknown) => {
+    const caller = await this.#verified(hash, authorization, verify).catch((error: unknown) => {
       // Where nobody can be recognised, the caller is not to blame.
       if (!(error instanceof NotSignedIn) && seconds === undefined) this.#addresses.giveBack(payer);
       throw error;
@@ -124,9 +126,13 @@ export class Admission {
     return refusal;
   }
 
-  async #verified(hash: string, authorization: string | undefined): Promise<Caller> {
+  async #verified(
+    hash: string,
+    authorization: string | undefined,
+    verify: AdmissionParts['verify'],
+  ): Promise<Caller> {
     try {
-      const caller = await this.#verify(authorization);
+      const caller = await verify(authorization);
       const before = this.#remembered.get(hash);
       const named = before ? before.named : namedIn(authorization);
       remember(this.#remembered, hash, { personId: caller.id, named });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import type { NewRequest } from '../../contract/requests.ts';
+import type { NewDecision, NewRequest } from '../../contract/requests.ts';
 import { routes } from '../../contract/routes.ts';
 import type { Template } from '../../contract/templates.ts';
 import { secondsOf, spokenDuration } from '../../contract/values.ts';
@@ -78,10 +78,7 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
   });
 
   handle(app, routes.decide, async ({ caller, params, body, key }) => {
-    const call: Call = { personId: caller.id, route: `decisions ${params.id}`, key, bodyHash: hashOf(body) };
-    await store.transaction('request decided', (trx) =>
-      once(trx, call, () => decide(trx, context, caller, params.id, body)),
-    );
+    await decideOnce(context, caller, params.id, body, key);
     return reread(caller, params.id);
   });
 
@@ -107,6 +104,20 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
     );
     return reread(caller, params.id);
   });
+}
+
+/** One person's word on a request, however often the same call comes. */
+export async function decideOnce(
+  context: Context,
+  caller: Caller,
+  id: string,
+  body: NewDecision,
+  key: string,
+): Promise<void> {
+  const call: Call = { personId: caller.id, route: `decisions ${id}`, key, bodyHash: hashOf(body) };
+  await context.store.transaction('request decided', (trx) =>
+    once(trx, call, () => decide(trx, context, caller, id, body)),
+  );
 }
 
 /** Runs `effect` the first time a call comes; the same call again gives the same resource without a second effect. */

@@ -14,7 +14,7 @@ import { IdempotencyKey, type Route } from '../../contract/routes.ts';
 import type { CertificateFiles } from '../config/config.ts';
 import type { Caller } from './caller.ts';
 import { NotSignedIn } from '../identity/failures.ts';
-import { Admission, type CallLimits } from './admission.ts';
+import { Admission, type CallLimits, type Knock } from './admission.ts';
 import { Lanes, type Lane } from './lanes.ts';
 import type { Attempt } from './attempts.ts';
 import { ConnectionBounds, type ConnectionLimits } from './connections.ts';
@@ -29,6 +29,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     lanes: Lanes;
     attempted: (attempt: Attempt) => Promise<void>;
+    /** Lets in whoever calls by other means than a token; counted and noted like every call. */
+    admit: (request: FastifyRequest, knock: OtherKnock) => Promise<Caller>;
   }
   interface FastifyContextConfig {
     /** Answers without asking who calls. Everything else asks, also what is registered without a word about it. */
@@ -37,6 +39,9 @@ declare module 'fastify' {
     ends?: boolean;
   }
 }
+
+/** A call that signs in by something that is no token. */
+export type OtherKnock = Required<Pick<Knock, 'authorization' | 'verify'>>;
 
 export interface ServerParts {
   /** Whoever calls, from the value of the `Authorization` header. Throws `NotSignedIn` or `ProviderUnavailable`. */
@@ -104,11 +109,19 @@ export function buildServer(parts: ServerParts): FastifyInstance {
     if (request.is404 || open) return;
     // Of two, a proxy before us may have looked at the other one: then none counts.
     const authorization = request.raw.headersDistinct['authorization']?.join(', ');
+    request.caller = await admit(request, { authorization }, ends);
+  });
+  const admit = async (
+    request: FastifyRequest,
+    knock: Pick<Knock, 'authorization' | 'verify'>,
+    ends = false,
+  ): Promise<Caller> => {
     if (request.headers['x-forwarded-for'] !== undefined && request.ip === request.socket.remoteAddress)
       tellOfProxy();
     try {
-      request.caller = await admission.admit({ authorization, address: request.ip, ends });
+      const caller = await admission.admit({ ...knock, address: request.ip, ends });
       connections.signedIn(request.socket);
+      return caller;
     } catch (error) {
       const reason = reasonOf(error);
       if (reason !== undefined) {
@@ -120,13 +133,16 @@ export function buildServer(parts: ServerParts): FastifyInstance {
       }
       throw error;
     }
-  });
+  };
+  app.decorate('admit', (request: FastifyRequest, knock: OtherKnock) => admit(request, knock));
   app.addHook('onClose', (_app, done) => {
     refused.close();
     done();
   });
   app.addHook('onSend', async (_request, reply) => {
-    void reply.headers(commonHeaders(parts.tls !== undefined));
+    // A page has stricter words of its own for some of them.
+    for (const [name, value] of Object.entries(commonHeaders(parts.tls !== undefined)))
+      if (!reply.hasHeader(name)) void reply.header(name, value);
     return Promise.resolve();
   });
   app.addHook('onResponse', async (request, reply) => {

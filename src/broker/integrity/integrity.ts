@@ -4,7 +4,8 @@ import type { Macs, RecordKind } from './macs.ts';
 export interface NotAuthentic {
   readonly record: RecordKind | 'receipt';
   readonly id: string;
-  readonly target: string;
+  /** Null where it is about none. */
+  readonly target: string | null;
   /** What was found, in a few words. */
   readonly why: string;
 }

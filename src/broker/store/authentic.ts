@@ -5,6 +5,7 @@ import type { DecisionRow } from './decision.ts';
 import type { GrantRow } from './grant.ts';
 import type { LeaseRow } from './lease-change.ts';
 import type { MessageRow } from './message.ts';
+import type { PageSessionRow } from './page-session.ts';
 import type { RequestRow } from './request.ts';
 
 /** What of each record is authenticated: everything by which it decides who gets what, where, and for how long. */
@@ -81,6 +82,15 @@ export const leaseFields = (
   target: row.target,
   role: row.role,
   dueAt: row.due_at.toISOString(),
+});
+
+export const pageSessionFields = (
+  row: Pick<PageSessionRow, 'id' | 'person_id' | 'holder' | 'expires_at'>,
+): Fields => ({
+  id: row.id,
+  person: row.person_id,
+  holder: digestOf(row.holder),
+  expiresAt: row.expires_at.toISOString(),
 });
 
 /** The digest over what a request asks for: what deciders are shown, and decide on. */

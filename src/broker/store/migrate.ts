@@ -5,6 +5,7 @@ import { connectionOf, onlyLooking, type StoreServer } from './connect.ts';
 import * as begin from './migrations/001-begin.ts';
 import * as demands from './migrations/002-demands.ts';
 import * as talk from './migrations/003-talk.ts';
+import * as pages from './migrations/004-pages.ts';
 import { StoreUnusable } from './unusable.ts';
 
 /** In order; number 1 is the first. The last one's `privileges` hold for the whole schema. */
@@ -12,6 +13,7 @@ const migrations: readonly { sql: string; privileges: (runtime: string) => strin
   begin,
   demands,
   talk,
+  pages,
 ];
 
 export interface Migrated {

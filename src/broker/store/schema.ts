@@ -121,6 +121,14 @@ export interface Schema {
     resource_id: string;
     at: TimeSetHere;
   };
+  page_session: {
+    id: string;
+    person_id: string;
+    holder: JSONColumnType<Record<string, unknown>>;
+    created_at: TimeSetHere;
+    expires_at: Time;
+    mac: string;
+  };
   audit_event: {
     id: string;
     at: TimeSetHere;

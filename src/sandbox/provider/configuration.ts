@@ -11,6 +11,7 @@ import * as pages from './pages.ts';
 
 export const vscodeClient = 'daypass-vscode';
 export const deviceClient = 'daypass-device';
+export const pagesClient = 'daypass-pages';
 
 /** Contexts of sign-in (`acr`): one click, or one click and a second step, for clients that ask for it. */
 export const acrValues = ['pwd', 'mfa'] as const;
@@ -23,6 +24,8 @@ export interface Lifetimes {
 export interface Setup {
   readonly resources: readonly string[];
   readonly extraClients: readonly string[];
+  /** Secret of the client of the broker's pages; absent: it is a public one. */
+  readonly pagesSecret: string | undefined;
   readonly people: () => readonly Person[];
   readonly lifetimes: Lifetimes;
   /** The first signs; all are published. */
@@ -58,6 +61,19 @@ const device: ClientMetadata = {
   redirect_uris: [],
 };
 
+/** The broker's own pages, at the address of the broker. */
+const broker = (address: string, secret: string | undefined): ClientMetadata => ({
+  client_id: pagesClient,
+  client_name: 'Daypass in the browser',
+  application_type: 'web',
+  token_endpoint_auth_method: secret === undefined ? 'none' : 'client_secret_basic',
+  ...(secret === undefined ? {} : { client_secret: secret }),
+  id_token_signed_response_alg: 'ES256',
+  grant_types: ['authorization_code'],
+  response_types: ['code'],
+  redirect_uris: [`${withoutSlash(address)}/signed-in`],
+});
+
 /** The provider's configuration: nobody is remembered, nothing is asked but who somebody is. */
 export function configuration(setup: Setup): Configuration {
   const { lifetimes } = setup;
@@ -67,7 +83,12 @@ export function configuration(setup: Setup): Configuration {
 
   return {
     adapter: setup.adapter,
-    clients: [native(vscodeClient), device, ...setup.extraClients.map(native)],
+    clients: [
+      native(vscodeClient),
+      device,
+      ...setup.resources.slice(0, 1).map((address) => broker(address, setup.pagesSecret)),
+      ...setup.extraClients.map(native),
+    ],
     jwks: { keys: setup.keys },
     cookies: { keys: [setup.cookieKey] },
     scopes: ['openid', 'offline_access'],

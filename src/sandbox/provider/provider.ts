@@ -19,6 +19,8 @@ export interface ProviderOptions {
   readonly otherResources?: readonly string[];
   /** Other public native clients, for tests of tokens that somebody else's program got. */
   readonly otherClients?: readonly string[];
+  /** Secret of the client of the broker's pages; absent: it is a public one. */
+  readonly pagesSecret?: string | undefined;
   /** Read again at each token, so that a test can change somebody's groups. */
   readonly people?: readonly Person[];
   /** A folder with runbooks (`.md`), served under `/runbooks/`. */
@@ -66,6 +68,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
       issuer,
       configuration({
         resources: [options.resource, ...(options.otherResources ?? [])],
+        pagesSecret: options.pagesSecret,
         extraClients: options.otherClients ?? [],
         people: () => people,
         lifetimes,

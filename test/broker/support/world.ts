@@ -109,6 +109,8 @@ export interface WorldOptions {
   readonly issuer?: string;
   /** More of the configuration, as it is written. */
   readonly configuration?: string;
+  /** With the broker's own pages. */
+  readonly pages?: boolean;
   /** Seconds that an access token is good for. */
   readonly accessTokenTtl?: number;
   /** How the production database is run. */
@@ -144,10 +146,12 @@ async function build(folder: string, running: Running, options: WorldOptions): P
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const { accessTokenTtl, people: everybody = people } = options;
+  const pagesSecret = randomBytes(18).toString('base64url');
   const [provider, shop] = await Promise.all([
     startProvider({
       resource: url,
       people: everybody,
+      pagesSecret,
       ...(accessTokenTtl === undefined ? {} : { accessTokenTtl }),
     }),
     startPostgres(options.shop),
@@ -161,6 +165,7 @@ async function build(folder: string, running: Running, options: WorldOptions): P
     await writeFile(join(templateFolder, name), text);
   const password = randomBytes(18).toString('base64url');
   await writeFile(join(folder, 'shop.password'), password, { mode: 0o600 });
+  await writeFile(join(folder, 'pages.secret'), pagesSecret, { mode: 0o600 });
   const tls = shop.certificateAuthority;
   if (tls !== undefined) await writeFile(join(folder, 'shop-ca.pem'), tls);
   const file = join(folder, 'daypass.yaml');
@@ -176,6 +181,7 @@ identity:
   audience: ${url}
   clients: [daypass-vscode]
   device_client: daypass-device
+  ${options.pages === true ? 'pages_client: { id: daypass-pages, secret: { file: ./pages.secret } }' : ''}
 audit: { by: [auditors] }
 ${embeddedDatabase}
 templates: ./templates
