@@ -16,6 +16,7 @@ export const Grant = z
     holder: Person,
     template: Template,
     duration: Duration,
+    asked: Duration.optional().meta({ description: 'What was asked for, where an approval shortened it.' }),
     reason: z.string(),
     ticket: z.string().optional(),
     approvedBy: z.array(Person),

@@ -21,12 +21,22 @@ export type NewRequest = z.infer<typeof NewRequest>;
 
 export const NewDecision = z
   .discriminatedUnion('verdict', [
-    z.object({ verdict: z.literal('approve'), digest: Digest, comment: Comment.optional() }).strict(),
+    z
+      .object({
+        verdict: z.literal('approve'),
+        digest: Digest,
+        comment: Comment.optional(),
+        duration: Duration.optional().meta({
+          description: 'Shorter than asked for. The shortest that somebody approved is what is given.',
+        }),
+      })
+      .strict(),
     z.object({ verdict: z.literal('deny'), digest: Digest, comment: Comment }).strict(),
   ])
   .meta({
     id: 'NewDecision',
-    description: '`digest` is that of the request as it was shown to whoever decides.',
+    description:
+      '`digest` is that of the request as it was shown to whoever decides; another one means that there is something new to look at.',
   });
 export type NewDecision = z.infer<typeof NewDecision>;
 
@@ -35,6 +45,7 @@ export const Decision = z
     by: Person,
     verdict: z.enum(['approve', 'deny']),
     comment: z.string().optional(),
+    duration: Duration.optional().meta({ description: 'What an approval shortened it to.' }),
     at: Instant,
   })
   .meta({ id: 'Decision' });
@@ -64,6 +75,22 @@ export const Claim = z.object({ by: Person, since: Instant, until: Instant }).me
 });
 export type Claim = z.infer<typeof Claim>;
 
+export const TemplateNow = z
+  .discriminatedUnion('is', [
+    z.object({
+      is: z.literal('changed'),
+      changes: z.array(z.string()).meta({ description: 'What is different now, a line each, in words.' }),
+      allowsLess: z.boolean().meta({ description: 'A request made now could not ask for all of it.' }),
+    }),
+    z.object({ is: z.literal('gone') }),
+  ])
+  .meta({
+    id: 'TemplateNow',
+    description:
+      'The template is not any more what the request was made under, while it waits. What is approved and given stays what was asked for; one that is gone cannot be approved.',
+  });
+export type TemplateNow = z.infer<typeof TemplateNow>;
+
 export const RequestState = z.enum(['pending', 'approved', 'denied', 'withdrawn', 'expired', 'refused']);
 export type RequestState = z.infer<typeof RequestState>;
 
@@ -76,8 +103,15 @@ export const AccessRequest = z
     duration: Duration,
     reason: z.string(),
     ticket: z.string().optional(),
+    ticketLink: z.url({ protocol: /^https$/ }).optional(),
+    terms: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'What it allows, in the target’s own terms, while it waits.' }),
+    templateNow: TemplateNow.optional(),
     digest: Digest.meta({
-      description: 'Over requester, template, target, scope, duration, reason and ticket.',
+      description:
+        'Of what is shown: over requester, template, target, scope, duration, reason and ticket, and over `templateNow`.',
     }),
     createdAt: Instant,
     answerBy: Instant.meta({ description: 'When a pending request expires.' }),

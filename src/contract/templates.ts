@@ -32,7 +32,12 @@ export const Template = z
     duration: z.object({ default: Duration, longest: Duration }),
     terminals: z.int().min(1).max(10),
     ticket: z
-      .object({ pattern: z.string(), required: z.boolean(), hint: z.string().optional() })
+      .object({
+        pattern: z.string(),
+        required: z.boolean(),
+        hint: z.string().optional(),
+        link: z.string().optional().meta({ description: 'An address with `{ticket}` in its place.' }),
+      })
       .optional()
       .meta({ description: 'A regular expression that the whole ticket must match.' }),
     approval: z.object({

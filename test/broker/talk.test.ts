@@ -1,9 +1,24 @@
 import assert from 'node:assert/strict';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { Grant } from '../../src/contract/grants.ts';
+import type { IssuedLease } from '../../src/contract/leases.ts';
 import { kindOf, type Problem, type ProblemKind } from '../../src/contract/problems.ts';
 import type { AccessRequest } from '../../src/contract/requests.ts';
 import type { TemplateList } from '../../src/contract/templates.ts';
 import { openStream } from './support/event-stream.ts';
-import { inState, newKey, people, startWorld, type Answer, type Name, type World } from './support/world.ts';
+import {
+  inState,
+  newKey,
+  newSecret,
+  people,
+  startWorld,
+  stateOf,
+  type Answer,
+  type Name,
+  type World,
+} from './support/world.ts';
 
 const lead = (id: string, name: string) => ({
   id,
@@ -15,6 +30,49 @@ const lead = (id: string, name: string) => ({
 const leads = Array.from({ length: 20 }, (_, n) => lead(`lead-${n}`, `Lead ${n}`));
 const everybody = [...people, lead('eva', 'Eva Lang'), ...leads];
 
+const templates = {
+  'fix-with-two.yaml': `
+template: fix-with-two
+title: Fix orders, agreed by two
+summary: Update orders.
+target: shop
+scope:
+  privileges: [update on sales.orders]
+duration: { default: PT30M, longest: PT1H }
+terminals: 2
+request: { by: [engineering] }
+approve: { by: [payments-leads], number: 2 }
+`,
+};
+
+const changing = `
+template: changing
+title: Change orders
+summary: Update orders.
+target: shop
+scope:
+  privileges: [select on sales.orders, update on sales.orders]
+duration: { default: PT30M, longest: PT1H }
+terminals: 2
+request:
+  by: [engineering]
+  ticket: { pattern: '.+', required: false, link: 'https://issues.shop.example/browse/{ticket}?from=daypass' }
+approve: { by: [payments-leads] }
+`;
+
+/** Works in the broker's database as whoever owns it. */
+async function asOwner(world: World, query: string): Promise<void> {
+  const password = await readFile(join(world.folder, 'state', 'owner.password'), 'utf8');
+  const client = new pg.Client({
+    ...(await stateOf(world)),
+    user: 'daypass_owner',
+    password: password.trim(),
+  });
+  await client.connect();
+  await client.query(query);
+  await client.end();
+}
+
 /** What people say to each other about a request, and who looks at it. */
 describe('Talking about a request', function () {
   this.timeout(30_000);
@@ -22,7 +80,12 @@ describe('Talking about a request', function () {
   let pending: AccessRequest;
 
   before(async () => {
-    world = await startWorld({ accessTokenTtl: 3600, mostOpen: 1_000, people: everybody });
+    world = await startWorld({
+      accessTokenTtl: 3600,
+      mostOpen: 1_000,
+      people: everybody,
+      templates: { ...templates, 'changing.yaml': changing },
+    });
   });
   after(() => (world as World | undefined)?.stop());
   // Three of a person's requests may wait at once.
@@ -33,10 +96,11 @@ describe('Talking about a request', function () {
   });
 
   type Said = AccessRequest & Problem;
-  const askedFor = async (duration = 'PT30M') => {
+  const askedFor = async (duration = 'PT30M', id = 'fix-status', ticket = 'INC-1') => {
     const { body } = await world.call<TemplateList>('ana', 'GET', '/v1/templates');
-    const template = body.templates.find(({ id }) => id === 'fix-status')!;
-    const wanted = { duration, reason: 'Order 4711 is stuck', ticket: 'INC-1' };
+    const template = body.templates.find((one) => one.id === id)!;
+    const named = template.ticket ? { ticket } : {};
+    const wanted = { duration, reason: 'Order 4711 is stuck', ...named };
     const answer = await world.call<AccessRequest>('ana', 'POST', '/v1/requests', {
       key: newKey(),
       body: { template: template.id, templateDigest: template.digest, ...wanted },
@@ -276,6 +340,194 @@ describe('Talking about a request', function () {
         );
         assert.equal(all.length, version, 'each version has its event');
       }
+    });
+  });
+
+  describe('shortening it', () => {
+    it('an approval gives what it names, the requester sees who made it shorter, and it is recorded', async () => {
+      const { body } = await decide('ben', 'approve', { duration: 'PT15M' });
+      assert.equal(body.state, 'approved');
+      const { decisions, duration, grantId } = await seen('ana');
+      assert.deepEqual([decisions[0]!.duration, duration], ['PT15M', 'PT30M']);
+      const { body: grant } = await world.call<Grant>('ana', 'GET', `/v1/grants/${grantId}`);
+      assert.deepEqual([grant.duration, grant.asked], ['PT15M', 'PT30M']);
+      const [approved, granted] = await recorded('request approved', 'grant approved');
+      assert.equal(approved!.detail['durationSeconds'], 900);
+      assert.equal(granted!.detail['durationSeconds'], 900);
+    });
+
+    it('the clock runs for the shorter time', async () => {
+      const { body } = await decide('ben', 'approve', { duration: 'PT2M' });
+      const { verifier } = await newSecret();
+      const lease = await world.call<IssuedLease>('ana', 'POST', `/v1/grants/${body.grantId}/leases`, {
+        key: newKey(),
+        body: { kind: 'postgresql', verifier },
+      });
+      assert.equal(lease.status, 201);
+      const { body: grant } = await world.call<Grant>('ana', 'GET', `/v1/grants/${body.grantId}`);
+      assert.equal(Date.parse(grant.expiresAt!) - Date.parse(grant.activatedAt!), 120_000);
+      await world.call('ana', 'POST', `/v1/grants/${body.grantId}/end`);
+    });
+
+    it('nobody adds to it; as long as was asked for is no shortening', async () => {
+      const longer = await decide('ben', 'approve', { duration: 'PT31M' });
+      assert.equal(kind(longer), 'too-long');
+      assert.match(longer.body.detail, /^30 min was asked for/);
+      const { body } = await decide('ben', 'approve', { duration: 'PT30M' });
+      assert.equal(body.decisions[0]!.duration, undefined);
+    });
+
+    it('a denial has no duration', async () => {
+      assert.equal(kind(await decide('ben', 'deny', { duration: 'PT15M' })), 'invalid-request');
+    });
+
+    it('of several approvals the shortest counts, whichever came first', async () => {
+      for (const [first, second] of [
+        [{ duration: 'PT10M' }, {}],
+        [{ duration: 'PT20M' }, { duration: 'PT10M' }],
+        [{ duration: 'PT10M' }, { duration: 'PT20M' }],
+      ]) {
+        pending = await askedFor('PT30M', 'fix-with-two');
+        assert.equal((await decide('ben', 'approve', first)).body.state, 'pending');
+        const { body } = await decide('eva', 'approve', second);
+        const { body: grant } = await world.call<Grant>('ana', 'GET', `/v1/grants/${body.grantId}`);
+        assert.equal(grant.duration, 'PT10M');
+      }
+    });
+
+    it('a duration that somebody changed in the database makes nobody’s approval of it', async () => {
+      pending = await askedFor('PT30M', 'fix-with-two');
+      await decide('ben', 'approve', { duration: 'PT10M' });
+      // Whoever owns the table takes the shortening away.
+      await asOwner(
+        world,
+        `update daypass.decision set duration_s = null where request_id = '${pending.id}'`,
+      );
+      assert.deepEqual((await seen('eva')).decisions, []);
+      assert.equal((await decide('eva', 'approve')).body.state, 'pending');
+    });
+  });
+
+  describe('with twenty approvers and a quorum of two', () => {
+    it('two of them count, whoever presses when', async () => {
+      pending = await askedFor('PT30M', 'fix-with-two');
+      const answers = await Promise.all(leads.map(({ id }) => decide(id, 'approve')));
+      assert.deepEqual(
+        answers.map(kind).sort(),
+        [201, 201, ...Array.from({ length: 18 }, () => 'too-late')].sort(),
+      );
+      const { state, decisions } = await seen('ana');
+      assert.equal(state, 'approved');
+      assert.equal(new Set(decisions.map(({ by }) => by.id)).size, 2);
+      assert.equal((await recorded('grant approved')).length, 1);
+    });
+
+    it('who has approved looks at it no more', async () => {
+      pending = await askedFor('PT30M', 'fix-with-two');
+      await claim('ben');
+      assert.equal((await decide('ben', 'approve')).body.claim, undefined);
+      await claim('lead-1');
+      assert.equal((await decide('eva', 'approve')).body.state, 'approved');
+    });
+  });
+
+  describe('a template that changes while a request waits', () => {
+    const file = () => join(world.templates, 'changing.yaml');
+    /** Writes the template anew, or removes it, and waits until the broker has it. */
+    const becomes = async (text: string | undefined) => {
+      const stream = await openStream(world.url, await world.token('ana'));
+      await (text === undefined ? rm(file()) : writeFile(file(), text));
+      await stream.nextOf('templates');
+      stream.close();
+    };
+    const asItWas = async () => {
+      const was = await readFile(file(), 'utf8').catch(() => undefined);
+      if (was !== changing) await becomes(changing);
+    };
+    beforeEach(async () => {
+      await asItWas();
+      pending = await askedFor('PT30M', 'changing');
+    });
+    after(asItWas);
+    const approve = (who: Name, digest: string) =>
+      world.call<Said>(who, 'POST', path('/decisions'), {
+        key: newKey(),
+        body: { verdict: 'approve', digest },
+      });
+
+    it('is shown with the difference, and an approval needs a new look', async () => {
+      await becomes(
+        changing
+          .replace('[select on sales.orders, update on sales.orders]', '[select on sales.orders]')
+          .replace('longest: PT1H', 'longest: PT20M')
+          .replace('default: PT30M', 'default: PT20M'),
+      );
+      const shown = await seen('ben');
+      assert.deepEqual(shown.templateNow, {
+        is: 'changed',
+        changes: [
+          'No longer allows: update sales.orders',
+          'Longest: 20 min (was 1 h)',
+          'What was asked for is longer than it allows now',
+          'Usual: 20 min (was 30 min)',
+        ],
+        allowsLess: true,
+      });
+      assert.deepEqual((await seen('ana')).templateNow, shown.templateNow);
+      assert.notEqual(shown.digest, pending.digest);
+      const old = await approve('ben', pending.digest);
+      assert.equal(kind(old), 'changed-meanwhile');
+      assert.match(old.body.detail, /^The template changed since you looked/);
+
+      // What is approved is what was asked for, by somebody who saw how it differs.
+      const { body } = await approve('ben', shown.digest);
+      assert.equal(body.state, 'approved');
+      assert.deepEqual(body.template.allows, ['read sales.orders', 'update sales.orders']);
+      assert.equal(body.templateNow, undefined);
+      const decided = await recorded('request approved');
+      assert.equal(decided.length, 1);
+    });
+
+    it('a change of nothing but words is told too; put back, the first look counts again', async () => {
+      await becomes(changing.replace('title: Change orders', 'title: Mend orders'));
+      const { templateNow, digest } = await seen('ben');
+      assert.deepEqual(templateNow, {
+        is: 'changed',
+        changes: ['Title: Mend orders (was Change orders)'],
+        allowsLess: false,
+      });
+      await becomes(changing);
+      assert.equal(kind(await approve('ben', digest)), 'changed-meanwhile');
+      assert.equal(kind(await approve('ben', pending.digest)), 201);
+    });
+
+    it('one that was removed is said, cannot be approved, and can be denied', async () => {
+      await becomes(undefined);
+      const { templateNow, digest } = await seen('ben');
+      assert.deepEqual(templateNow, { is: 'gone' });
+      assert.equal(kind(await approve('ben', pending.digest)), 'changed-meanwhile');
+      assert.equal(kind(await approve('ben', digest)), 'template-gone');
+      const denied = await world.call<Said>('ben', 'POST', path('/decisions'), {
+        key: newKey(),
+        body: { verdict: 'deny', digest, comment: 'It is gone' },
+      });
+      assert.equal(denied.body.state, 'denied');
+    });
+  });
+
+  describe('what is shown besides', () => {
+    it('the target’s own terms, and the ticket as a link that the ticket cannot turn elsewhere', async () => {
+      const { terms } = await seen('ben');
+      assert.deepEqual(terms, [
+        'SELECT ON sales.orders',
+        'UPDATE (status, updated_at) ON sales.orders',
+        'CONNECTION LIMIT 10',
+      ]);
+      pending = await askedFor('PT30M', 'changing', '../..//evil.example/?@#é');
+      assert.equal(
+        (await seen('ben')).ticketLink,
+        'https://issues.shop.example/browse/..%2F..%2F%2Fevil.example%2F%3F%40%23%C3%A9?from=daypass',
+      );
     });
   });
 });

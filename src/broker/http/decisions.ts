@@ -1,5 +1,6 @@
 import { needWords } from '../../contract/needs.ts';
 import type { NewDecision } from '../../contract/requests.ts';
+import { durationOf, secondsOf, spokenDuration } from '../../contract/durations.ts';
 import type { Context } from '../context.ts';
 import { mayDecide, maySee, type RequestRule } from '../rules/policy.ts';
 import { groupsOf, sizeOf, stillNeeded } from '../rules/quorum.ts';
@@ -11,6 +12,7 @@ import { lockRequest, ruleOf, stepRequest, wasSettled, type RequestRow } from '.
 import type { Trx } from '../store/schema.ts';
 import type { Caller } from './caller.ts';
 import { Refusal } from './problem.ts';
+import { shownDigest } from './template-now.ts';
 
 /** One person's word on a request. The id of the decision. */
 export async function decide(
@@ -28,8 +30,8 @@ export async function decide(
   if (!mayDecide(caller, rule)) throw notYours(caller, rule);
   if (request.state !== 'pending') throw await settledAlready(trx, context, request, caller);
   await demandAuthentic(trx, context, request);
-  if (body.digest !== request.digest)
-    throw new Refusal('changed-meanwhile', 'This is not what you were shown. Look at the request again.');
+  demandSeen(context, request, body);
+  const durationSeconds = shortenedBy(body, request);
   const decisions = await decisionsOn(trx, context.integrity, [id]);
   if (decisions.some((one) => one.person_id === caller.id))
     throw new Refusal('too-late', 'You have decided on this already.');
@@ -50,6 +52,7 @@ export async function decide(
     {
       agreed: left.length === 0,
       ...(body.comment === undefined ? {} : { comment: body.comment }),
+      ...(durationSeconds === undefined ? {} : { durationSeconds }),
     },
   );
   if (!step.moved) throw await settledAlready(trx, context, request, caller);
@@ -60,13 +63,46 @@ export async function decide(
     comment: body.comment,
     digest: body.digest,
     groups,
+    durationSeconds,
   });
   if (step.state === 'approved')
     await insertGrant(trx, context.integrity.macs, request, {
       approvedBy: caller.id,
       activateWithinSeconds: context.config.requests.activateWithinSeconds,
+      durationSeconds: Math.min(
+        request.duration_s,
+        ...[durationSeconds, ...decisions.map((one) => one.duration_s)].flatMap((one) => one ?? []),
+      ),
     });
   return decisionId;
+}
+
+/** A decision holds for what was looked at: the request, and its template as it is now. */
+function demandSeen(context: Context, request: RequestRow, { digest, verdict }: NewDecision): void {
+  if (digest !== shownDigest(context, request))
+    throw new Refusal(
+      'changed-meanwhile',
+      digest === request.digest
+        ? 'The template changed since you looked. Look at the request again: it shows what is different.'
+        : 'This is not what you were shown. Look at the request again.',
+    );
+  if (verdict === 'approve' && !context.templates().has(request.template_id))
+    throw new Refusal(
+      'template-gone',
+      'This template was removed after the request was made, so nothing is given under it any more. Deny it, with a word on what to ask for instead.',
+    );
+}
+
+/** What an approval shortens the access to, in seconds; undefined where it takes it as it was asked for. */
+function shortenedBy(body: NewDecision, { duration_s: asked }: RequestRow): number | undefined {
+  if (body.verdict !== 'approve' || body.duration === undefined) return undefined;
+  const seconds = secondsOf(body.duration);
+  if (seconds > asked)
+    throw new Refusal(
+      'too-long',
+      `${spokenDuration(durationOf(asked))} was asked for. An approval can shorten that, not add to it.`,
+    );
+  return seconds < asked ? seconds : undefined;
 }
 
 function notYours(caller: Caller, { needs, never }: RequestRule): Refusal {

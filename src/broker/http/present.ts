@@ -14,8 +14,10 @@ import { messagesOn, type MessageRow } from '../store/message.ts';
 import { peopleById, peopleIn, type PersonRow } from '../store/person.ts';
 import { requestsById, ruleOf, type RequestRow } from '../store/request.ts';
 import { durationOf } from '../../contract/values.ts';
+import { ticketLink } from '../templates/ticket-link.ts';
 import type { Caller } from './caller.ts';
 import { mayWrite } from './messages.ts';
+import { shownDigest, templateNow, termsOf } from './template-now.ts';
 
 function person(people: ReadonlyMap<string, PersonRow>, id: string): Person {
   return { id, name: people.get(id)?.name ?? 'somebody' };
@@ -26,10 +28,12 @@ function person(people: ReadonlyMap<string, PersonRow>, id: string): Person {
  * is settled, the audit log has it.
  */
 export async function presentRequests(
-  { store: { db }, integrity }: Context,
+  context: Context,
   caller: Caller,
   rows: readonly RequestRow[],
 ): Promise<AccessRequest[]> {
+  const { db } = context.store;
+  const { integrity } = context;
   const ids = rows.map((row) => row.id);
   const waiting = rows.filter((row) => row.state === 'pending').map((row) => row.id);
   const [decisions, messages, grants, active] = await Promise.all([
@@ -65,6 +69,8 @@ export async function presentRequests(
       const grant = grants.find((one) => one.request_id === row.id);
       const decided = decisions.filter((one) => one.request_id === row.id);
       const asked = row.state === 'pending' ? await deciders(row, decided) : [];
+      const now = templateNow(context, row);
+      const link = row.template.ticket?.link;
       return {
         id: row.id,
         state: row.state,
@@ -73,7 +79,10 @@ export async function presentRequests(
         duration: durationOf(row.duration_s),
         reason: row.reason,
         ...(row.ticket === null ? {} : { ticket: row.ticket }),
-        digest: row.digest,
+        ...(row.ticket === null || link === undefined ? {} : { ticketLink: ticketLink(link, row.ticket) }),
+        ...(row.state === 'pending' ? { terms: termsOf(row) } : {}),
+        ...(now ? { templateNow: now } : {}),
+        digest: shownDigest(context, row),
         createdAt: row.created_at.toISOString(),
         answerBy: row.answer_by.toISOString(),
         decisions: decided.map((one) => presentDecision(one, people)),
@@ -143,6 +152,7 @@ function presentDecision(
     by: person(people, row.person_id),
     verdict: row.verdict,
     ...(row.comment === null ? {} : { comment: row.comment }),
+    ...(row.duration_s === null ? {} : { duration: durationOf(row.duration_s) }),
     at: row.at.toISOString(),
   };
 }
@@ -186,6 +196,7 @@ export async function presentGrants(
         holder: person(people, row.holder),
         template: request.template,
         duration: durationOf(row.duration_s),
+        ...(row.duration_s < request.duration_s ? { asked: durationOf(request.duration_s) } : {}),
         reason: request.reason,
         ...(request.ticket === null ? {} : { ticket: request.ticket }),
         approvedBy: decisions

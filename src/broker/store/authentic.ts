@@ -27,7 +27,7 @@ export const requestFields = (
 });
 
 export const decisionFields = (
-  row: Pick<DecisionRow, 'id' | 'request_id' | 'person_id' | 'verdict' | 'digest' | 'groups'>,
+  row: Pick<DecisionRow, 'id' | 'request_id' | 'person_id' | 'verdict' | 'digest' | 'groups' | 'duration_s'>,
 ): Fields => ({
   id: row.id,
   request: row.request_id,
@@ -35,6 +35,7 @@ export const decisionFields = (
   verdict: row.verdict,
   digest: row.digest,
   ...(row.groups.length === 0 ? {} : { groups: row.groups }),
+  ...(row.duration_s === null ? {} : { durationSeconds: row.duration_s }),
 });
 
 /** Nobody's words are put into another's mouth: what is answered makes others approve. */

@@ -20,6 +20,8 @@ export async function insertDecision(
     digest: string;
     /** Those of the quorum's groups that they are in. */
     groups: readonly string[];
+    /** What an approval shortens it to. */
+    durationSeconds: number | undefined;
   },
 ): Promise<string> {
   const row = {
@@ -29,6 +31,7 @@ export async function insertDecision(
     verdict: decision.verdict,
     digest: decision.digest,
     groups: [...decision.groups],
+    duration_s: decision.durationSeconds ?? null,
   };
   const mac = macs.of('decision', decisionFields(row));
   await trx

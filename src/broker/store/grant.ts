@@ -17,14 +17,14 @@ export async function insertGrant(
   trx: Trx,
   macs: Macs,
   request: RequestRow,
-  options: { approvedBy: string | null; activateWithinSeconds: number },
+  options: { approvedBy: string | null; activateWithinSeconds: number; durationSeconds?: number },
 ): Promise<GrantRow> {
   const row = {
     id: randomUUID(),
     request_id: request.id,
     holder: request.requester,
     target: request.target,
-    duration_s: request.duration_s,
+    duration_s: options.durationSeconds ?? request.duration_s,
     terminals: request.template.terminals,
     activate_by: await inSeconds(trx, options.activateWithinSeconds),
     activated_at: null,

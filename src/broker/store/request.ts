@@ -166,7 +166,7 @@ export async function stepRequest(
   request: RequestRow,
   event: RequestEvent,
   actor: string | null,
-  facts: { agreed: boolean; comment?: string },
+  facts: { agreed: boolean; comment?: string; durationSeconds?: number },
 ): Promise<Step<RequestState>> {
   const step = moveRequest(
     { state: request.state, answerBy: request.answer_by, agreed: facts.agreed },
@@ -191,7 +191,10 @@ export async function stepRequest(
       version,
       requestId: request.id,
       target: request.target,
-      detail: facts.comment === undefined ? {} : { comment: facts.comment },
+      detail: {
+        ...(facts.comment === undefined ? {} : { comment: facts.comment }),
+        ...(facts.durationSeconds === undefined ? {} : { durationSeconds: facts.durationSeconds }),
+      },
     });
   }
   return step;

@@ -3,6 +3,7 @@ import { misleads } from '../../contract/plain-text.ts';
 import { TemplateId } from '../../contract/templates.ts';
 import { plainText } from '../../contract/values.ts';
 import { durationBetween, GroupName } from '../config/pieces.ts';
+import { linkProblem } from './ticket-link.ts';
 import { patternProblem } from './ticket.ts';
 
 const Groups = z.array(GroupName).min(1);
@@ -38,6 +39,18 @@ const Ticket = z.strictObject({
   hint: plainText({ min: 1, max: 80 })
     .optional()
     .meta({ description: 'What people see where they type it.', examples: ['The incident, like INC-2231'] }),
+  link: z
+    .string()
+    .max(500)
+    .superRefine((link, context) => {
+      const problem = linkProblem(link);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    })
+    .optional()
+    .meta({
+      description: 'Where the ticket is read, with {ticket} in its place. Only https.',
+      examples: ['https://issues.shop.example/browse/{ticket}'],
+    }),
 });
 
 const Approvers = Groups.meta({

@@ -193,6 +193,11 @@ function needsOf(approve: AnyTemplateFile['approve']): Need[] {
   return approve.all_of ?? [{ by: approve.by ?? [], number: approve.number ?? 1 }];
 }
 
-function ticketOf({ pattern, required, hint }: NonNullable<AnyTemplateFile['request']['ticket']>) {
-  return { pattern, required, ...(hint === undefined ? {} : { hint }) };
+function ticketOf({ pattern, required, hint, link }: NonNullable<AnyTemplateFile['request']['ticket']>) {
+  return {
+    pattern,
+    required,
+    ...(hint === undefined ? {} : { hint }),
+    ...(link === undefined ? {} : { link }),
+  };
 }

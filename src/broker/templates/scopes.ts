@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { Template } from '../../contract/templates.ts';
 import type { TargetConfig } from '../config/config.ts';
 import { parseScope, ScopeSchema, storedScope, type ScopeIssue } from '../targets/postgresql/scope.ts';
-import { accessOf, allowsOf } from '../targets/postgresql/words.ts';
+import { accessOf, allowsOf, termsOf } from '../targets/postgresql/words.ts';
 
 /** How scopes of one kind of target are written and read aloud. */
 export interface ScopeLanguage {
@@ -11,6 +11,8 @@ export interface ScopeLanguage {
   readonly issues: (scope: unknown) => readonly ScopeIssue[];
   /** A scope without issues in words. */
   readonly describe: (scope: unknown) => Pick<Template, 'allows' | 'access'>;
+  /** The same in the target's own terms, a line each. */
+  readonly terms: (scope: unknown) => string[];
 }
 
 export const scopeLanguages: Readonly<Record<TargetConfig['kind'], ScopeLanguage>> = {
@@ -24,5 +26,6 @@ export const scopeLanguages: Readonly<Record<TargetConfig['kind'], ScopeLanguage
       const read = storedScope(scope);
       return { allows: allowsOf(read), access: accessOf(read) };
     },
+    terms: (scope) => termsOf(storedScope(scope)),
   },
 };

@@ -15,7 +15,12 @@ export interface ResolvedTemplate {
   readonly terminals: number;
   /** Groups whose members may request it. */
   readonly requestBy: readonly string[];
-  readonly ticket?: { readonly pattern: string; readonly required: boolean; readonly hint?: string };
+  readonly ticket?: {
+    readonly pattern: string;
+    readonly required: boolean;
+    readonly hint?: string;
+    readonly link?: string;
+  };
   /** Who must approve, all of them; empty: nobody needs to. */
   readonly needs: readonly Need[];
   /** Groups whose members do not approve, whatever else they are in. */

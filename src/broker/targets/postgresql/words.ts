@@ -1,4 +1,5 @@
 import { spelledOut } from '../../../contract/plain-text.ts';
+import { identifier } from './names.ts';
 import type { Privilege, PrivilegeObject } from './privileges.ts';
 import type { PostgresScope } from './scope.ts';
 
@@ -80,6 +81,44 @@ export function allowsOf(scope: PostgresScope): string[] {
     lines.push('read, change and delete all data in it');
   }
   return [...new Set(lines.map(spelledOut))];
+}
+
+/** As people write it: quoted only where it has to be. */
+function quotedName(name: string): string {
+  return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : identifier(name);
+}
+
+function named(on: PrivilegeObject): string {
+  switch (on.kind) {
+    case 'table':
+      return `${quotedName(on.schema)}.${quotedName(on.name)}`;
+    case 'sequence':
+      return `SEQUENCE ${quotedName(on.schema)}.${quotedName(on.name)}`;
+    case 'function':
+      return `FUNCTION ${quotedName(on.schema)}.${quotedName(on.name)}(${on.arguments})`;
+    case 'schema':
+      return `SCHEMA ${quotedName(on.schema)}`;
+    default:
+      return `${on.kind.toUpperCase()} IN SCHEMA ${quotedName(on.schema)}`;
+  }
+}
+
+/** A scope in PostgreSQL's own terms, a line each: privileges as GRANT has them, roles, settings. */
+export function termsOf(scope: PostgresScope): string[] {
+  const lines = [
+    ...(scope.database === undefined ? [] : [`CONNECT ON DATABASE ${quotedName(scope.database)}`]),
+    ...scope.privileges.map(({ action, columns, on }) => {
+      const of = columns.length ? ` (${columns.map(quotedName).join(', ')})` : '';
+      return `${action.toUpperCase()}${of} ON ${named(on)}`;
+    }),
+    ...scope.roles.map((role) => `MEMBER OF ${quotedName(role)}`),
+    ...(scope.owner
+      ? [`OWNER AS ${quotedName(scope.owner.role)} IN SCHEMA ${quotedName(scope.owner.schema)}`]
+      : []),
+    ...[...scope.settings].map(([name, value]) => `SET ${name} = '${value.replaceAll("'", "''")}'`),
+    `CONNECTION LIMIT ${scope.connections}`,
+  ];
+  return lines.map(spelledOut);
 }
 
 /** How much harm a scope could do at most. A function counts as writing: what it does is its own affair. */
