@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import type { NewDecision, NewRequest } from '../../contract/requests.ts';
+import type { NewDecision, NewMessage, NewRequest } from '../../contract/requests.ts';
 import { routes } from '../../contract/routes.ts';
 import type { Template } from '../../contract/templates.ts';
 import { secondsOf, spokenDuration } from '../../contract/values.ts';
@@ -98,10 +98,7 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
   });
 
   handle(app, routes.writeMessage, async ({ caller, params, body, key }) => {
-    const call: Call = { personId: caller.id, route: `messages ${params.id}`, key, bodyHash: hashOf(body) };
-    await store.transaction('message written', (trx) =>
-      once(trx, call, () => ask(trx, context, caller, params.id, body.text)),
-    );
+    await askOnce(context, caller, params.id, body, key);
     return reread(caller, params.id);
   });
 }
@@ -117,6 +114,20 @@ export async function decideOnce(
   const call: Call = { personId: caller.id, route: `decisions ${id}`, key, bodyHash: hashOf(body) };
   await context.store.transaction('request decided', (trx) =>
     once(trx, call, () => decide(trx, context, caller, id, body)),
+  );
+}
+
+/** A question or an answer on a request, however often the same call comes. */
+export async function askOnce(
+  context: Context,
+  caller: Caller,
+  id: string,
+  body: NewMessage,
+  key: string,
+): Promise<void> {
+  const call: Call = { personId: caller.id, route: `messages ${id}`, key, bodyHash: hashOf(body) };
+  await context.store.transaction('message written', (trx) =>
+    once(trx, call, () => ask(trx, context, caller, id, body.text)),
   );
 }
 

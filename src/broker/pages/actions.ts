@@ -1,71 +1,126 @@
 import * as z from 'zod';
-import { Comment, type AccessRequest } from '../../contract/requests.ts';
-import { Digest } from '../../contract/values.ts';
+import { spokenDuration } from '../../contract/durations.ts';
+import { Comment, NewMessage, type AccessRequest } from '../../contract/requests.ts';
+import { Digest, Id } from '../../contract/values.ts';
 import type { Context } from '../context.ts';
 import type { Caller } from '../http/caller.ts';
+import { claim, release } from '../http/claims.ts';
+import { withdraw } from '../http/decisions.ts';
 import { Refusal } from '../http/problem.ts';
-import { decideOnce } from '../http/requests.ts';
+import { askOnce, decideOnce } from '../http/requests.ts';
 import type { Fields } from './forms.ts';
 import { markup, type Html } from './html.ts';
 
-/** What came with the press of a button, as the action understands it. */
+/** What came with the press of a button. */
 export interface Pressed {
   readonly context: Context;
   readonly caller: Caller;
   readonly id: string;
+  /** Of this one intention, however often it was pressed. */
   readonly key: string;
   readonly fields: Fields;
 }
 
-/** Something that a person can do to a request. Each stands on the page where it is offered, and has an address of its own. */
+/** An action as it stands on the page of one request. */
+export interface Offer {
+  readonly label: string;
+  /** Smaller, beside the label. */
+  readonly note?: string;
+  /** What most people come for. */
+  readonly main?: true;
+  /** Opens first, and asks this. */
+  readonly asks?: (given: Fields) => Html;
+  /** What the form says beside the digest. */
+  readonly says?: Fields;
+}
+
+/** Something that a person can do to a request, through the same function as the call of the API. */
 export interface Action {
   /** Last part of the address that its form is sent to. */
   readonly name: string;
-  readonly label: string;
-  /** What is done by one press stands first; the others open, and ask for something. */
-  readonly asks?: (request: AccessRequest, given: Fields) => Html;
-  readonly offered: (request: AccessRequest) => boolean;
-  /** Through the same function as the call of the API. */
+  /** Undefined where it is not for this person, or not now. */
+  readonly offer: (request: AccessRequest, personId: string) => Offer | undefined;
   readonly press: (pressed: Pressed) => Promise<void>;
 }
 
 /** The digest of what was shown goes with every form, so that a decision holds for that and nothing else. */
 const Shown = z.object({ digest: Digest });
 const WithComment = z.object({ comment: z.preprocess(onOneLine, Comment) });
+const WithText = z.object({ text: z.preprocess(onOneLine, NewMessage.shape.text) });
+const From = z.object({ from: Id.optional() });
 
 const approve: Action = {
   name: 'approve',
-  label: 'Approve',
-  offered: ({ may }) => may.decide,
+  offer: ({ may, duration }) =>
+    may.decide ? { label: 'Approve', note: spokenDuration(duration), main: true } : undefined,
   press: ({ context, caller, id, key, fields }) =>
     decideOnce(context, caller, id, { verdict: 'approve', digest: shownIn(fields) }, key),
 };
 
 const deny: Action = {
   name: 'deny',
-  label: 'Deny',
-  offered: ({ may }) => may.decide,
-  asks: ({ requester }, { comment = '' }) =>
-    markup` <label for="comment">What should <bdi>${requester.name}</bdi> know? They will read this.</label>
-      <textarea
-        id="comment"
-        name="comment"
-        rows="2"
-        required
-        minlength="3"
-        maxlength="500"
-        autocomplete="off"
-      >
-${comment}</textarea>`,
+  offer: ({ may, requester }) =>
+    may.decide
+      ? {
+          label: 'Deny',
+          asks: ({ comment }) =>
+            field('comment', `What should ${requester.name} know? They will read this.`, comment),
+        }
+      : undefined,
   press: ({ context, caller, id, key, fields }) => {
     const digest = shownIn(fields);
-    const said = WithComment.safeParse(fields);
-    if (!said.success) throw new Refusal('invalid-request', commentWrong);
-    return decideOnce(context, caller, id, { verdict: 'deny', digest, comment: said.data.comment }, key);
+    const { comment } = given(WithComment, fields, 'Say in 3 to 500 plain characters why.');
+    return decideOnce(context, caller, id, { verdict: 'deny', digest, comment }, key);
   },
 };
 
-export const actions: readonly Action[] = [approve, deny];
+const ask: Action = {
+  name: 'ask',
+  offer: ({ may, requester }, personId) => {
+    if (!may.write) return undefined;
+    const own = requester.id === personId;
+    return {
+      label: own ? 'Answer' : 'Ask',
+      asks: ({ text }) => field('text', own ? 'Your answer' : `Your question to ${requester.name}`, text),
+    };
+  },
+  press: ({ context, caller, id, key, fields }) =>
+    askOnce(context, caller, id, given(WithText, fields, 'Write 1 to 500 plain characters.'), key),
+};
+
+const look: Action = {
+  name: 'claim',
+  offer: ({ may, claim: held }, personId) => {
+    if (!may.decide || held?.by.id === personId) return undefined;
+    return held
+      ? { label: `Take over from ${held.by.name}`, says: { from: held.by.id } }
+      : { label: 'I’m looking' };
+  },
+  press: async ({ context, caller, id, fields }) => {
+    const { from } = given(From, fields, 'Whose look is taken over is not said.');
+    await context.store.transaction('request claimed', (trx) =>
+      claim(trx, context, caller, id, from === undefined ? {} : { from }),
+    );
+  },
+};
+
+const stopLooking: Action = {
+  name: 'release',
+  offer: ({ state, claim: held }, personId) =>
+    state === 'pending' && held?.by.id === personId ? { label: 'Let somebody else look' } : undefined,
+  press: ({ context, caller, id }) =>
+    context.store.transaction('claim released', (trx) => release(trx, context, caller, id)),
+};
+
+const takeBack: Action = {
+  name: 'withdraw',
+  offer: ({ may }) => (may.withdraw ? { label: 'Withdraw' } : undefined),
+  press: ({ context, caller, id }) =>
+    context.store.transaction('request withdrawn', (trx) => withdraw(trx, context, caller, id)),
+};
+
+/** In the order in which they stand on the page. */
+export const actions: readonly Action[] = [approve, deny, ask, look, stopLooking, takeBack];
 
 function shownIn(fields: Fields): string {
   const shown = Shown.safeParse(fields);
@@ -74,10 +129,20 @@ function shownIn(fields: Fields): string {
   return shown.data.digest;
 }
 
+function given<T>(schema: z.ZodType<T>, fields: Fields, wrong: string): T {
+  const read = schema.safeParse(fields);
+  if (!read.success) throw new Refusal('invalid-request', `${wrong} Nothing was done yet.`);
+  return read.data;
+}
+
 /** A field with room for two lines is filled in with line breaks too. */
 function onOneLine(text: unknown): unknown {
   return typeof text === 'string' ? text.replace(/[\r\n\t]+/g, ' ') : text;
 }
 
-const commentWrong =
-  'Say in 3 to 500 plain characters why, for the person who asked. Nothing was decided yet.';
+/** A line break right behind the tag is none of the text (HTML, section 13.1.2.5). */
+function field(name: string, label: string, text = ''): Html {
+  return markup`<label for="${name}">${label}</label>
+<textarea id="${name}" name="${name}" rows="2" required maxlength="500" autocomplete="off">
+${text}</textarea>`;
+}

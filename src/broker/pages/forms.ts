@@ -24,9 +24,13 @@ export function proofOf(session: string, action: string): Html {
   return markup`<input type="hidden" name="proof" value="${proof(session, action)}" />`;
 }
 
+export function hidden(name: string, value: string): Html {
+  return markup`<input type="hidden" name="${name}" value="${value}">`;
+}
+
 /** One intention of a person, however often the button is pressed. */
 export function keyField(): Html {
-  return markup`<input type="hidden" name="key" value="${randomBytes(16).toString('base64url')}" />`;
+  return hidden('key', randomBytes(16).toString('base64url'));
 }
 
 /** Nobody who does not hold the session can make it, and it does not say what the session is. */

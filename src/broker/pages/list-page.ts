@@ -40,7 +40,7 @@ function card(request: AccessRequest, viewer: Viewer, now: Date): Html {
     <a href="/requests/${request.id}"
       ><strong>${requester.id === viewer.id ? 'You' : theirs(requester.name)}: ${task(template)}</strong
       ><span class="soft small">${told}${spokenDuration(duration)} · asked ${moment(createdAt, now)}</span
-      ><span class="said">“${theirs(reason)}”</span></a
+      ><span class="words">“${theirs(reason)}”</span></a
     >
   </li>`;
 }

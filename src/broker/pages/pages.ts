@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Id } from '../../contract/values.ts';
 import { problems } from '../../contract/problems.ts';
@@ -31,6 +32,8 @@ export interface PageParts {
 }
 
 const listed = 50;
+const mostTries = 40;
+const betweenTriesMs = 50;
 const formType = 'application/x-www-form-urlencoded';
 
 /** The broker's own pages: requests to look at and to decide, on a phone too, without a script. */
@@ -153,7 +156,7 @@ class Pages {
     const { caller, request, reply } = given;
     const id = idOf(request);
     try {
-      await action.press({ context: this.#context, caller, id, key: keyOf(fields), fields });
+      await inTheEnd(() => action.press({ context: this.#context, caller, id, key: keyOf(fields), fields }));
     } catch (error) {
       if (!(error instanceof Refusal) || error.kind === 'not-found') throw error;
       await this.#record(caller, request, error);
@@ -244,6 +247,18 @@ class Pages {
     const name = `Daypass of ${this.#context.config.organisation.name}`;
     return leadsBack ? markup`<a href="/requests">${name}</a>` : markup`<span>${name}</span>`;
   }
+}
+
+/** A second press of the same button waits for what came of the first. */
+async function inTheEnd(press: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++)
+    try {
+      await press();
+      return;
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.kind !== 'in-progress' || tries === mostTries) throw error;
+      await pause(betweenTriesMs);
+    }
 }
 
 function wayIn(to: string, again = false): Html {

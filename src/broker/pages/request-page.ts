@@ -1,9 +1,16 @@
 import { stringify } from 'yaml';
 import { spokenDuration } from '../../contract/durations.ts';
 import type { AccessRequest } from '../../contract/requests.ts';
-import { either, fromTheFirstTerminal, lowerFirst, openNow, task, unverified } from '../../contract/words.ts';
-import { actions, type Action } from './actions.ts';
-import { keyField, proofOf, type Fields } from './forms.ts';
+import {
+  askedOf,
+  fromTheFirstTerminal,
+  lowerFirst,
+  openNow,
+  task,
+  unverified,
+} from '../../contract/words.ts';
+import { actions, type Offer } from './actions.ts';
+import { hidden, keyField, proofOf, type Fields } from './forms.ts';
 import { markup, type Html } from './html.ts';
 import { moment, theirs } from './words.ts';
 import { who, type Viewer } from './viewer.ts';
@@ -31,7 +38,10 @@ export function titleOf({ requester, template }: AccessRequest): string {
 /** A request with all that matters to whoever decides, in the order in which it matters, and what they can do. */
 export function requestPage(shown: Shown): Html {
   const { request, refused, viewer } = shown;
-  const offered = actions.filter((action) => action.offered(request));
+  const offered = actions.flatMap(({ name, offer }): Offered[] => {
+    const one = offer(request, viewer.id);
+    return one ? [{ ...one, name }] : [];
+  });
   const { requester, template } = request;
   return markup`<main>
     <h1>${theirs(requester.name)} asks to ${lowerFirst(template.title)} on ${template.target.title}</h1>
@@ -45,7 +55,7 @@ export function requestPage(shown: Shown): Html {
     ${stateOf(shown)}
     <h2>Why</h2>
     <blockquote class="reason">${theirs(request.reason)}</blockquote>
-    ${facts(shown)}
+    ${exchange(shown)} ${facts(shown)}
     ${offered.length > 0 ? actionBar(shown, offered) : markup`<div class="end">${who(viewer)}</div>`}
   </main>`;
 }
@@ -53,6 +63,19 @@ export function requestPage(shown: Shown): Html {
 /** How long, for which ticket, since when: what is asked first after who and what. */
 function inShort({ request: { duration, ticket, createdAt }, now }: Shown): Html {
   return markup`${spokenDuration(duration)}${ticket !== undefined && markup` · ${theirs(ticket)}`} · asked ${moment(createdAt, now)}`;
+}
+
+/** What was asked back and answered. */
+function exchange({ request: { messages }, viewer, now }: Shown): Html {
+  if (messages.length === 0) return markup``;
+  return markup`<h2>Questions and answers</h2>
+    <ul class="said">
+      ${messages.map(
+        ({ by, text, at }) =>
+          markup`<li><b>${by.id === viewer.id ? 'You' : theirs(by.name)}</b>
+            <span class="soft small">${moment(at, now)}</span><br />${theirs(text)}</li>`,
+      )}
+    </ul>`;
 }
 
 function facts({ request, scope, now }: Shown): Html {
@@ -110,7 +133,7 @@ function facts({ request, scope, now }: Shown): Html {
 
 /** What became of it, or whom it waits for, and who decided already. */
 function stateOf({ request, viewer, now }: Shown): Html {
-  const { state, askedOf, decisions } = request;
+  const { state, decisions, claim } = request;
   const said = decisions.map(
     ({ by, verdict, comment, at }) =>
       markup`<p>
@@ -123,16 +146,18 @@ function stateOf({ request, viewer, now }: Shown): Html {
       <span aria-hidden="true">${sign}</span>
       <div><b>${words}</b>${more}${said}</div>
     </div>`;
+  const looking =
+    claim &&
+    markup`<p>
+      ${claim.by.id === viewer.id ? 'You are' : markup`${theirs(claim.by.name)} is`} looking at it, since
+      ${moment(claim.since, now)}
+    </p>`;
   const { name } = request.requester;
   const mine = request.requester.id === viewer.id;
   switch (state) {
     case 'pending':
-      if (request.may.decide) return said.length > 0 ? banner('wait', '…', 'Waits for you too') : markup``;
-      return banner(
-        'wait',
-        '…',
-        `Waits for ${askedOf.length > 0 && askedOf.length < 4 ? either(askedOf) : 'an answer'}`,
-      );
+      if (!request.may.decide) return banner('wait', '…', `Waits for ${askedOf(request)}`, looking);
+      return request.claim || said.length > 0 ? banner('wait', '…', 'Waits for you too', looking) : markup``;
     case 'approved':
       return banner(
         'good',
@@ -158,30 +183,35 @@ function stateOf({ request, viewer, now }: Shown): Html {
   }
 }
 
-function actionBar(shown: Shown, offered: readonly Action[]): Html {
-  const atOnce = offered.filter(({ asks }) => !asks);
-  const asking = offered.filter(({ asks }) => asks);
-  return markup`<section class="actions" aria-label="Decide">
-    ${atOnce.map((action) => markup`<div class="now">${formOf(shown, action, markup`<button class="main">${action.label} <span class="small">· ${spokenDuration(shown.request.duration)}</span></button>`)}</div>`)}
-    <div class="more">${asking.map((action) => opened(shown, action))}</div>
+interface Offered extends Offer {
+  readonly name: string;
+}
+
+function actionBar(shown: Shown, offered: readonly Offered[]): Html {
+  const first = offered.filter(({ main }) => main);
+  const others = offered.filter(({ main }) => !main);
+  return markup`<section class="actions" aria-label="What you can do">
+    ${first.map((one) => markup`<div class="now">${formOf(shown, one, button(one, 'main'))}</div>`)}
+    <div class="more">${others.map((one) => (one.asks ? opened(shown, one) : formOf(shown, one, button(one, 'plain'))))}</div>
     ${who(shown.viewer)}
   </section>`;
 }
 
-function opened(shown: Shown, action: Action): Html {
-  const { request, refused } = shown;
-  const given = refused?.action === action.name ? refused.given : undefined;
-  return markup`<details${given && markup` open`}><summary>${action.label}…</summary>
-${formOf(shown, action, markup`${action.asks?.(request, given ?? {})}<button>${action.label}</button>`)}</details>`;
+function button({ label, note }: Offered, look: 'main' | 'plain' | 'usual'): Html {
+  return markup`<button class="${look}">${label}${note !== undefined && markup` <span class="small">· ${note}</span>`}</button>`;
 }
 
-function formOf({ request, viewer }: Shown, { name }: Action, content: Html): Html {
+function opened(shown: Shown, one: Offered): Html {
+  const { refused } = shown;
+  const given = refused?.action === one.name ? refused.given : undefined;
+  return markup`<details${given && markup` open`}><summary>${one.label}…</summary>
+${formOf(shown, one, markup`${one.asks?.(given ?? {})}${button(one, 'usual')}`)}</details>`;
+}
+
+function formOf({ request, viewer }: Shown, { name, says = {} }: Offered, content: Html): Html {
   const address = `/requests/${request.id}/${name}`;
+  const fields = Object.entries({ digest: request.digest, ...says });
   return markup`<form method="post" action="${address}">
-    ${proofOf(viewer.session, address)}${keyField()}<input
-      type="hidden"
-      name="digest"
-      value="${request.digest}"
-    />${content}
+    ${proofOf(viewer.session, address)}${keyField()}${fields.map(([field, value]) => hidden(field, value))}${content}
   </form>`;
 }

@@ -63,7 +63,8 @@ textarea, select { display: block; width: 100%; font: inherit; color: var(--text
 .actions { position: sticky; bottom: 0; margin: 16px -20px 0; padding: 12px 20px calc(8px + env(safe-area-inset-bottom)); background: var(--card); border-top: 1px solid var(--line); box-shadow: 0 -6px 20px rgb(0 0 0 / .10); }
 .actions .now { margin: 0 0 4px; }
 .actions .now button { width: 100%; }
-.more { display: flex; flex-wrap: wrap; gap: 0 24px; }
+.more { display: flex; flex-wrap: wrap; align-items: center; gap: 0 24px; }
+.more .plain { font-size: 16px; }
 .more > details[open] { flex-basis: 100%; order: -1; padding-bottom: 12px; }
 .more details button { width: 100%; margin-top: 10px; }
 .who { display: flex; flex-wrap: wrap; align-items: center; gap: 0 12px; margin: 0; color: var(--soft); font-size: 14px; }
@@ -74,7 +75,9 @@ textarea, select { display: block; width: 100%; font: inherit; color: var(--text
 .cards a:hover { border-color: var(--accent); box-shadow: inset 0 0 0 1px var(--accent); }
 .cards strong { display: block; line-height: 1.35; }
 .cards span { display: block; }
-.cards .said { margin-top: 4px; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
+.cards .words { margin-top: 4px; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
+.said { margin: 0; padding: 0; list-style: none; }
+.said li { margin: 0 0 8px; padding: 10px 14px; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 .end { margin-top: 32px; padding-top: 8px; border-top: 1px solid var(--line); }
 .alone { display: grid; align-content: center; min-height: 70vh; text-align: center; justify-items: center; }
 .alone p { max-width: 26rem; }
