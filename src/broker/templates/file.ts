@@ -3,6 +3,8 @@ import { misleads } from '../../contract/plain-text.ts';
 import { TemplateId } from '../../contract/templates.ts';
 import { plainText } from '../../contract/values.ts';
 import { durationBetween, GroupName } from '../config/pieces.ts';
+import { HoursFile } from './hours.ts';
+import { CapFile } from './policy.ts';
 import { linkProblem } from './ticket-link.ts';
 import { patternProblem } from './ticket.ts';
 
@@ -60,6 +62,28 @@ const Approvers = Groups.meta({
 const HowMany = z.int().min(1).max(5);
 const howMany = { description: 'How many different people of them; 1 unless said.', examples: [2] };
 
+const Automatic = z
+  .strictObject({
+    on_call: z
+      .string()
+      .optional()
+      .meta({ description: 'Whoever is on call by this schedule of daypass.yaml.', examples: ['payments'] }),
+    up_to: durationBetween('PT1M', 'PT24H')
+      .optional()
+      .meta({ description: 'For no longer than this.', examples: ['PT15M'] }),
+    hours: HoursFile.optional().meta({
+      description: 'Within these hours.',
+      examples: [{ days: ['mon', 'fri'], from: '09:00', until: '17:00', zone: 'Europe/Berlin' }],
+    }),
+    a_day: CapFile.optional().meta({
+      description: 'How often within 24 hours.',
+      examples: [{ of_person: 2, in_total: 10 }],
+    }),
+  })
+  .refine(({ on_call, up_to }) => on_call !== undefined || up_to !== undefined, {
+    error: 'should say whom or what it is for: "on_call", "up_to", or both.',
+  });
+
 const Approve = z.strictObject({
   by: Approvers.optional(),
   number: HowMany.optional().meta(howMany),
@@ -76,6 +100,15 @@ const Approve = z.strictObject({
     description: 'Groups whose members do not approve, whatever else they are in.',
     examples: [['contractors']],
   }),
+  automatic: z
+    .array(Automatic)
+    .min(1)
+    .max(10)
+    .optional()
+    .meta({
+      description: 'When it needs nobody: all that one of these says.',
+      examples: [[{ on_call: 'payments', up_to: 'PT30M' }]],
+    }),
 });
 
 /**

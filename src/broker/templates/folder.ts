@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { failureOf } from '../config/files.ts';
 import type { References } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
+import { noPolicy } from './policy.ts';
 import { longestTemplate, parseTemplates, type ParsedTemplates, type TemplateText } from './parse.ts';
 
 const deepest = 8;
@@ -49,7 +50,8 @@ export async function listTemplates(folder: string): Promise<Listing> {
 
 /** Reads and checks what was listed. Never throws: what is wrong is in the result. */
 export async function readTemplates(listing: Listing, references: References): Promise<ParsedTemplates> {
-  if (listing.problems.length > 0) return { templates: new Map(), problems: listing.problems, warnings: [] };
+  if (listing.problems.length > 0)
+    return { templates: new Map(), policy: noPolicy, problems: listing.problems, warnings: [] };
   const texts: TemplateText[] = [];
   const unread: Problem[] = [];
   for (const file of listing.files) {

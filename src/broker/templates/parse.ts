@@ -9,8 +9,11 @@ import { Report } from '../config/report.ts';
 import { suggestion } from '../config/suggest.ts';
 import { readYaml, type YamlFile } from '../config/yaml.ts';
 import { groupsOf, type Need } from '../rules/quorum.ts';
+import type { AutomaticApproval, Policy } from '../rules/verdict.ts';
 import { digestOf } from './digest.ts';
 import { AnyTemplateFile, templateFile } from './file.ts';
+import { hoursOf } from './hours.ts';
+import { capOf, isPolicy, noPolicy, parsePolicy } from './policy.ts';
 import { scopeLanguages, type ScopeLanguage } from './scopes.ts';
 import type { ResolvedTemplate, TemplateSet } from './template.ts';
 
@@ -22,6 +25,7 @@ export interface TemplateText {
 export interface ParsedTemplates {
   /** Every template that is right by itself; to be used only if there are no problems. */
   readonly templates: TemplateSet;
+  readonly policy: Policy;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
@@ -60,6 +64,7 @@ export function parseTemplates(files: readonly TemplateText[], references: Refer
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
   for (const { file, text } of files) {
+    if (isPolicy(file)) continue;
     const document = readYaml(file, text, longestTemplate);
     const report = new Report(document);
     const template = parseOne(document, references, report);
@@ -79,7 +84,18 @@ export function parseTemplates(files: readonly TemplateText[], references: Refer
       firstFile.set(template.id, document.at(['template'], ''));
     }
   }
-  return { templates, problems: inReadingOrder(problems), warnings: inReadingOrder(warnings) };
+  let policy = noPolicy;
+  for (const one of files.filter(({ file }) => isPolicy(file))) {
+    const parsed = parsePolicy(one, references, [...templates.keys()]);
+    problems.push(...parsed.problems);
+    policy = joined(policy, parsed.policy);
+  }
+  return { templates, policy, problems: inReadingOrder(problems), warnings: inReadingOrder(warnings) };
+}
+
+/** Where several folders have one each, the freezes of all hold, and the last cap of a target. */
+function joined(a: Policy, b: Policy): Policy {
+  return { freezes: [...a.freezes, ...b.freezes], caps: new Map([...a.caps, ...b.caps]) };
 }
 
 function parseOne(document: YamlFile, references: References, report: Report): ResolvedTemplate | undefined {
@@ -183,6 +199,7 @@ function resolved(written: AnyTemplateFile): ResolvedTemplate {
     ...(request.ticket ? { ticket: ticketOf(request.ticket) } : {}),
     needs,
     never: approve === 'nobody' ? [] : (approve.never ?? []),
+    automatic: automaticOf(approve),
     revokeBy: revoke?.by ?? groupsOf(needs),
   };
   return { ...content, digest: digestOf(content) };
@@ -191,6 +208,16 @@ function resolved(written: AnyTemplateFile): ResolvedTemplate {
 function needsOf(approve: AnyTemplateFile['approve']): Need[] {
   if (approve === 'nobody') return [];
   return approve.all_of ?? [{ by: approve.by ?? [], number: approve.number ?? 1 }];
+}
+
+function automaticOf(approve: AnyTemplateFile['approve']): AutomaticApproval[] {
+  if (approve === 'nobody') return [];
+  return (approve.automatic ?? []).map(({ on_call, up_to, hours, a_day }) => ({
+    ...(on_call === undefined ? {} : { onCall: on_call }),
+    ...(up_to === undefined ? {} : { upToSeconds: secondsOf(up_to) }),
+    ...(hours ? { hours: hoursOf(hours) } : {}),
+    ...(a_day ? { aDay: capOf(a_day) } : {}),
+  }));
 }
 
 function ticketOf({ pattern, required, hint, link }: NonNullable<AnyTemplateFile['request']['ticket']>) {

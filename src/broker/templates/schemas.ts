@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { inFlow } from '../config/check.ts';
 import { Settings } from '../config/settings.ts';
 import { templateFile } from './file.ts';
+import { PolicyFile } from './policy.ts';
 import { scopeLanguages } from './scopes.ts';
 
 /** JSON Schemas (draft 7, which the editors' YAML support speaks) of the files that people write, by file name. */
@@ -11,6 +12,7 @@ export function fileSchemas(): ReadonlyMap<string, object> {
   return new Map([
     ['daypass.schema.json', schemaOf(Settings)],
     ['template.schema.json', schemaOf(templateFile(scope))],
+    ['policy.schema.json', schemaOf(PolicyFile)],
   ]);
 }
 

@@ -1,4 +1,5 @@
 import type { Need } from '../rules/quorum.ts';
+import type { AutomaticApproval } from '../rules/verdict.ts';
 
 /** A template as the broker uses it: parsed, complete, every reference resolved. */
 export interface ResolvedTemplate {
@@ -25,6 +26,8 @@ export interface ResolvedTemplate {
   readonly needs: readonly Need[];
   /** Groups whose members do not approve, whatever else they are in. */
   readonly never: readonly string[];
+  /** Approvals that need nobody: one of these is enough. */
+  readonly automatic: readonly AutomaticApproval[];
   /** Groups whose members may revoke a grant under it. */
   readonly revokeBy: readonly string[];
   /** SHA-256 of the canonical JSON (RFC 8785) of everything above. */

@@ -1,7 +1,11 @@
 import { watch, type FSWatcher } from 'node:fs';
 import type { References } from '../config/load.ts';
 import { ProblemsFound, type Problem } from '../config/problem.ts';
+import type { Policy } from '../rules/verdict.ts';
+import { digestOf } from './digest.ts';
 import { listTemplates, readTemplates } from './folder.ts';
+import type { ParsedTemplates } from './parse.ts';
+import { noPolicy } from './policy.ts';
 import type { TemplateSet } from './template.ts';
 
 /** How often the files are looked at where nothing tells of a change (network drives, mounts), in milliseconds. */
@@ -21,6 +25,8 @@ export interface WatchOptions {
 export interface WatchedTemplates {
   /** The last good set. */
   readonly current: TemplateSet;
+  /** What holds for all of them. */
+  readonly policy: Policy;
   /** Why what is on disk is not in use; empty: it is. */
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
@@ -39,6 +45,7 @@ export async function watchTemplates(options: WatchOptions): Promise<WatchedTemp
 
 class Watched implements WatchedTemplates {
   current: TemplateSet = new Map();
+  policy: Policy = noPolicy;
   problems: readonly Problem[] = [];
   warnings: readonly Problem[] = [];
   readonly #options: WatchOptions;
@@ -60,9 +67,10 @@ class Watched implements WatchedTemplates {
   async begin(): Promise<void> {
     const { folder, references } = this.#options;
     const listing = await listTemplates(folder);
-    const { templates, problems, warnings } = await readTemplates(listing, references);
+    const { templates, policy, problems, warnings } = await readTemplates(listing, references);
     if (problems.length > 0) throw new ProblemsFound(problems);
     this.current = templates;
+    this.policy = policy;
     this.warnings = warnings;
     this.#read = this.#seen = listing.signature;
     this.#listen(listing.folders);
@@ -100,7 +108,7 @@ class Watched implements WatchedTemplates {
     if (settled && unread) {
       this.#read = listing.signature;
       const found = await readTemplates(listing, this.#options.references);
-      if (!this.#closed) this.#take(found.templates, found.problems, found.warnings);
+      if (!this.#closed) this.#take(found);
     }
     this.#looking = false;
     this.#next(unread && !settled);
@@ -110,14 +118,16 @@ class Watched implements WatchedTemplates {
     this.#schedule(unsettled || this.#soon ? settledMs : everyMs);
   }
 
-  #take(templates: TemplateSet, problems: readonly Problem[], warnings: readonly Problem[]): void {
+  #take({ templates, policy, problems, warnings }: ParsedTemplates): void {
     const had = this.problems.length > 0;
     this.problems = problems;
     if (problems.length > 0 || had) this.#options.onProblems?.(problems);
     if (problems.length > 0) return;
     this.warnings = warnings;
-    if (isSame(this.current, templates)) return;
+    if (isSame(this.current, templates) && digestOf(written(this.policy)) === digestOf(written(policy)))
+      return;
     this.current = templates;
+    this.policy = policy;
     this.#options.onChange?.(templates);
   }
 
@@ -143,6 +153,11 @@ class Watched implements WatchedTemplates {
       }
     }
   }
+}
+
+/** As JSON, so that two can be compared. */
+function written({ freezes, caps }: Policy) {
+  return JSON.parse(JSON.stringify({ freezes, caps: [...caps] })) as unknown;
 }
 
 function isSame(a: TemplateSet, b: TemplateSet): boolean {
