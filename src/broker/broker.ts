@@ -137,6 +137,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
     log,
     metrics,
     templates: () => templates.current,
+    policy: () => templates.policy,
     targets,
   };
   const callerOf = callers(context);

@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts';
 import type { Metrics } from './http/metrics.ts';
 import type { Integrity } from './integrity/integrity.ts';
 import type { Worker } from './leases/worker.ts';
+import type { Policy } from './rules/verdict.ts';
 import type { Store } from './store/connect.ts';
 import type { Target } from './targets/target.ts';
 import type { TemplateSet } from './templates/template.ts';
@@ -16,5 +17,7 @@ export interface Context {
   readonly metrics: Metrics;
   /** The last good set. */
   readonly templates: () => TemplateSet;
+  /** What holds for all of them. */
+  readonly policy: () => Policy;
   readonly targets: ReadonlyMap<string, { readonly target: Target; readonly worker: Worker }>;
 }

@@ -20,6 +20,7 @@ export const Grant = z
     reason: z.string(),
     ticket: z.string().optional(),
     approvedBy: z.array(Person),
+    automatic: z.string().optional().meta({ description: 'Why it was approved without anybody, in words.' }),
     createdAt: Instant,
     activateBy: Instant.meta({ description: 'An approved grant that has no lease by then lapses.' }),
     activatedAt: Instant.optional(),

@@ -7,6 +7,7 @@ import * as z from 'zod';
 export const problems = {
   'invalid-request': { status: 400, title: 'That request cannot be understood' },
   'not-signed-in': { status: 401, title: 'Sign in first' },
+  'refused-by-policy': { status: 403, title: 'This cannot be given at the moment' },
   'not-allowed': { status: 403, title: 'That is not yours to do' },
   'not-found': { status: 404, title: 'There is no such thing, or it is not yours to see' },
   'in-progress': { status: 409, title: 'The same call is still being worked on' },

@@ -117,6 +117,10 @@ export const AccessRequest = z
     answerBy: Instant.meta({ description: 'When a pending request expires.' }),
     decisions: z.array(Decision),
     grantId: Id.optional(),
+    automatic: z
+      .string()
+      .optional()
+      .meta({ description: 'Why nobody was asked although somebody would approve otherwise, in words.' }),
     askedOf: z.array(z.string()).meta({ description: 'Names of people known to be able to decide.' }),
     stillNeeded: z
       .array(ApprovalNeed)
@@ -141,5 +145,25 @@ export const AccessRequest = z
   })
   .meta({ id: 'AccessRequest' });
 export type AccessRequest = z.infer<typeof AccessRequest>;
+
+/** What would become of a request that is made now. */
+export const Outlook = z
+  .discriminatedUnion('is', [
+    z.object({ is: z.literal('refused'), why: z.string() }),
+    z.object({ is: z.literal('approved'), why: z.string().meta({ description: 'Why nobody is asked.' }) }),
+    z.object({
+      is: z.literal('asked'),
+      needs: z.array(ApprovalNeed),
+      people: z.array(z.string()).meta({ description: 'Names of people known to be able to approve.' }),
+      usually: Duration.optional().meta({
+        description: 'How long it took lately; absent where there was too little to tell from.',
+      }),
+      notAutomatic: z
+        .array(z.string())
+        .meta({ description: 'Why somebody is asked although it can be approved automatically, in words.' }),
+    }),
+  ])
+  .meta({ id: 'Outlook' });
+export type Outlook = z.infer<typeof Outlook>;
 
 export const RequestList = z.object({ requests: z.array(AccessRequest) }).meta({ id: 'RequestList' });

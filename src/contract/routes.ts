@@ -4,9 +4,17 @@ import { ConnectionList, Grant, GrantList, Revocation } from './grants.ts';
 import { IssuedLease, Lease, NewLease } from './leases.ts';
 import { Me } from './people.ts';
 import type { ProblemKind } from './problems.ts';
-import { AccessRequest, NewClaim, NewDecision, NewMessage, NewRequest, RequestList } from './requests.ts';
-import { TemplateList } from './templates.ts';
-import { Id } from './values.ts';
+import {
+  AccessRequest,
+  NewClaim,
+  NewDecision,
+  NewMessage,
+  NewRequest,
+  Outlook,
+  RequestList,
+} from './requests.ts';
+import { TemplateId, TemplateList } from './templates.ts';
+import { Duration, Id } from './values.ts';
 
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -67,6 +75,16 @@ export const routes = {
     response: TemplateList,
     problems: [],
   },
+  outlook: {
+    method: 'GET',
+    path: '/v1/templates/{template}/outlook',
+    summary: 'What would become of a request for it that is made now',
+    params: z.object({ template: TemplateId }),
+    query: z.object({ duration: Duration }),
+    status: 200,
+    response: Outlook,
+    problems: ['invalid-request', 'not-found'],
+  },
   requests: {
     method: 'GET',
     path: '/v1/requests',
@@ -90,6 +108,7 @@ export const routes = {
       'not-allowed',
       'template-gone',
       'changed-meanwhile',
+      'refused-by-policy',
       'too-long',
       'ticket-needed',
       'too-many-pending',

@@ -85,8 +85,8 @@ describe('an editor that has the schemas', function () {
       .replace(/\\(?=[^\w\s])/g, '');
   }
 
-  it('finds both of them', async () => {
-    assert.deepEqual((await readdir(folder)).sort(), ['daypass.schema.json', 'template.schema.json']);
+  it('finds all of them', async () => {
+    assert.deepEqual((await readdir(folder)).sort(), ['daypass.schema.json', 'policy.schema.json', 'template.schema.json']);
     for (const name of await readdir(folder))
       z.object({
         $schema: z.literal('http://json-schema.org/draft-07/schema#'),

@@ -80,6 +80,7 @@ describe('a template', () => {
       ticket: { pattern: 'INC-\\d+', required: true },
       needs: [{ by: ['payments-leads'], number: 1 }],
       never: [],
+      automatic: [],
       revokeBy: ['payments-leads', 'security'],
     });
   });
@@ -127,6 +128,87 @@ describe('a template', () => {
       ['{ all_of: [{ by: [sec] }, { by: [engineering] }] }', /approve\.all_of\S*by: nobody is in "sec"/],
     ] as const)
       assert.match(said(approvedBy(approve)).join('\n'), complaint);
+  });
+
+  it('says when it needs nobody', () => {
+    const automatic = (text: string) => good.replace('approve:\n', `approve:\n  automatic:\n    - ${text}\n`);
+    const ways = parsed(
+      automatic(
+        '{ up_to: PT15M, hours: { days: [fri, mon], from: "09:00", until: "24:00", zone: Europe/Berlin }, a_day: { of_person: 2 } }',
+      ),
+    ).automatic;
+    assert.deepEqual(ways, [
+      {
+        upToSeconds: 900,
+        hours: { days: [1, 5], fromMinute: 540, untilMinute: 1440, zone: 'Europe/Berlin' },
+        aDay: { ofPerson: 2 },
+      },
+    ]);
+    for (const [text, complaint] of [
+      ['{ a_day: { of_person: 2 } }', /should say whom or what it is for: "on_call", "up_to"/],
+      ['{ on_call: payments }', /on_call: there is no schedule "payments"/],
+      ['{ up_to: PT15M, hours: { from: "17:00", until: "09:00" } }', /until: should be later than "from"/],
+      [
+        '{ up_to: PT15M, hours: { from: "9:00", until: "17:00" } }',
+        /from: should be a time of day, like 09:00/,
+      ],
+      ['{ up_to: PT15M, hours: { from: "09:00", until: "17:00", zone: Berlin } }', /zone: is no time zone/],
+    ] as const)
+      assert.match(said(automatic(text)).join('\n'), complaint);
+  });
+
+  describe('with a policy.yaml beside it', () => {
+    const withPolicy = (text: string) =>
+      parseTemplates(
+        [
+          { file: '/repo/templates/a.yaml', text: good },
+          { file: '/repo/templates/policy.yaml', text },
+        ],
+        references,
+      );
+
+    it('is frozen and capped by it', () => {
+      const { templates, policy, problems } = withPolicy(`
+freezes:
+  - { reason: "Christmas: nothing changes", from: 2026-12-18T18:00+01:00, until: 2027-01-02T07:00Z, targets: [shop] }
+caps: { shop: { of_person: 2 } }
+`);
+      assert.deepEqual([problems, templates.size], [[], 1]);
+      assert.deepEqual(policy.freezes, [
+        {
+          reason: 'Christmas: nothing changes',
+          from: new Date('2026-12-18T17:00:00Z'),
+          until: new Date('2027-01-02T07:00:00Z'),
+          targets: ['shop'],
+          except: [],
+        },
+      ]);
+      assert.deepEqual([...policy.caps], [['shop', { ofPerson: 2 }]]);
+    });
+
+    it('is told what is wrong there', () => {
+      const freeze = (more: string) => `freezes: [{ reason: Christmas, ${more} }]`;
+      for (const [text, complaint] of [
+        [freeze('from: 2026-12-18, until: 2027-01-02T07:00Z'), /from: should be a time with its offset/],
+        [freeze('from: 2026-12-18T18:00Z, until: 2026-12-18T18:00Z'), /until: should be later than "from"/],
+        [
+          freeze('from: 2026-12-18T18:00Z, until: 2027-01-02T07:00Z, targets: [shp]'),
+          /no target "shp". Did you mean "shop"/,
+        ],
+        [
+          freeze('from: 2026-12-18T18:00Z, until: 2027-01-02T07:00Z, except: [shop-fix-order-statu]'),
+          /no template "shop-fix-order-statu". Did you mean "shop-fix-order-status"/,
+        ],
+        ['caps: { billing: { of_person: 2 } }', /no target "billing"/],
+        ['caps: { shop: { of_person: 0 } }', /of_person: should be at least 1/],
+        ['freeze: []', /no such key. Did you mean "freezes"/],
+      ] as const) {
+        const { problems } = withPolicy(text);
+        const words = problems.map((problem) => spokenProblem(problem, '/repo')).join('\n');
+        assert.match(words, complaint);
+        assert.match(words, /^templates\/policy\.yaml:/);
+      }
+    });
   });
 
   it('that nobody approves says so, and who may end it', () => {

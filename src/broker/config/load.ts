@@ -15,6 +15,8 @@ import { longestFile, readYaml } from './yaml.ts';
 export interface References {
   readonly groups: readonly string[];
   readonly targets: ReadonlyMap<string, Pick<TargetConfig, 'kind'>>;
+  /** Names of the schedules that say who is on call. */
+  readonly schedules?: readonly string[];
 }
 
 export interface ReadConfig {

@@ -87,6 +87,7 @@ export async function presentRequests(
         answerBy: row.answer_by.toISOString(),
         decisions: decided.map((one) => presentDecision(one, people)),
         ...(grant ? { grantId: grant.id } : {}),
+        ...automaticOn(row),
         askedOf: asked.map((one) => one.name),
         stillNeeded: row.state === 'pending' ? neededOn(row, decided) : [],
         messages: messages
@@ -106,6 +107,11 @@ export async function presentRequests(
       };
     }),
   );
+}
+
+function automaticOn(row: RequestRow): { automatic?: string } {
+  const { automatic } = ruleOf(row);
+  return automatic === undefined ? {} : { automatic };
 }
 
 function neededOn(row: RequestRow, decisions: readonly DecisionRow[]): AccessRequest['stillNeeded'] {
@@ -199,6 +205,7 @@ export async function presentGrants(
         ...(row.duration_s < request.duration_s ? { asked: durationOf(request.duration_s) } : {}),
         reason: request.reason,
         ...(request.ticket === null ? {} : { ticket: request.ticket }),
+        ...automaticOn(request),
         approvedBy: decisions
           .filter((one) => one.request_id === row.request_id && one.verdict === 'approve')
           .map((one) => person(people, one.person_id)),

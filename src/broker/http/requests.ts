@@ -1,34 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import type { NewDecision, NewMessage, NewRequest } from '../../contract/requests.ts';
+import type { NewDecision, NewMessage } from '../../contract/requests.ts';
 import { routes } from '../../contract/routes.ts';
-import type { Template } from '../../contract/templates.ts';
-import { secondsOf, spokenDuration } from '../../contract/values.ts';
 import { append } from '../audit/append.ts';
 import type { Context } from '../context.ts';
-import { mayRequest, maySee, mostPending } from '../rules/policy.ts';
-import { groupsOf, sizeOf } from '../rules/quorum.ts';
+import { mayRequest, maySee } from '../rules/policy.ts';
 import type { Store } from '../store/connect.ts';
-import { insertGrant } from '../store/grant.ts';
 import { hashOf, lookUp, remember, type Call } from '../store/idempotency.ts';
-import { inSeconds } from '../store/now.ts';
-import {
-  countOf,
-  insertRequest,
-  listRequests,
-  requestById,
-  ruleOf,
-  stepRequest,
-  type RequestRow,
-} from '../store/request.ts';
+import { listRequests, requestById, ruleOf, type RequestRow } from '../store/request.ts';
 import type { Trx } from '../store/schema.ts';
-import { digestOfRequest } from '../store/authentic.ts';
 import type { ResolvedTemplate } from '../templates/template.ts';
-import { ticketExpression } from '../templates/ticket.ts';
-import { present } from '../templates/present.ts';
 import type { Caller } from './caller.ts';
 import { claim, release } from './claims.ts';
 import { decide, noRequest, withdraw } from './decisions.ts';
+import { makeRequest, notForYou } from './make-request.ts';
 import { ask } from './messages.ts';
 import { presentRequests } from './present.ts';
 import { Refusal } from './problem.ts';
@@ -72,7 +56,7 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
     }
     const call: Call = { personId: caller.id, route: 'requests', key, bodyHash: hashOf(body) };
     const id = await store.transaction('request made', (trx) =>
-      once(trx, call, () => createRequest(trx, context, caller, body)),
+      once(trx, call, () => makeRequest(trx, context, caller, body)),
     );
     return reread(caller, id);
   });
@@ -149,98 +133,6 @@ async function once(trx: Trx, call: Call, effect: () => Promise<string>): Promis
   }
 }
 
-async function createRequest(trx: Trx, context: Context, caller: Caller, body: NewRequest): Promise<string> {
-  const template = context.templates().get(body.template);
-  if (!template) throw new Refusal('template-gone', 'This template is no longer there. Choose another one.');
-  if (!mayRequest(caller, template)) throw notForYou(context, template);
-  const shown = present(template, context.config);
-  if (shown.digest !== body.templateDigest)
-    throw new Refusal(
-      'changed-meanwhile',
-      'This template changed while you chose. Look at it again before you ask.',
-    );
-  checkTerms(template, shown, body);
-  const { needs, never } = template;
-  const quorum = sizeOf(needs);
-  const { pending, open } = await countOf(trx, caller.id);
-  if (quorum > 0 && pending >= mostPending)
-    throw new Refusal(
-      'too-many-pending',
-      `You have ${mostPending} requests waiting. Withdraw one, or wait for an answer.`,
-    );
-  const { mostOpen } = context.config.requests;
-  if (pending + open >= mostOpen)
-    throw new Refusal(
-      'too-many-pending',
-      `You have ${mostOpen} accesses already, open, approved or asked for. End one first.`,
-    );
-
-  const asked = {
-    requester: caller.id,
-    template: shown,
-    target: template.target,
-    scope: template.scope,
-    duration_s: secondsOf(body.duration),
-    reason: body.reason,
-    ticket: body.ticket ?? null,
-  };
-  const request = await insertRequest(trx, context.integrity.macs, {
-    ...asked,
-    id: randomUUID(),
-    template_id: template.id,
-    template: JSON.stringify(shown),
-    scope: JSON.stringify(template.scope),
-    digest: digestOfRequest(asked),
-    approve_by: groupsOf(needs),
-    revoke_by: [...template.revokeBy],
-    quorum,
-    demands: { needs, never },
-    state: 'pending',
-    answer_by: await inSeconds(trx, context.config.requests.answerWithinSeconds),
-  });
-  if (quorum === 0) {
-    await stepRequest(trx, request, 'decided: approve', null, { agreed: true });
-    await insertGrant(trx, context.integrity.macs, request, {
-      approvedBy: null,
-      activateWithinSeconds: context.config.requests.activateWithinSeconds,
-    });
-  }
-  return request.id;
-}
-
-function checkTerms(template: ResolvedTemplate, shown: Template, body: NewRequest): void {
-  if (secondsOf(body.duration) > template.duration.longestSeconds)
-    throw new Refusal('too-long', `Longest for this template: ${spokenDuration(shown.duration.longest)}.`);
-  const ticket = template.ticket;
-  if (!ticket) {
-    if (body.ticket !== undefined)
-      throw new Refusal('ticket-needed', 'This template takes no ticket. Leave it out.');
-    return;
-  }
-  if (body.ticket === undefined) {
-    if (ticket.required)
-      throw new Refusal(
-        'ticket-needed',
-        `This template needs a ticket like ${ticket.hint ?? ticket.pattern}.`,
-      );
-    return;
-  }
-  if (!ticketExpression(ticket.pattern).test(body.ticket))
-    throw new Refusal('ticket-needed', `The ticket must look like ${ticket.hint ?? ticket.pattern}.`);
-}
-
-function notForYou(
-  context: Context,
-  { requestBy }: ResolvedTemplate,
-  more: { recorded?: true } = {},
-): Refusal {
-  return new Refusal(
-    'not-allowed',
-    `Members of ${requestBy.join(' or ')} may request this. ${whomToAsk(context)}`,
-    more,
-  );
-}
-
 const refusalEveryMs = 60_000;
 
 /** Refused attempts stand in the audit log, each person's of each template once a minute: no flood of them fills it. */
@@ -269,8 +161,4 @@ class Refusals {
       }),
     );
   }
-}
-
-function whomToAsk({ config }: Context): string {
-  return config.organisation.ask ? `Ask ${config.organisation.ask}.` : '';
 }

@@ -1,11 +1,15 @@
 import type { FastifyInstance } from 'fastify';
+import { secondsOf } from '../../contract/durations.ts';
 import { routes } from '../../contract/routes.ts';
 import type { Context } from '../context.ts';
 import { mayRequest } from '../rules/policy.ts';
 import { present } from '../templates/present.ts';
+import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
+import { outlookFor } from './verdict.ts';
 
-export function templateRoutes(app: FastifyInstance, { config, templates }: Context): void {
+export function templateRoutes(app: FastifyInstance, context: Context): void {
+  const { config, templates } = context;
   handle(app, routes.templates, ({ caller }) => {
     const all = [...templates().values()];
     const mine = all.filter((template) => mayRequest(caller, template));
@@ -24,5 +28,12 @@ export function templateRoutes(app: FastifyInstance, { config, templates }: Cont
             },
           }),
     });
+  });
+
+  handle(app, routes.outlook, ({ caller, params, query }) => {
+    const template = templates().get(params.template);
+    if (!template || !mayRequest(caller, template))
+      throw new Refusal('not-found', 'There is no such template for you.');
+    return outlookFor(context, caller, template, secondsOf(query.duration));
   });
 }

@@ -19,6 +19,8 @@ export interface Demands {
   readonly needs: readonly Need[];
   /** Groups whose members do not decide, whatever else they are in. */
   readonly never: readonly string[];
+  /** Why nobody was asked although somebody would have to approve otherwise, in words. */
+  readonly automatic?: string;
 }
 export interface RequestRule extends Demands {
   readonly requester: string;

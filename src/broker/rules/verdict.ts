@@ -111,13 +111,13 @@ export function judge({ template, groups, durationSeconds, at }: Asked, facts: F
     return {
       is: 'refused',
       because: 'capped',
-      why: `You have ${open.ofPerson} accesses at this target, the most that one person may have at once. End one first.`,
+      why: `You have ${accesses(open.ofPerson)} at this target already, the most that one person may have at once. End one first.`,
     };
   if (open.inTotal >= (cap.inTotal ?? Infinity))
     return {
       is: 'refused',
       because: 'capped',
-      why: `${open.inTotal} accesses are open at this target, the most that may be at once. Try again when one has ended.`,
+      why: `There are ${accesses(open.inTotal)} at this target already, the most that may be at once. Try again when one has ended.`,
     };
   if (template.needs.length === 0) return { is: 'approved', why: 'no approval needed' };
   const tried = template.automatic.map((one) => ({
@@ -146,9 +146,9 @@ function whatMisses(
   if (upToSeconds !== undefined && durationSeconds > upToSeconds) return `longer than ${spoken(upToSeconds)}`;
   if (hours && !isWithin(hours, at)) return `outside ${hoursInWords(hours)}`;
   if (automatic.ofPerson >= (aDay?.ofPerson ?? Infinity))
-    return `approved automatically ${automatic.ofPerson} times within 24 hours already`;
+    return `approved automatically ${times(automatic.ofPerson)} within 24 hours already`;
   if (automatic.inTotal >= (aDay?.inTotal ?? Infinity))
-    return `approved automatically for all people together ${automatic.inTotal} times within 24 hours already`;
+    return `approved automatically ${times(automatic.inTotal)} for all people together within 24 hours already`;
   return undefined;
 }
 
@@ -167,6 +167,8 @@ function inWords({ onCall, upToSeconds, hours }: AutomaticApproval): string {
   ].join(', ');
 }
 
+const times = (number: number) => ({ 1: 'once', 2: 'twice' })[number] ?? `${number} times`;
+const accesses = (number: number) => `${number} access${number === 1 ? '' : 'es'}`;
 const spoken = (seconds: number) => spokenDuration(durationOf(seconds));
 
 /** `2027-01-02 08:00 UTC` */

@@ -12,7 +12,8 @@ const Zone = z
   .max(64)
   .refine((zone) => {
     try {
-      return new Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined;
+      new Intl.DateTimeFormat('en', { timeZone: zone });
+      return true;
     } catch {
       return false;
     }

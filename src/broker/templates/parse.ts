@@ -108,7 +108,7 @@ function parseOne(document: YamlFile, references: References, report: Report): R
     for (const { path, message } of language.issues(mentions.scope))
       report.isWrong(['scope', ...path], message);
   if (!written) return undefined;
-  checkRest(written, document, report);
+  checkRest(written, document, references, report);
   return report.wrong.length > 0 ? undefined : resolved(written);
 }
 
@@ -150,7 +150,12 @@ function checkGroups({ request, approve, revoke }: Mentions, { groups }: Referen
         report.isWrong([...path, at], unknownGroup(group, groups));
 }
 
-function checkRest(written: AnyTemplateFile, { file }: YamlFile, report: Report): void {
+function checkRest(
+  written: AnyTemplateFile,
+  { file }: YamlFile,
+  { schedules = [] }: References,
+  report: Report,
+): void {
   const { duration, approve, revoke, template } = written;
   if (secondsOf(duration.default) > secondsOf(duration.longest))
     report.isWrong(
@@ -164,6 +169,13 @@ function checkRest(written: AnyTemplateFile, { file }: YamlFile, report: Report)
     );
   if (approve !== 'nobody' && approve.all_of && approve.number !== undefined)
     report.isWrong(['approve', 'number'], 'belongs into each part of "all_of".');
+  if (approve !== 'nobody')
+    for (const [at, { on_call: name }] of (approve.automatic ?? []).entries())
+      if (name !== undefined && !schedules.includes(name))
+        report.isWrong(
+          ['approve', 'automatic', at, 'on_call'],
+          `there is no schedule "${name}". ${suggestion(name, schedules, 'The schedules are')}`.trim(),
+        );
   if (approve === 'nobody' && !revoke)
     report.isWrong(
       ['approve'],

@@ -1,6 +1,7 @@
 import { readConfig } from '../../broker/config/load.ts';
 import { spokenProblem, type Problem } from '../../broker/config/problem.ts';
 import { loadTemplates } from '../../broker/templates/folder.ts';
+import { noPolicy } from '../../broker/templates/policy.ts';
 import { CommandFailed } from '../fail.ts';
 
 export interface CheckOptions {
@@ -16,7 +17,7 @@ export async function check({ config: file, targets }: CheckOptions): Promise<vo
   const { config, outline, problems, missing, warnings } = await readConfig(file);
   const templates = outline
     ? await loadTemplates(outline.templates, outline)
-    : { templates: new Map(), problems: [], warnings: [] };
+    : { templates: new Map(), policy: noPolicy, problems: [], warnings: [] };
 
   const wrong = [...problems, ...templates.problems, ...(targets ? missing : [])];
   tell(wrong);

@@ -33,6 +33,8 @@ export interface PickStep<T> extends StepBase {
 
 export interface InputStep extends StepBase {
   readonly prompt: string;
+  /** Takes its place once it is known. Never rejects. */
+  readonly promptToCome?: Promise<string | undefined>;
   readonly placeholder: string;
   readonly value: string;
   /** What to say of a text while it is typed; an `error` keeps it from being sent. */
@@ -90,6 +92,9 @@ export function pick<T>(step: PickStep<T>): Promise<Answer<T>> {
 export function ask(step: InputStep): Promise<Answer<string>> {
   const input = vscode.window.createInputBox();
   input.prompt = step.prompt;
+  void step.promptToCome?.then((prompt) => {
+    if (prompt !== undefined) input.prompt = prompt;
+  });
   input.placeholder = step.placeholder;
   input.value = step.value;
   const severity = {

@@ -37,12 +37,9 @@ export function why(of: { readonly reason: string; readonly ticket?: string | un
 }
 
 export function approvedBy(grant: Grant): string {
-  return grant.approvedBy.length
-    ? `approved by ${either(
-        grant.approvedBy.map((person) => person.name),
-        'and',
-      )}`
-    : 'no approval needed';
+  const names = grant.approvedBy.map((person) => person.name);
+  if (names.length > 0) return `approved by ${either(names, 'and')}`;
+  return grant.automatic === undefined ? 'no approval needed' : `approved automatically: ${grant.automatic}`;
 }
 
 /** A text in lines of at most `width` characters, broken between words where it can be; what is over is left out: `…`. */

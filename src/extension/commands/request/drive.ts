@@ -94,6 +94,8 @@ async function afterFailure(around: Surroundings, error: unknown, position: Posi
       return at('ticket', error.message);
     case 'too-many-pending':
       return at('reason', `${error.message} What you typed is kept: press Enter to try again.`);
+    case 'refused-by-policy':
+      return at('reason', error.message);
     case 'not-allowed':
       around.tell(error.message);
       return undefined;

@@ -9,6 +9,7 @@ import { ask, pick, type Choice } from '../quickInput.ts';
 import { checkReason, checkTicket } from './checks.ts';
 import { durationChoices, typedDuration } from './durations.ts';
 import type { StepAnswer } from './drive.ts';
+import { outlookInWords } from './outlook.ts';
 import { stepsOf, type Position } from './flow.ts';
 import { troubleInWords, type Scout } from './trouble.ts';
 
@@ -152,11 +153,29 @@ async function reasonStep(stage: Stage, template: Template): Promise<StepAnswer>
   const answer = await ask({
     ...frame(stage),
     prompt: position.notice ? inert(position.notice) : `Why? ${reader}${ticket}`,
+    ...(position.notice
+      ? {}
+      : { promptToCome: outlook(stage, template).then((words) => words && `Why? ${words}${ticket}`) }),
     placeholder: 'For example: order 4711 is stuck after a payment retry',
     value: position.draft.reason ?? '',
     check: (text) => checkReason(text, template),
   });
   return answer.is === 'value' ? { is: 'value', value: { reason: answer.value.trim() } } : answer;
+}
+
+/** Who will read the reason; undefined where the broker does not say: then it is told when it is asked for. */
+async function outlook({ services, position }: Stage, template: Template): Promise<string | undefined> {
+  try {
+    const duration = position.draft.duration ?? template.duration.default;
+    const found = await services.api.call('outlook', {
+      params: { template: template.id },
+      query: { duration },
+    });
+    return inert(outlookInWords(found));
+  } catch (error) {
+    services.log.warn('What would become of the request could not be asked.', error);
+    return undefined;
+  }
 }
 
 async function ticketStep(stage: Stage, template: Template): Promise<StepAnswer> {

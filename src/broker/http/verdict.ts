@@ -1,0 +1,62 @@
+import type { Outlook } from '../../contract/requests.ts';
+import { durationOf } from '../../contract/values.ts';
+import type { Context } from '../context.ts';
+import { judge, type Policy, type Verdict } from '../rules/verdict.ts';
+import { now } from '../store/now.ts';
+import { peopleIn } from '../store/person.ts';
+import { countedFor, usualWait } from '../store/policy-facts.ts';
+import type { Db } from '../store/schema.ts';
+import type { ResolvedTemplate } from '../templates/template.ts';
+import { groupsOf } from '../rules/quorum.ts';
+import type { Caller } from './caller.ts';
+
+const nothing = { ofPerson: 0, inTotal: 0 };
+
+/** What policy says of a request for this, made now. */
+export async function verdictOn(
+  db: Db,
+  { policy }: Context,
+  caller: Caller,
+  template: ResolvedTemplate,
+  durationSeconds: number,
+): Promise<Verdict> {
+  const capped = policy().caps.has(template.target) || template.automatic.length > 0;
+  const counted = capped
+    ? await countedFor(db, { personId: caller.id, target: template.target, templateId: template.id })
+    : { open: nothing, automatic: nothing };
+  return judge(
+    { template, groups: caller.groups, durationSeconds, at: await now(db) },
+    { policy: policy(), standing: () => 'not on call', ...counted },
+  );
+}
+
+/** Whether a cap counts what others have: then those who ask at the same moment must be told apart. */
+export function capsAllPeople({ caps }: Policy, { target, automatic }: ResolvedTemplate): boolean {
+  return caps.get(target)?.inTotal !== undefined || automatic.some(({ aDay }) => aDay?.inTotal !== undefined);
+}
+
+/** The same for people, before they ask: whom it is up to, and how long that usually takes. */
+export async function outlookFor(
+  context: Context,
+  caller: Caller,
+  template: ResolvedTemplate,
+  durationSeconds: number,
+): Promise<Outlook> {
+  const { db } = context.store;
+  const verdict = await verdictOn(db, context, caller, template, durationSeconds);
+  if (verdict.is !== 'asked') return { is: verdict.is, why: verdict.why };
+  const [people, seconds] = await Promise.all([
+    peopleIn(db, groupsOf(verdict.needs)),
+    usualWait(db, template.id),
+  ]);
+  const could = people.filter(
+    ({ id, groups }) => id !== caller.id && !template.never.some((group) => groups.includes(group)),
+  );
+  return {
+    is: 'asked',
+    needs: verdict.needs.map(({ number, by }) => ({ number, by: [...by] })),
+    people: could.map(({ name }) => name),
+    ...(seconds === undefined ? {} : { usually: durationOf(Math.max(1, seconds)) }),
+    notAutomatic: [...verdict.notAutomatic],
+  };
+}

@@ -1,0 +1,41 @@
+import type { Outlook } from '../../../contract/requests.ts';
+import { spokenDuration } from '../../../contract/durations.ts';
+import { needWords } from '../../../contract/needs.ts';
+
+/** Who reads the reason and what comes of it, before anybody is asked: `One of Ben, Eva will read this; usually 3 min.` */
+export function outlookInWords(outlook: Outlook): string {
+  switch (outlook.is) {
+    case 'refused':
+      return `This would be refused. ${outlook.why}`;
+    case 'approved':
+      return outlook.why === 'no approval needed'
+        ? 'Nobody needs to approve; it stands in the audit log.'
+        : `Nobody needs to approve: ${outlook.why}. It stands in the audit log.`;
+    case 'asked': {
+      const usually = outlook.usually === undefined ? '' : `; usually ${roughly(outlook.usually)}`;
+      const missing = outlook.notAutomatic.map((why) => ` Not automatic: ${why}.`).join('');
+      return `${upperFirst(approvers(outlook))} will read this${usually}.${missing}`;
+    }
+  }
+}
+
+function approvers({ needs, people }: Extract<Outlook, { is: 'asked' }>): string {
+  const wanted = needs.reduce((sum, { number }) => sum + number, 0);
+  const [only] = people;
+  if (people.length > 3 || only === undefined || people.length < wanted || needs.length > 1)
+    return needWords(needs);
+  if (people.length === 1) return only;
+  return `${wanted === 1 ? 'one' : String(wanted)} of ${people.join(', ')}`;
+}
+
+/** To the minute, since nobody waits by the second. */
+function roughly(duration: string): string {
+  const [, hours = '0', minutes = '0', seconds = '0'] =
+    /^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?$/.exec(duration) ?? [];
+  const total = Number(hours) * 60 + Number(minutes) + Number(seconds) / 60;
+  return total < 1 ? 'under 1 min' : spokenDuration(`PT${Math.round(total)}M`);
+}
+
+function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
