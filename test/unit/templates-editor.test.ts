@@ -86,7 +86,11 @@ describe('an editor that has the schemas', function () {
   }
 
   it('finds all of them', async () => {
-    assert.deepEqual((await readdir(folder)).sort(), ['daypass.schema.json', 'policy.schema.json', 'template.schema.json']);
+    assert.deepEqual((await readdir(folder)).sort(), [
+      'daypass.schema.json',
+      'policy.schema.json',
+      'template.schema.json',
+    ]);
     for (const name of await readdir(folder))
       z.object({
         $schema: z.literal('http://json-schema.org/draft-07/schema#'),
