@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { spokenDuration } from '../../contract/durations.ts';
+import { durationOf, secondsOf, spokenDuration } from '../../contract/durations.ts';
 import { Comment, NewMessage, type AccessRequest } from '../../contract/requests.ts';
-import { Digest, Id } from '../../contract/values.ts';
+import { Digest, Duration, Id } from '../../contract/values.ts';
 import type { Context } from '../context.ts';
 import type { Caller } from '../http/caller.ts';
 import { claim, release } from '../http/claims.ts';
@@ -30,6 +30,8 @@ export interface Offer {
   readonly main?: true;
   /** Opens first, and asks this. */
   readonly asks?: (given: Fields) => Html;
+  /** On the button, where it is not the label. */
+  readonly does?: string;
   /** What the form says beside the digest. */
   readonly says?: Fields;
 }
@@ -47,6 +49,7 @@ export interface Action {
 const Shown = z.object({ digest: Digest });
 const WithComment = z.object({ comment: z.preprocess(onOneLine, Comment) });
 const WithText = z.object({ text: z.preprocess(onOneLine, NewMessage.shape.text) });
+const WithDuration = z.object({ duration: Duration });
 const From = z.object({ from: Id.optional() });
 
 const approve: Action = {
@@ -55,6 +58,32 @@ const approve: Action = {
     may.decide ? { label: 'Approve', note: spokenDuration(duration), main: true } : undefined,
   press: ({ context, caller, id, key, fields }) =>
     decideOnce(context, caller, id, { verdict: 'approve', digest: shownIn(fields) }, key),
+};
+
+/** Minutes that people give. */
+const usualMinutes = [5, 15, 30, 60, 120, 240, 480];
+
+function shorterThan(duration: string): string[] {
+  return usualMinutes.map((minutes) => minutes * 60).filter((seconds) => seconds < secondsOf(duration)).map(durationOf);
+}
+
+const shorten: Action = {
+  name: 'shorten',
+  offer: ({ may, duration }) => {
+    const shorter = shorterThan(duration);
+    if (!may.decide || shorter.length === 0) return undefined;
+    return {
+      label: 'Shorten',
+      asks: ({ duration: chosen = shorter.at(-1) }) => markup`<label for="duration">How long is enough?</label>
+<select id="duration" name="duration">${shorter.map((one) => markup`<option value="${one}"${one === chosen && markup` selected`}>${spokenDuration(one)}</option>`)}</select>`,
+      does: 'Approve shorter',
+    };
+  },
+  press: ({ context, caller, id, key, fields }) => {
+    const digest = shownIn(fields);
+    const { duration } = given(WithDuration, fields, 'Choose how long.');
+    return decideOnce(context, caller, id, { verdict: 'approve', digest, duration }, key);
+  },
 };
 
 const deny: Action = {
@@ -120,7 +149,7 @@ const takeBack: Action = {
 };
 
 /** In the order in which they stand on the page. */
-export const actions: readonly Action[] = [approve, deny, ask, look, stopLooking, takeBack];
+export const actions: readonly Action[] = [approve, deny, shorten, ask, look, stopLooking, takeBack];
 
 function shownIn(fields: Fields): string {
   const shown = Shown.safeParse(fields);

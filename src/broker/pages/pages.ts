@@ -8,6 +8,7 @@ import type { Caller } from '../http/caller.ts';
 import { noRequest } from '../http/decisions.ts';
 import { presentRequests } from '../http/present.ts';
 import { answerTo, Refusal } from '../http/problem.ts';
+import { termsOf } from '../http/template-now.ts';
 import { NotSignedIn } from '../identity/failures.ts';
 import type { Verifier } from '../identity/verifier.ts';
 import { maySee } from '../rules/policy.ts';
@@ -148,7 +149,7 @@ class Pages {
     if (!row || !maySee(caller, ruleOf(row), config.audit.by)) throw noRequest();
     const [shown] = await presentRequests(this.#context, caller, [row]);
     if (!shown) throw noRequest();
-    const page = requestPage({ request: shown, scope: row.scope, viewer, now: new Date(), refused });
+    const page = requestPage({ request: shown, terms: termsOf(row), viewer, now: new Date(), refused });
     return sendTo(reply, document(titleOf(shown), this.#top(true), page));
   }
 

@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import { spokenDuration } from '../../contract/durations.ts';
 import type { AccessRequest } from '../../contract/requests.ts';
 import {
@@ -24,8 +23,8 @@ export interface Refused {
 
 export interface Shown {
   readonly request: AccessRequest;
-  /** As it is stored, in the target's own terms. */
-  readonly scope: unknown;
+  /** What it allows, in the target's own terms, a line each. */
+  readonly terms: readonly string[];
   readonly viewer: Viewer;
   readonly now: Date;
   readonly refused?: Refused | undefined;
@@ -45,17 +44,17 @@ export function requestPage(shown: Shown): Html {
   const { requester, template } = request;
   return markup`<main>
     <h1>${theirs(requester.name)} asks to ${lowerFirst(template.title)} on ${template.target.title}</h1>
+    <p class="inshort">${inShort(shown)}</p>
     ${
       refused &&
       markup`<div class="state bad" role="alert">
         <span aria-hidden="true">!</span><span><b>${refused.words}</b></span>
       </div>`
     }
-    <p class="inshort">${inShort(shown)}</p>
     ${stateOf(shown)}
     <h2>Why</h2>
     <blockquote class="reason">${theirs(request.reason)}</blockquote>
-    ${exchange(shown)} ${facts(shown)}
+    ${exchange(shown)} ${templateNow(request)} ${facts(shown)}
     ${offered.length > 0 ? actionBar(shown, offered) : markup`<div class="end">${who(viewer)}</div>`}
   </main>`;
 }
@@ -63,6 +62,35 @@ export function requestPage(shown: Shown): Html {
 /** How long, for which ticket, since when: what is asked first after who and what. */
 function inShort({ request: { duration, ticket, createdAt }, now }: Shown): Html {
   return markup`${spokenDuration(duration)}${ticket !== undefined && markup` · ${theirs(ticket)}`} · asked ${moment(createdAt, now)}`;
+}
+
+function ticketOf(ticket: string, link: string | undefined): Html {
+  if (link === undefined) return theirs(ticket);
+  return markup`<a href="${link}" rel="noreferrer noopener">${theirs(ticket)}</a>`;
+}
+
+/** What a request was made under, and is not any more. */
+function templateNow({ templateNow: now }: AccessRequest): Html {
+  switch (now?.is) {
+    case undefined:
+      return markup``;
+    case 'gone':
+      return markup`<div class="state wait">
+        <span aria-hidden="true">!</span>
+        <div><b>The template is gone</b><p>So this cannot be approved. Deny it, or let it expire.</p></div>
+      </div>`;
+    case 'changed':
+      return markup`<div class="state wait">
+        <span aria-hidden="true">!</span>
+        <div>
+          <b>The template changed since</b>
+          <p>What you approve stays what was asked for. Different now:</p>
+          <ul>
+            ${now.changes.map((line) => markup`<li>${line}</li>`)}
+          </ul>
+        </div>
+      </div>`;
+  }
 }
 
 /** What was asked back and answered. */
@@ -78,7 +106,7 @@ function exchange({ request: { messages }, viewer, now }: Shown): Html {
     </ul>`;
 }
 
-function facts({ request, scope, now }: Shown): Html {
+function facts({ request, terms, now }: Shown): Html {
   const { template } = request;
   return markup`<h2>What exactly</h2>
     <dl class="facts">
@@ -91,7 +119,7 @@ function facts({ request, scope, now }: Shown): Html {
           </ul>
           <details>
             <summary>In the target’s own terms</summary>
-            <pre>${stringify(scope).trim()}</pre>
+            <pre>${terms.join('\n')}</pre>
           </details>
         </dd>
       </div>
@@ -103,7 +131,7 @@ function facts({ request, scope, now }: Shown): Html {
         request.ticket !== undefined &&
         markup`<div>
           <dt>Ticket</dt>
-          <dd>${theirs(request.ticket)}</dd>
+          <dd>${ticketOf(request.ticket, request.ticketLink)}</dd>
         </div>`
       }
       <div>
@@ -115,12 +143,13 @@ function facts({ request, scope, now }: Shown): Html {
           </ul>
         </dd>
       </div>
-      <div>
-        <dt>Asked</dt>
-        <dd>
-          ${moment(request.createdAt, now)}${request.state === 'pending' && markup`, waits until it expires ${moment(request.answerBy, now)}`}
-        </dd>
-      </div>
+      ${
+        request.state === 'pending' &&
+        markup`<div>
+          <dt>Expires</dt>
+          <dd>${moment(request.answerBy, now)}, if nobody answers</dd>
+        </div>`
+      }
       ${
         template.documentation !== undefined &&
         markup`<div>
@@ -135,9 +164,9 @@ function facts({ request, scope, now }: Shown): Html {
 function stateOf({ request, viewer, now }: Shown): Html {
   const { state, decisions, claim } = request;
   const said = decisions.map(
-    ({ by, verdict, comment, at }) =>
+    ({ by, verdict, comment, duration, at }) =>
       markup`<p>
-        ${by.id === viewer.id ? 'You' : theirs(by.name)} ${verdict === 'approve' ? 'approved' : 'denied'} it
+        ${by.id === viewer.id ? 'You' : theirs(by.name)} ${verdict === 'approve' ? 'approved' : 'denied'} ${duration === undefined ? 'it' : `${spokenDuration(duration)} of it`}
         ${moment(at, now)}${comment !== undefined && markup`: “${theirs(comment)}”`}
       </p>`,
   );
@@ -170,12 +199,7 @@ function stateOf({ request, viewer, now }: Shown): Html {
     case 'denied':
       return banner('bad', '✕', 'Denied', markup`<p>Nothing was opened.</p>`);
     case 'withdrawn':
-      return banner(
-        '',
-        '–',
-        'Withdrawn',
-        markup`<p>${mine ? 'You' : theirs(name)} took it back. Nothing needs to be decided any more.</p>`,
-      );
+      return banner('', '–', 'Withdrawn', markup`<p>${mine ? 'You' : theirs(name)} took it back.</p>`);
     case 'expired':
       return banner('', '–', 'Expired', markup`<p>Nobody answered in time. Nothing was opened.</p>`);
     case 'refused':
@@ -197,8 +221,8 @@ function actionBar(shown: Shown, offered: readonly Offered[]): Html {
   </section>`;
 }
 
-function button({ label, note }: Offered, look: 'main' | 'plain' | 'usual'): Html {
-  return markup`<button class="${look}">${label}${note !== undefined && markup` <span class="small">· ${note}</span>`}</button>`;
+function button({ label, does = label, note }: Offered, look: 'main' | 'plain' | 'usual'): Html {
+  return markup`<button class="${look}">${does}${note !== undefined && markup` <span class="small">· ${note}</span>`}</button>`;
 }
 
 function opened(shown: Shown, one: Offered): Html {

@@ -46,6 +46,7 @@ summary:hover { text-decoration: underline; text-underline-offset: 3px; }
 dd details > summary { padding-bottom: 0; min-height: 0; }
 pre { margin: 8px 0 4px; padding: 12px 14px; white-space: pre-wrap; background: var(--page); border: 1px solid var(--line); border-radius: 10px; font: 14px/1.5 ui-monospace, 'Cascadia Code', Menlo, monospace; }
 .state { display: flex; gap: 10px; margin: 0 0 16px; padding: 12px 16px; border: 1px solid var(--line); border-radius: 12px; background: var(--card); font-weight: 600; }
+.state ul { margin: 4px 0 0; padding: 0 0 0 20px; font-weight: 400; }
 .state > span:first-child { flex: none; }
 .state p { margin: 4px 0 0; font-weight: 400; }
 .state.good { border-color: var(--good); } .state.good b { color: var(--good); }
