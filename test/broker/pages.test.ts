@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { AccessRequest } from '../../src/contract/requests.ts';
 import type { Template } from '../../src/contract/templates.ts';
 import { people as everybody, type Person } from '../../src/sandbox/provider/people.ts';
+import { eventually } from './support/eventually.ts';
 import { formOf, offers, Visitor, type Form, type Page } from './support/visitor.ts';
 import { inState, newKey, startWorld, type Name, type World } from './support/world.ts';
 
@@ -156,7 +159,7 @@ describe('The pages of the broker', function () {
         /30 min, from the first terminal on/,
         /Nobody else is on shop now/,
         /The connection to shop is not encrypted/,
-        /update \(status, updated_at\) on sales\.orders/,
+        /UPDATE \(status, updated_at\) ON sales\.orders/,
         /Signed in as <b><bdi dir="auto">Ben Roth/,
       ])
         assert.match(page.text, fact);
@@ -193,6 +196,38 @@ describe('The pages of the broker', function () {
       assert.match(denied.text, /use the replica &#60;b&#62;instead/);
       const [decision] = (await read(id)).decisions;
       assert.equal(decision?.comment, 'use the replica <b>instead</b>');
+    });
+
+    it('approve less than what was asked for', async () => {
+      const id = await ask();
+      const page = await ben.open(`/requests/${id}`);
+      assert.doesNotMatch(page.text, /value="PT(30M|1H)"/);
+      const longer = await ben.press(page, 'shorten', { duration: 'PT1H' });
+      assert.equal(longer.status, 422);
+      assert.match((await ben.press(longer, 'shorten', { duration: 'PT15M' })).text, /approved 15 min of it/);
+      assert.equal((await read(id)).decisions[0]?.duration, 'PT15M');
+    });
+
+    it('show how the template differs now, and a word holds for that', async () => {
+      const id = await ask();
+      const old = await ben.open(`/requests/${id}`);
+      const file = join(world.templates, 'fix-status.yaml');
+      const before = await readFile(file, 'utf8');
+      await writeFile(file, before.replace('longest: PT1H', 'longest: PT45M'));
+      const page = await eventually(async () => {
+        const now = await ben.open(`/requests/${id}`);
+        return now.text.includes('The template changed since') ? now : undefined;
+      });
+      assert.match(page.text, /45 min/);
+      const late = await ben.press(old, 'approve');
+      assert.equal(late.status, 409);
+      assert.equal((await read(id)).state, 'pending');
+      assert.match((await ben.press(late, 'approve')).text, /You approved it/);
+      await writeFile(file, before);
+      await eventually(async () => {
+        const { body } = await world.call<{ templates: Template[] }>('ana', 'GET', '/v1/templates');
+        return body.templates.some(({ duration }) => duration.longest === 'PT45M') ? undefined : true;
+      });
     });
 
     it('decide once, however often and however fast a button is pressed', async () => {

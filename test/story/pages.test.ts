@@ -168,8 +168,8 @@ describe('the pages of the broker, as people see them', function () {
     await page.getByRole('link', { name: 'Sign in' }).click();
     await page.getByRole('button', { name: /Ben Roth/ }).click();
     await page.waitForURL(`${world.url}/requests/${id}`);
-    const fields = await page.$$eval('form[action$="/approve"] input', (inputs) =>
-      inputs.map((input) => [input.getAttribute('name') ?? '', input.getAttribute('value') ?? '']),
+    const fields = await page.evaluate<[string, string][]>(
+      `[...document.querySelectorAll('form[action$="/approve"] input')].map(({ name, value }) => [name, value])`,
     );
     const action = `${world.url}/requests/${id}/approve`;
     // Whatever the other site has come to know, the browser says where the form comes from.

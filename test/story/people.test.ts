@@ -183,4 +183,31 @@ describe('several people, several windows', function () {
     await ana.run('Daypass: Withdraw Request');
     await waiting(ben).waitFor({ state: 'detached' });
   });
+
+  it('Ben approves on his phone what Ana asked for in her editor, and both editors know at once', async () => {
+    await askFor(ana, 'Fix one', { ticket: 'INC-2233' });
+    await waiting(ben).waitFor();
+    const context = await stage.browser.newContext({
+      viewport: { width: 360, height: 740 },
+      isMobile: true,
+      hasTouch: true,
+      javaScriptEnabled: false,
+    });
+    const phone = await context.newPage();
+    await phone.goto(`${stage.sandbox.broker?.url ?? ''}/requests`);
+    assert.doesNotMatch(await phone.content(), /Ana|4711/);
+    await phone.getByRole('link', { name: 'Sign in' }).tap();
+    await phone.getByRole('button', { name: /Ben Roth/ }).tap();
+    await phone.getByRole('link', { name: /Ana Lima: fix one order.s status on Shop/ }).tap();
+    await phone.getByText(reason).waitFor();
+    await phone.getByText('Signed in as Ben Roth').waitFor();
+    await phone.screenshot({ path: 'dist/screenshots/27-phone.png' });
+    await phone.getByRole('button', { name: /Approve/ }).tap();
+    await phone.getByText('You approved it').waitFor();
+    await phone.screenshot({ path: 'dist/screenshots/28-phone-approved.png' });
+    await ana.answer(/Ben Roth approved: fix one order.*30 min/s, 'Open terminal');
+    await ana.terminalShows('psql is ready');
+    await waiting(ben).waitFor({ state: 'detached' });
+    await context.close();
+  });
 });

@@ -54,8 +54,10 @@ const From = z.object({ from: Id.optional() });
 
 const approve: Action = {
   name: 'approve',
-  offer: ({ may, duration }) =>
-    may.decide ? { label: 'Approve', note: spokenDuration(duration), main: true } : undefined,
+  offer: ({ may, duration, templateNow }) =>
+    may.decide && templateNow?.is !== 'gone'
+      ? { label: 'Approve', note: spokenDuration(duration), main: true }
+      : undefined,
   press: ({ context, caller, id, key, fields }) =>
     decideOnce(context, caller, id, { verdict: 'approve', digest: shownIn(fields) }, key),
 };
@@ -64,17 +66,22 @@ const approve: Action = {
 const usualMinutes = [5, 15, 30, 60, 120, 240, 480];
 
 function shorterThan(duration: string): string[] {
-  return usualMinutes.map((minutes) => minutes * 60).filter((seconds) => seconds < secondsOf(duration)).map(durationOf);
+  return usualMinutes
+    .map((minutes) => minutes * 60)
+    .filter((seconds) => seconds < secondsOf(duration))
+    .map(durationOf);
 }
 
 const shorten: Action = {
   name: 'shorten',
-  offer: ({ may, duration }) => {
+  offer: ({ may, duration, templateNow }) => {
     const shorter = shorterThan(duration);
-    if (!may.decide || shorter.length === 0) return undefined;
+    if (!may.decide || templateNow?.is === 'gone' || shorter.length === 0) return undefined;
     return {
       label: 'Shorten',
-      asks: ({ duration: chosen = shorter.at(-1) }) => markup`<label for="duration">How long is enough?</label>
+      asks: ({
+        duration: chosen = shorter.at(-1),
+      }) => markup`<label for="duration">How long is enough?</label>
 <select id="duration" name="duration">${shorter.map((one) => markup`<option value="${one}"${one === chosen && markup` selected`}>${spokenDuration(one)}</option>`)}</select>`,
       does: 'Approve shorter',
     };
