@@ -6,6 +6,13 @@ export const contractVersion = 1;
 /** Broker time on every response, RFC 3339 with milliseconds: what the client measures its clock against. */
 export const timeHeader = 'daypass-time';
 
+/**
+ * How a client says whom a token is for: `resource` (RFC 8707); `audience`, as it was before that; or not at all, where
+ * the scopes say it.
+ */
+export const AudienceParameter = z.enum(['resource', 'audience', 'none']);
+export type AudienceParameter = z.infer<typeof AudienceParameter>;
+
 /** OAuth 2.0 protected resource metadata (RFC 9728), with members of our own for what the RFC has none. */
 export const ResourceMetadata = z
   .object({
@@ -25,6 +32,14 @@ export const ResourceMetadata = z
       .optional()
       .meta({ description: 'Client id for the device flow; its tokens cannot decide or revoke.' }),
     daypass_scopes: z.array(z.string()).meta({ description: 'Scopes to ask for at sign-in.' }),
+    daypass_audience: z
+      .object({ parameter: AudienceParameter, value: z.string() })
+      .optional()
+      .meta({ description: 'How to say whom the token is for; absent: by resource (RFC 8707).' }),
+    daypass_loopback_ports: z
+      .array(z.int())
+      .optional()
+      .meta({ description: 'The only ports on loopback that the provider sends a browser back to.' }),
   })
   .meta({ id: 'ResourceMetadata' });
 export type ResourceMetadata = z.infer<typeof ResourceMetadata>;

@@ -101,6 +101,18 @@ describe('daypass.yaml', () => {
     assert.deepEqual(config.warnings, []);
   });
 
+  it('says how another kind of identity provider is asked, and where its tokens have the groups', async () => {
+    const more = [
+      'groups_claim: [realm_access, roles]',
+      'audience_parameter: audience',
+      'loopback_ports: [47601]',
+    ];
+    await writeFile(file, complete.replace('identity:\n', `identity:\n  ${more.join('\n  ')}\n`));
+    const { groupsClaim, audienceParameter, loopbackPorts } = (await loadConfig(file, environment)).identity;
+    assert.deepEqual(groupsClaim, ['realm_access', 'roles']);
+    assert.deepEqual([audienceParameter, loopbackPorts], ['audience', [47601]]);
+  });
+
   it('counts calls, and believes no proxy, unless it says otherwise', async () => {
     const read = async (more: string) => {
       await writeFile(file, `${more}\n${complete}`);

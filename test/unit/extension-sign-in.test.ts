@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { startProvider, type RunningProvider } from '../../src/sandbox/provider/provider.ts';
+import { freePort } from '../broker/support/postgres.ts';
 import { TestBroker } from './support/extension-broker.ts';
 import {
   BrowserSecrets,
@@ -126,6 +128,29 @@ describe('Signing in', () => {
     assert.equal(await window.account.ensureSignedIn(), undefined);
     assert.match(window.editor.said.join(), /makes no sense for a sign-in/);
     assert.equal(await kept(), false);
+  });
+
+  it('comes back to one of the ports that the provider knows, if it knows no others', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const busy = (taken.address() as AddressInfo).port;
+    try {
+      broker.metadata['daypass_loopback_ports'] = [busy];
+      delete broker.metadata['daypass_device_client_id'];
+      assert.equal(await window.account.ensureSignedIn(), undefined);
+      assert.match(
+        window.editor.said.join(),
+        new RegExp(`Another program has the only ports .* \\(${busy}\\)`),
+      );
+      const free = await freePort();
+      broker.metadata['daypass_loopback_ports'] = [busy, free];
+      browsing('ana');
+      assert.ok(await window.account.ensureSignedIn());
+      const asked = window.editor.pages.at(-1)!.searchParams.get('redirect_uri');
+      assert.equal(asked, `http://127.0.0.1:${free}/callback`);
+    } finally {
+      taken.close();
+    }
   });
 
   it('uses a code where the browser cannot come back', async () => {

@@ -87,4 +87,38 @@ describe('The way in', () => {
       if ('redirectUri' in expected) assert.deepEqual(without, { ...expected, otherwise: undefined });
       else assert.equal(without.by, 'none');
     });
+
+  describe('where the provider sends browsers back to a few ports only', () => {
+    const at = (here: Partial<Environment>): Environment => ({
+      node: true,
+      ui: 'desktop',
+      remote: false,
+      listening,
+      reachedAt: undefined,
+      ports: [40000, 40001],
+      deviceCodes: false,
+      ...here,
+    });
+    const { redirectUri } = direct;
+
+    it('uses one of them, here or forwarded as it is', () => {
+      const expected = { by: 'browser', redirectUri, otherwise: undefined };
+      assert.deepEqual(chooseWay(at({})), expected);
+      const forwardedAs = new URL('http://localhost:40001/callback');
+      assert.deepEqual(chooseWay(at({ remote: true, reachedAt: forwardedAs })), expected);
+    });
+
+    it('has no way back through a port that was forwarded as another', () => {
+      const elsewhere = at({ remote: true, reachedAt: new URL(forwarded.redirectUri) });
+      assert.equal(chooseWay(elsewhere).by, 'none');
+      assert.deepEqual(chooseWay({ ...elsewhere, deviceCodes: true }), device);
+    });
+
+    it('says which they are where other programs have them', () => {
+      const taken = at({ listening: undefined });
+      const way = chooseWay(taken);
+      assert.match(way.by === 'none' ? way.why : '', /only ports .* \(40000, 40001\)\. Close it/);
+      assert.deepEqual(chooseWay({ ...taken, deviceCodes: true }), device);
+    });
+  });
 });

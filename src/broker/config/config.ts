@@ -1,4 +1,6 @@
 import type { Secret } from '../../contract/secret.ts';
+import type { AudienceParameter } from '../../contract/discovery.ts';
+import type { ClaimPath } from '../identity/claim-path.ts';
 
 export interface Address {
   readonly host: string;
@@ -73,11 +75,15 @@ export interface IdentityConfig {
   readonly deviceClient?: string;
   /** The client of the broker's own pages, among `clients` too. Absent: there are no pages. */
   readonly pagesClient?: PagesClient;
-  readonly groupsClaim: string;
+  readonly groupsClaim: ClaimPath;
   readonly nameClaim: string;
   /** Claim that says who somebody is where one person has several subjects; absent: `sub`. */
   readonly personClaim?: string;
   readonly scopes: readonly string[];
+  /** How the editor says whom a token is for; absent: `resource`. */
+  readonly audienceParameter?: AudienceParameter;
+  /** The only ports on loopback that the provider sends a browser back to; absent: any. */
+  readonly loopbackPorts?: readonly number[];
   readonly algorithms: readonly SignatureAlgorithm[];
 }
 

@@ -75,6 +75,8 @@ export async function resolveSettings(
       nameClaim: identity.name_claim,
       ...(identity.person_claim === undefined ? {} : { personClaim: identity.person_claim }),
       scopes: identity.scopes,
+      audienceParameter: identity.audience_parameter,
+      ...(identity.loopback_ports === undefined ? {} : { loopbackPorts: identity.loopback_ports }),
       algorithms: identity.algorithms,
     },
     audit: settings.audit,

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import * as z from 'zod';
+import { AudienceParameter } from '../../contract/discovery.ts';
 import { plainText } from '../../contract/values.ts';
 import { signatureAlgorithms } from './config.ts';
 import {
@@ -41,6 +42,8 @@ const Login = z.strictObject({
   user: PostgresName.meta({ description: 'Name of the role.', examples: ['daypass_broker'] }),
   password: SecretSource,
 });
+
+const ClaimName = z.string().min(1).max(255);
 
 const Identity = z
   .strictObject({
@@ -94,9 +97,14 @@ const Identity = z
           'Client for signing in to the broker’s own pages, where requests are decided on a phone; absent: there are no pages.',
         examples: [{ id: 'daypass-pages', secret: { file: '/run/secrets/daypass-pages' } }],
       }),
-    groups_claim: z.string().min(1).max(255).default('groups').meta({
-      description: 'Claim of the access token that lists somebody’s groups.',
-    }),
+    groups_claim: z
+      .union([ClaimName, z.tuple([ClaimName], ClaimName)])
+      .default('groups')
+      .meta({
+        description:
+          'Claim of the access token that lists somebody’s groups: its name, or the names that lead to it.',
+        examples: ['groups', ['realm_access', 'roles']],
+      }),
     name_claim: z.string().min(1).max(255).default('name').meta({
       description: 'Claim of the access token that others see as somebody’s name.',
     }),
@@ -114,6 +122,21 @@ const Identity = z
       .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'should be a scope, a word without spaces.'))
       .default(['openid', 'profile', 'offline_access'])
       .meta({ description: 'Scopes that the editor asks for at sign-in.' }),
+    audience_parameter: AudienceParameter.default('resource').meta({
+      description:
+        'How the editor says at sign-in that the token is for Daypass. resource: as the standard has it. audience: as ' +
+        'Auth0 wants it, the name in "audience". none: the scopes say it, as Microsoft Entra ID wants it.',
+    }),
+    loopback_ports: z
+      .array(z.int().min(1024).max(65535))
+      .min(1)
+      .max(10)
+      .optional()
+      .meta({
+        description:
+          'Ports of http://127.0.0.1:port/callback that are registered at a provider which accepts no other; absent: any.',
+        examples: [[47601, 47602, 47603]],
+      }),
     algorithms: z
       .array(z.enum(signatureAlgorithms))
       .min(1)

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { contractVersion } from '../../contract/discovery.ts';
 import { routes } from '../../contract/routes.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, IdentityConfig } from '../config/config.ts';
 import { version } from '../version.ts';
 import { handle } from './server.ts';
 
@@ -20,6 +20,13 @@ export function metadataRoute(app: FastifyInstance, { publicUrl, organisation, i
       daypass_client_id: identity.clients[0],
       ...(identity.deviceClient === undefined ? {} : { daypass_device_client_id: identity.deviceClient }),
       daypass_scopes: [...identity.scopes],
+      ...audience(identity),
+      ...(identity.loopbackPorts ? { daypass_loopback_ports: [...identity.loopbackPorts] } : {}),
     }),
   );
+}
+
+/** Nothing where an editor asks as the standard has it: for the resource itself. */
+function audience({ audienceParameter: parameter = 'resource', audience: value }: IdentityConfig) {
+  return parameter === 'resource' ? {} : { daypass_audience: { parameter, value } };
 }

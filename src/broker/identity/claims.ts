@@ -2,6 +2,7 @@ import type { JWTHeaderParameters, JWTPayload } from 'jose';
 import * as z from 'zod';
 import { misleads, withoutMisleading } from '../../contract/plain-text.ts';
 import type { IdentityConfig } from '../config/config.ts';
+import { claimAt, firstOf, spokenPath } from './claim-path.ts';
 import type { TokenHolder } from './token-holder.ts';
 
 /** A verified token that says something we cannot use: `reason` for the log, `words` for people. */
@@ -73,11 +74,19 @@ function refuseOtherTokens(header: JWTHeaderParameters, payload: JWTPayload, ide
     );
 }
 
+/**
+ * The client that a token was issued to: `client_id` (RFC 9068), `azp` as OpenID Connect has it, else what two providers
+ * call it: `cid` (Okta), `appid` (Microsoft Entra ID, version 1.0).
+ */
+export function namedClient({ client_id: named, azp, cid, appid }: JWTPayload): unknown {
+  return named ?? azp ?? cid ?? appid;
+}
+
 function clientOf(payload: JWTPayload, { clients, deviceClient }: IdentityConfig): string {
   const { client_id: named, azp } = payload;
   if (named !== undefined && azp !== undefined && named !== azp)
     throw new Refused('The token names two different clients (client_id, azp).', notForUs);
-  const clientId = named ?? azp;
+  const clientId = namedClient(payload);
   if (typeof clientId !== 'string')
     throw new Refused(
       'The token does not name its client (client_id, azp).',
@@ -95,24 +104,28 @@ function subjectOf(payload: JWTPayload, clientId: string, { personClaim }: Ident
       `The token does not say who somebody is (${personClaim ?? 'sub'}).`,
       `The identity provider does not say who you are. ${askPlatform}`,
     );
-  if (payload.sub === clientId)
+  if (isOfProgram(payload, clientId))
     throw new Refused(
-      'The token belongs to a program, not to a person (sub is the client).',
+      'The token belongs to a program, not to a person.',
       'This is a sign-in of a program. Access is for people: sign in as yourself.',
     );
   return subject;
 }
 
+/** The client itself as the subject (RFC 9068 section 2.2), or as Microsoft Entra ID and Auth0 mark it. */
+function isOfProgram({ sub, idtyp, gty }: JWTPayload, clientId: string): boolean {
+  return sub === clientId || idtyp === 'app' || gty === 'client-credentials';
+}
+
 const Groups = z.array(z.string().max(1000)).max(5000);
 
 function groupsOf(payload: JWTPayload, { groupsClaim }: IdentityConfig): string[] {
-  const claim = payload[groupsClaim];
+  const claim = claimAt(payload, groupsClaim);
+  const said = spokenPath(groupsClaim);
   if (claim === undefined || claim === null) {
-    // OpenID Connect Core section 5.6.2: a claim that is to be had elsewhere, as some providers do for long lists.
-    const elsewhere = z.object({ _claim_names: z.looseObject({}) }).safeParse(payload);
-    if (elsewhere.success && Object.hasOwn(elsewhere.data._claim_names, groupsClaim))
+    if (isElsewhere(payload, firstOf(groupsClaim)))
       throw new Refused(
-        `The token leaves the groups out because there are too many (${groupsClaim}).`,
+        `The token leaves the groups out because there are too many (${said}).`,
         `The identity provider left your groups out because they are too many. ${askPlatform}`,
       );
     return [];
@@ -120,11 +133,26 @@ function groupsOf(payload: JWTPayload, { groupsClaim }: IdentityConfig): string[
   const groups = Groups.safeParse(claim);
   if (!groups.success)
     throw new Refused(
-      `The token’s groups are not a list of texts (${groupsClaim}).`,
+      `The token’s groups are not a list of texts (${said}).`,
       `The identity provider does not list your groups in a form that can be read. ${askPlatform}`,
     );
   return [...new Set(groups.data.filter((group) => group !== '' && !misleads(group)))];
 }
+
+const Elsewhere = z.object({ _claim_names: z.looseObject({}) });
+
+/**
+ * Whether a token leaves a claim out that is to be had elsewhere, as some providers do with long lists: a distributed
+ * claim (OpenID Connect Core section 5.6.2), or Microsoft Entra ID's `hasgroups` and `groups:src1`. Somebody in no
+ * group has no such mark, and to take one for the other would refuse people for what they are not.
+ */
+function isElsewhere(payload: JWTPayload, claim: string): boolean {
+  const elsewhere = Elsewhere.safeParse(payload);
+  if (elsewhere.success && Object.hasOwn(elsewhere.data._claim_names, claim)) return true;
+  return claim === 'groups' && (isYes(payload['hasgroups']) || 'groups:src1' in payload);
+}
+
+const isYes = (claim: unknown): boolean => claim === true || claim === 'true';
 
 /** A name as others may read it: one line, nothing invisible or reordering, at most 100 characters. */
 function cleanName(claim: unknown): string | undefined {

@@ -62,6 +62,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
         `Bearer error="invalid_request", ${where}`,
         'invalid-request',
       );
+    if (authorization.length <= longest && closed.test(authorization))
+      throw refuse('The token is opaque or encrypted, not a bearer token that can be read.', unreadable);
     const token = authorization.length > longest ? undefined : bearer.exec(authorization)?.[1];
     if (token === undefined)
       throw refuse('The Authorization header is not a bearer token of a sensible size.', again);
@@ -119,6 +121,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
   };
 }
 
+/** A token without a JWT's parts, or one with the five of an encrypted JWT (RFC 7516): only its provider can read it. */
+const closed = /^Bearer +(?:(?:[\w~+/-]+\.)?[\w~+/-]{16,}=*|[\w-]+(?:\.[\w-]*){4})$/i;
 const bearer = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)$/i;
 /** Several spellings of one signature would be several tokens (RFC 4648 section 3.5). */
 function isCanonical(part: string): boolean {
@@ -128,6 +132,8 @@ function isCanonical(part: string): boolean {
 const isText = (part: string): boolean => isUtf8(Buffer.from(part, 'base64url'));
 
 const again = 'This sign-in cannot be read. Sign in again.';
+const unreadable =
+  'The identity provider gives sign-ins that only it can read, so nobody can be recognised by them. Tell whoever runs Daypass; signing in again does not help.';
 const elsewhere =
   'This sign-in was made for something else and does not count here. Sign in again from the editor.';
 

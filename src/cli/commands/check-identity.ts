@@ -3,12 +3,14 @@ import { readConfig } from '../../broker/config/load.ts';
 import type { IdentityConfig } from '../../broker/config/config.ts';
 import { spokenProblem } from '../../broker/config/problem.ts';
 import { NotSignedIn, ProviderUnavailable } from '../../broker/identity/failures.ts';
-import { holderOf, Refused } from '../../broker/identity/claims.ts';
+import { spokenPath } from '../../broker/identity/claim-path.ts';
+import { holderOf, namedClient, Refused } from '../../broker/identity/claims.ts';
 import type { TokenHolder } from '../../broker/identity/token-holder.ts';
 import { createVerifier } from '../../broker/identity/verifier.ts';
 import { durationOf, spokenDuration } from '../../contract/durations.ts';
-import { withoutMisleading } from '../../contract/plain-text.ts';
 import { CommandFailed } from '../fail.ts';
+import { notesOn, remedyFor, whyUnreadable } from './identity-hints.ts';
+import { shown } from './shown-claim.ts';
 
 /** Most that is read from standard input, in characters; longer than any token that the broker takes. */
 const longest = 64 * 1024;
@@ -36,7 +38,10 @@ export async function checkIdentity({ config: file }: { readonly config: string 
     if (!(error instanceof NotSignedIn) && !(error instanceof ProviderUnavailable)) throw error;
     unchecked = error instanceof ProviderUnavailable;
     const refusals = [...(unchecked ? [] : [error.message]), ...wrongWith(header, payload, identity)];
-    for (const refusal of new Set(refusals)) tell('Wrong', withRemedy(refusal, payload, identity));
+    for (const refusal of new Set(refusals)) {
+      const remedy = remedyFor(refusal, payload, identity);
+      tell('Wrong', remedy === undefined ? refusal : `${refusal} ${remedy}`);
+    }
     if (refusals.length > 0) throw new CommandFailed('The broker would not take this token; see above.');
     holder = holderOf(header, payload, identity);
   }
@@ -74,9 +79,7 @@ function decoded(token: string): {
     const header = decodeProtectedHeader(token);
     return { header: { ...header, alg: header.alg ?? 'none' }, payload: decodeJwt(token) };
   } catch {
-    throw new CommandFailed(
-      'This is not a JWT, so the broker cannot read it. Have the identity provider issue JWT access tokens for Daypass (RFC 9068); an opaque token cannot be used.',
-    );
+    throw new CommandFailed(whyUnreadable(token));
   }
 }
 
@@ -88,12 +91,13 @@ function tell(what: string, words: string): void {
 function tellClaims(payload: JWTPayload, identity: IdentityConfig): void {
   tell('Issuer', shown(payload.iss));
   tell('Audience', shown(payload.aud));
-  tell('Client', shown(payload['client_id'] ?? payload['azp']));
+  tell('Client', shown(namedClient(payload)));
   tell('Person', `${shown(payload[identity.personClaim ?? 'sub'])} (${identity.personClaim ?? 'sub'})`);
   tell('Name', `${shown(payload[identity.nameClaim])} (${identity.nameClaim})`);
   tell('Expires', spokenExpiry(payload.exp));
   for (const claim of ['acr', 'amr']) if (claim in payload) tell(claim, shown(payload[claim]));
   if (typeof payload['auth_time'] === 'number') tell('auth_time', spokenMoment(payload['auth_time']));
+  for (const note of notesOn(payload, identity)) tell('Note', note);
 }
 
 function tellHolder(holder: TokenHolder, known: readonly string[], identity: IdentityConfig): void {
@@ -105,13 +109,8 @@ function tellHolder(holder: TokenHolder, known: readonly string[], identity: Ide
       : `; ${others} more that "groups" in the configuration does not name, so no template can`;
   tell(
     'Groups',
-    `${count.length === 0 ? 'none that counts' : count.join(', ')} (${identity.groupsClaim})${unknown}`,
+    `${count.length === 0 ? 'none that counts' : count.join(', ')} (${spokenPath(identity.groupsClaim)})${unknown}`,
   );
-  if (holder.groups.length === 0)
-    tell(
-      'Note',
-      `the token lists no groups in ${identity.groupsClaim}. Add that claim to access tokens, or set identity.groups_claim.`,
-    );
   tell(
     'Decides',
     holder.mayDecide
@@ -142,44 +141,6 @@ function wrongWith(
     wrong.push(error.message);
   }
   return wrong;
-}
-
-/** What to change so that a refusal does not come again; only what the refusal says where nothing more is known. */
-function withRemedy(refusal: string, payload: JWTPayload, identity: IdentityConfig): string {
-  const remedies: readonly [RegExp, string][] = [
-    [/another issuer/, `identity.issuer is ${identity.issuer}; it must be exactly what the token says.`],
-    [
-      /another audience/,
-      `Have the provider issue access tokens for ${identity.audience}, or set identity.audience to what they say.`,
-    ],
-    [
-      /not configured/,
-      `If ${shown(payload['client_id'] ?? payload['azp'])} is Daypass’s client, add it to identity.clients.`,
-    ],
-    [/is an ID token/, 'Give the access token of the same sign-in.'],
-    [/has expired/, 'Take a fresh one.'],
-    [/accepted algorithm/, `Have the provider sign with one of ${identity.algorithms.join(', ')}.`],
-    [/too many/, 'Have the provider send only the groups that are assigned to Daypass.'],
-    [/not a list/, `Have the provider send ${identity.groupsClaim} as a list of texts.`],
-    [/does not name its client/, 'Have the provider put the client id into client_id or azp.'],
-    [
-      /does not publish|signature is wrong/,
-      `Only tokens that ${identity.issuer} signed with a key of its jwks_uri count.`,
-    ],
-  ];
-  const remedy = remedies.find(([pattern]) => pattern.test(refusal))?.[1];
-  return remedy === undefined ? refusal : `${refusal} ${remedy}`;
-}
-
-/** A claim as text that cannot disturb a terminal. */
-function shown(claim: unknown): string {
-  if (claim === undefined) return 'not said';
-  const text = Array.isArray(claim)
-    ? claim.map(String).join(', ')
-    : typeof claim === 'string'
-      ? claim
-      : 'not a text';
-  return withoutMisleading(text.slice(0, 300).replace(/\s/gu, ' ')) || 'empty';
 }
 
 function spokenMoment(seconds: number): string {

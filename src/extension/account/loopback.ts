@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { isLoopback, parseUrl } from '../client/address.ts';
 import type { Disposable } from '../state/event.ts';
+import { isCode } from './private-files.ts';
 import { failed, headers, notOurs, render, signedIn, type Page } from './pages.ts';
 
 /** The browser is back with an answer to our question. It waits on its page until it is told how things went. */
@@ -17,14 +18,26 @@ export class Loopback implements Disposable {
   readonly #server = createServer((request, response) => this.#answer(request, response));
   #expected: { readonly state: string; readonly arrived: (back: Return) => void } | undefined;
 
-  /** Listens on a free port of 127.0.0.1. */
-  static async listen(): Promise<Loopback> {
-    const loopback = new Loopback();
-    await new Promise<void>((resolve, reject) => {
-      loopback.#server.once('error', reject);
-      loopback.#server.listen({ host: '127.0.0.1', port: 0, exclusive: true }, resolve);
+  /**
+   * Listens on a free port of 127.0.0.1.
+   * @param ports the only ones that the provider sends a browser back to
+   * @returns undefined if none of them is free
+   */
+  static async listen(ports: readonly number[] = [0]): Promise<Loopback | undefined> {
+    for (const port of ports) {
+      const loopback = new Loopback();
+      if (await loopback.#listens(port)) return loopback;
+    }
+    return undefined;
+  }
+
+  #listens(port: number): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error) =>
+        isCode(error, 'EADDRINUSE', 'EACCES') ? resolve(false) : reject(error),
+      );
+      this.#server.listen({ host: '127.0.0.1', port, exclusive: true }, () => resolve(true));
     });
-    return loopback;
   }
 
   private constructor() {

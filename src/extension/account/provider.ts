@@ -1,4 +1,5 @@
 import type * as Oidc from 'openid-client';
+import type { ResourceMetadata } from '../../contract/discovery.ts';
 import { Secret } from '../../contract/secret.ts';
 import { isLoopback } from '../client/address.ts';
 import type { Clock } from '../state/clock.ts';
@@ -11,6 +12,8 @@ export interface Audience {
   /** RFC 8707: the broker, so that the token is good for nothing else. */
   readonly resource: string;
   readonly scopes: readonly string[];
+  /** Where the provider does not know RFC 8707: how it is told instead whom the token is for. */
+  readonly audience?: ResourceMetadata['daypass_audience'];
 }
 
 export interface Tokens {
@@ -89,7 +92,7 @@ export class IdentityProvider {
             this.#configuration,
             callback,
             { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true },
-            { resource: this.#audience.resource },
+            this.#resource(),
           ),
         ),
     };
@@ -109,12 +112,7 @@ export class IdentityProvider {
       pageWithCode,
       redeem: (signal) =>
         this.#tokens(() =>
-          this.#oidc.pollDeviceAuthorizationGrant(
-            this.#configuration,
-            answer,
-            { resource: this.#audience.resource },
-            { signal },
-          ),
+          this.#oidc.pollDeviceAuthorizationGrant(this.#configuration, answer, this.#resource(), { signal }),
         ),
     };
   }
@@ -122,9 +120,7 @@ export class IdentityProvider {
   /** @throws ProviderFailure with `ended` when the refresh token is good for nothing any more */
   refresh(refreshToken: Secret): Promise<Tokens> {
     return this.#tokens(() =>
-      this.#oidc.refreshTokenGrant(this.#configuration, refreshToken.reveal(), {
-        resource: this.#audience.resource,
-      }),
+      this.#oidc.refreshTokenGrant(this.#configuration, refreshToken.reveal(), this.#resource()),
     );
   }
 
@@ -139,7 +135,17 @@ export class IdentityProvider {
   }
 
   #asked(): Record<string, string> {
-    return { scope: this.#audience.scopes.join(' '), resource: this.#audience.resource };
+    const { scopes, audience } = this.#audience;
+    return {
+      scope: scopes.join(' '),
+      ...this.#resource(),
+      ...(audience?.parameter === 'audience' ? { audience: audience.value } : {}),
+    };
+  }
+
+  #resource(): Record<string, string> {
+    const { resource, audience } = this.#audience;
+    return audience === undefined || audience.parameter === 'resource' ? { resource } : {};
   }
 
   async #tokens(grant: () => Promise<Oidc.TokenEndpointResponse>): Promise<Tokens> {

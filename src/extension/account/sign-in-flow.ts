@@ -37,12 +37,14 @@ export class TookTooLong extends Error {
  */
 export async function signInAtProvider(flow: Flow): Promise<Outcome | undefined> {
   const { metadata, editor } = flow;
-  const loopback = editor.window.node ? await Loopback.listen() : undefined;
+  const ports = metadata.daypass_loopback_ports;
+  const loopback = editor.window.node ? await Loopback.listen(ports) : undefined;
   try {
     const way = chooseWay({
       ...editor.window,
       listening: loopback?.address,
       reachedAt: loopback && (await editor.reach(loopback.address)),
+      ports,
       deviceCodes: metadata.daypass_device_client_id !== undefined,
     });
     if (way.by === 'none') throw new NoWay(way.why);
@@ -125,6 +127,7 @@ function audienceOf(metadata: ResourceMetadata, clientId: string): Audience {
     clientId,
     resource: metadata.resource,
     scopes: metadata.daypass_scopes,
+    ...(metadata.daypass_audience ? { audience: metadata.daypass_audience } : {}),
   };
 }
 

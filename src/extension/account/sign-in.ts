@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { ResourceMetadata } from '../../contract/discovery.ts';
 import { Me } from '../../contract/people.ts';
 import { Secret } from '../../contract/secret.ts';
 
@@ -17,6 +18,7 @@ export const SignIn = z.object({
   issuer: z.string(),
   clientId: z.string(),
   scopes: z.array(z.string()),
+  audience: ResourceMetadata.shape.daypass_audience,
   way: z.enum(['browser', 'device']),
   accessToken: secret,
   accessFrom: z.number(),

@@ -12,6 +12,8 @@ export interface Environment {
   readonly listening: URL | undefined;
   /** What VS Code says a browser must open to reach that. */
   readonly reachedAt: URL | undefined;
+  /** The only ports that the provider sends a browser back to, where it does not take any (RFC 8252, section 7.3). */
+  readonly ports?: readonly number[] | undefined;
   /** Whether the broker names a client for device codes. */
   readonly deviceCodes: boolean;
 }
@@ -28,19 +30,25 @@ export type Way =
  */
 export function chooseWay(here: Environment): Way {
   const port = here.node ? reachablePort(here) : undefined;
-  if (port !== undefined)
+  if (port !== undefined && isAccepted(port, here))
     return {
       by: 'browser',
       redirectUri: `http://127.0.0.1:${port}/callback`,
       otherwise: here.deviceCodes ? 'device' : undefined,
     };
   if (here.deviceCodes) return { by: 'device' };
-  return {
-    by: 'none',
-    why: here.node
-      ? 'A browser cannot come back to this window, and your organisation has not allowed signing in with a code. Use VS Code on your own machine, or ask whoever runs Daypass.'
-      : 'Daypass cannot run in this kind of window. Use VS Code on your own machine.',
-  };
+  return { by: 'none', why: whyNot(here) };
+}
+
+function whyNot(here: Environment): string {
+  if (!here.node) return 'Daypass cannot run in this kind of window. Use VS Code on your own machine.';
+  if (here.ports && !here.listening)
+    return `Another program has the only ports that your identity provider sends the browser back to (${here.ports.join(', ')}). Close it, then try again.`;
+  return 'A browser cannot come back to this window, and your organisation has not allowed signing in with a code. Use VS Code on your own machine, or ask whoever runs Daypass.';
+}
+
+function isAccepted(port: string, { ports }: Environment): boolean {
+  return ports === undefined || ports.includes(Number(port));
 }
 
 /** The port on the machine of the browser that leads to where we listen, if there is one. */

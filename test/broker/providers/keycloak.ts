@@ -1,0 +1,61 @@
+import { endpoints, issuedAt, type Provider } from './fixture.ts';
+
+const realm = (origin: string) => `${origin}/realms/shop`;
+
+export const keycloak: Provider = {
+  sources: [
+    'https://www.keycloak.org/docs/latest/server_admin/#_oidc_token_role_mappings',
+    'https://www.keycloak.org/docs/latest/server_admin/#audience-support',
+    'https://www.keycloak.org/docs-api/latest/javadocs/org/keycloak/representations/AccessToken.html',
+    'https://www.keycloak.org/securing-apps/oidc-layers',
+  ],
+  issuer: realm,
+  discovery: (origin) => ({
+    issuer: realm(origin),
+    ...endpoints(`${realm(origin)}/protocol/openid-connect`, {
+      authorization_endpoint: '/auth',
+      token_endpoint: '/token',
+      introspection_endpoint: '/token/introspect',
+      userinfo_endpoint: '/userinfo',
+      end_session_endpoint: '/logout',
+      jwks_uri: '/certs',
+      revocation_endpoint: '/revoke',
+      device_authorization_endpoint: '/auth/device',
+    }),
+    frontchannel_logout_supported: true,
+    backchannel_logout_supported: true,
+    response_types_supported: ['code', 'none', 'id_token', 'token', 'id_token token', 'code id_token'],
+    subject_types_supported: ['public', 'pairwise'],
+    id_token_signing_alg_values_supported: ['PS256', 'RS256', 'ES256', 'EdDSA'],
+    acr_values_supported: ['0', '1'],
+    code_challenge_methods_supported: ['plain', 'S256'],
+    authorization_response_iss_parameter_supported: true,
+    dpop_signing_alg_values_supported: ['PS256', 'RS256', 'ES256'],
+  }),
+  header: { typ: 'JWT', alg: 'RS256' },
+  claims: (origin) => ({
+    iat: issuedAt,
+    exp: issuedAt + 300,
+    auth_time: issuedAt - 60,
+    jti: 'onrtac:4d1c7a2e-51f7-4c4f-9d57-2b7d1c9c8f11',
+    iss: realm(origin),
+    aud: ['https://access.shop.example', 'account'],
+    sub: '3f0d2f0b-7a33-4c39-9a0c-6f6d5b1c2e77',
+    typ: 'Bearer',
+    azp: 'daypass-vscode',
+    sid: '0b1a2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d',
+    acr: '1',
+    'allowed-origins': ['/*'],
+    realm_access: { roles: ['engineering', 'offline_access', 'uma_authorization'] },
+    resource_access: {
+      'daypass.api': { roles: ['payments-leads'] },
+      account: { roles: ['manage-account', 'view-profile'] },
+    },
+    scope: 'openid profile offline_access',
+    email_verified: true,
+    name: 'Ana Lima',
+    preferred_username: 'ana',
+    given_name: 'Ana',
+    family_name: 'Lima',
+  }),
+};
