@@ -13,6 +13,21 @@ export const timeHeader = 'daypass-time';
 export const AudienceParameter = z.enum(['resource', 'audience', 'none']);
 export type AudienceParameter = z.infer<typeof AudienceParameter>;
 
+/** What a client asks with, so that the token is for `resource`: at the authorization endpoints, and for each token. */
+export function askingFor(
+  resource: string,
+  audience?: { readonly parameter: AudienceParameter; readonly value: string },
+): { readonly atFirst: Record<string, string>; readonly eachTime: Record<string, string> } {
+  switch (audience?.parameter ?? 'resource') {
+    case 'resource':
+      return { atFirst: { resource }, eachTime: { resource } };
+    case 'audience':
+      return { atFirst: { audience: audience?.value ?? resource }, eachTime: {} };
+    case 'none':
+      return { atFirst: {}, eachTime: {} };
+  }
+}
+
 /** OAuth 2.0 protected resource metadata (RFC 9728), with members of our own for what the RFC has none. */
 export const ResourceMetadata = z
   .object({

@@ -1,4 +1,5 @@
 import type * as Oidc from 'openid-client';
+import { askingFor } from '../../contract/discovery.ts';
 import type { IdentityConfig, PagesClient } from '../config/config.ts';
 import { isLoopback } from '../config/pieces.ts';
 import { NotSignedIn, ProviderUnavailable } from '../identity/failures.ts';
@@ -48,7 +49,7 @@ export class SignInProvider {
       redirect_uri: `${this.#publicUrl}/signed-in`,
       // Nobody is signed in for longer than a look at a request takes.
       scope: this.#identity.scopes.filter((scope) => scope !== 'offline_access').join(' '),
-      resource: this.#publicUrl,
+      ...this.#asking().atFirst,
       code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
       code_challenge_method: 'S256',
       state,
@@ -71,12 +72,17 @@ export class SignInProvider {
         configuration,
         new URL(`${this.#publicUrl}/signed-in?${query}`),
         { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true },
-        { resource: this.#publicUrl },
+        this.#asking().eachTime,
       );
       return token;
     } catch (error) {
       throw failed(error);
     }
+  }
+
+  #asking() {
+    const { audienceParameter: parameter = 'resource', audience: value } = this.#identity;
+    return askingFor(this.#publicUrl, { parameter, value });
   }
 
   async #find(): Promise<Found> {

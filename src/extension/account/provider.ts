@@ -1,5 +1,5 @@
 import type * as Oidc from 'openid-client';
-import type { ResourceMetadata } from '../../contract/discovery.ts';
+import { askingFor, type ResourceMetadata } from '../../contract/discovery.ts';
 import { Secret } from '../../contract/secret.ts';
 import { isLoopback } from '../client/address.ts';
 import type { Clock } from '../state/clock.ts';
@@ -92,7 +92,7 @@ export class IdentityProvider {
             this.#configuration,
             callback,
             { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true },
-            this.#resource(),
+            this.#eachTime(),
           ),
         ),
     };
@@ -112,7 +112,7 @@ export class IdentityProvider {
       pageWithCode,
       redeem: (signal) =>
         this.#tokens(() =>
-          this.#oidc.pollDeviceAuthorizationGrant(this.#configuration, answer, this.#resource(), { signal }),
+          this.#oidc.pollDeviceAuthorizationGrant(this.#configuration, answer, this.#eachTime(), { signal }),
         ),
     };
   }
@@ -120,7 +120,7 @@ export class IdentityProvider {
   /** @throws ProviderFailure with `ended` when the refresh token is good for nothing any more */
   refresh(refreshToken: Secret): Promise<Tokens> {
     return this.#tokens(() =>
-      this.#oidc.refreshTokenGrant(this.#configuration, refreshToken.reveal(), this.#resource()),
+      this.#oidc.refreshTokenGrant(this.#configuration, refreshToken.reveal(), this.#eachTime()),
     );
   }
 
@@ -135,17 +135,13 @@ export class IdentityProvider {
   }
 
   #asked(): Record<string, string> {
-    const { scopes, audience } = this.#audience;
-    return {
-      scope: scopes.join(' '),
-      ...this.#resource(),
-      ...(audience?.parameter === 'audience' ? { audience: audience.value } : {}),
-    };
+    const { scopes, resource, audience } = this.#audience;
+    return { scope: scopes.join(' '), ...askingFor(resource, audience).atFirst };
   }
 
-  #resource(): Record<string, string> {
+  #eachTime(): Record<string, string> {
     const { resource, audience } = this.#audience;
-    return audience === undefined || audience.parameter === 'resource' ? { resource } : {};
+    return askingFor(resource, audience).eachTime;
   }
 
   async #tokens(grant: () => Promise<Oidc.TokenEndpointResponse>): Promise<Tokens> {
