@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { Cookies } from '../../src/broker/pages/cookies.ts';
+import { fieldsOf } from '../../src/broker/pages/forms.ts';
+import { markup } from '../../src/broker/pages/html.ts';
+import { begin, bondsOf, ownPage, read, written } from '../../src/broker/pages/sign-in.ts';
+import { fromNow } from '../../src/broker/pages/words.ts';
+
+describe('Parts of the pages', () => {
+  it('a cookie over TLS is this host’s alone; without it, on loopback, this port’s', () => {
+    const encrypted = new Cookies('https://access.shop.example');
+    assert.equal(
+      encrypted.set('session', 'x', 60),
+      '__Host-daypass-session=x; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure',
+    );
+    assert.equal(encrypted.read({ cookie: 'a=b; __Host-daypass-session=y' }, 'session'), 'y');
+    // What a neighbour, or somebody on the way without TLS, could have set.
+    for (const cookie of ['daypass-session=y', 'daypass-443-session=y', ' __host-daypass-session=y'])
+      assert.equal(encrypted.read({ cookie }, 'session'), undefined);
+    const plain = new Cookies('http://127.0.0.1:7420');
+    assert.match(plain.set('session', 'x', 60), /^daypass-7420-session=x; .*SameSite=Lax$/);
+    assert.match(plain.clear('sign-in'), /^daypass-7420-sign-in=; .*Max-Age=0/);
+  });
+
+  it('a cookie or a field that came twice counts as none', () => {
+    const cookies = new Cookies('https://access.shop.example');
+    const cookie = '__Host-daypass-session=one; __Host-daypass-session=two';
+    assert.equal(cookies.read({ cookie }, 'session'), undefined);
+    assert.deepEqual(fieldsOf('a=1&b=2&a=3'), { b: '2' });
+    assert.deepEqual(fieldsOf('__proto__=x&constructor=y'), { ['__proto__']: 'x', constructor: 'y' });
+  });
+
+  it('only a page of the broker is gone back to', () => {
+    const id = '0b6f1c1e-8a1c-4c9e-9d55-1f0f4a3c2b11';
+    assert.equal(ownPage(`/requests/${id}`), `/requests/${id}`);
+    for (const other of [
+      `//evil/requests/${id}`,
+      `/requests/${id}/approve`,
+      `/requests/${id}?x`,
+      'x',
+      1,
+      undefined,
+    ])
+      assert.equal(ownPage(other), '/requests');
+    const begun = begin(`/requests/${id}`);
+    assert.deepEqual(read(written(begun)), begun);
+    const elsewhere = Buffer.from('https://evil.example').toString('base64url');
+    assert.equal(read(`${begun.secret}.${elsewhere}`)?.to, '/requests');
+    for (const cookie of ['', 'x', begun.secret, `${begun.secret}.`, `${begun.secret}.x.y`])
+      assert.equal(read(cookie), undefined);
+  });
+
+  it('what goes through the provider says nothing of the secret, and is another each time', () => {
+    const [one, two] = [begin('/'), begin('/')];
+    const all = [...Object.values(bondsOf(one)), ...Object.values(bondsOf(two))];
+    assert.equal(new Set(all).size, 6);
+    for (const bond of all) assert.match(String(bond), /^[A-Za-z0-9_-]{43}$/);
+    assert.ok(!all.includes(one.secret));
+  });
+
+  it('what comes from elsewhere is text, also in attributes and lists', () => {
+    const bad = `"'><b>\`&`;
+    assert.equal(
+      markup`<a title="${bad}">${[bad, markup`<i>${bad}</i>`, undefined, false]}</a>`.text,
+      '<a title="&#34;&#39;&#62;&#60;b&#62;&#96;&#38;">&#34;&#39;&#62;&#60;b&#62;&#96;&#38;<i>&#34;&#39;&#62;&#60;b&#62;&#96;&#38;</i></a>',
+    );
+  });
+
+  it('says how long ago, or how soon', () => {
+    const now = new Date('2026-03-01T02:14:00Z');
+    const said = (seconds: number) => fromNow(new Date(now.getTime() + seconds * 1000), now);
+    assert.deepEqual([0, -29, -60, -89 * 60, -90 * 60, -40 * 3600, 20, 61, 12 * 3600].map(said), [
+      'just now',
+      'just now',
+      '1 min ago',
+      '89 min ago',
+      '2 h ago',
+      '2 days ago',
+      'in less than a minute',
+      'in 1 min',
+      'in 12 h',
+    ]);
+  });
+});
