@@ -25,7 +25,11 @@ describe('The pages of the broker', function () {
   let world: World;
   let ben: Visitor;
   before(async () => {
-    world = await startWorld({ pages: true, people: [...everybody, eva, mal], limits: { address: 2_000 } });
+    world = await startWorld({
+      pages: true,
+      people: [...everybody, eva, mal],
+      limits: { address: 400, person: 400 },
+    });
     for (const who of ['ben', 'eva']) await world.call(who, 'GET', '/v1/me');
     ben = new Visitor(world.url);
     await ben.signIn('ben');
@@ -559,6 +563,22 @@ describe('The pages of the broker', function () {
       forged.cookies.set(name, 'f'.repeat(43));
       signedOut(await forged.open('/requests'));
       assert.ok(world.log.some((line) => line.includes('"record":"page session"')));
+    });
+  });
+
+  describe('under a flood', () => {
+    it('take no more calls of an address or of a person than the API does', async () => {
+      const visitor = new Visitor(world.url);
+      const eva = new Visitor(world.url);
+      await eva.signIn('eva');
+      for (const flood of [() => visitor.open('/requests/x'), () => eva.open('/requests/x')]) {
+        const pages = await Promise.all(Array.from({ length: 440 }, flood));
+        const late = pages.filter(({ status }) => status === 429);
+        assert.ok(late.length > 0);
+        assert.match(late[0]?.text ?? '', /Too many calls/);
+        assert.match(late[0]?.headers.get('retry-after') ?? '', /^\d+$/);
+      }
+      assert.equal((await ben.open('/requests')).status, 200);
     });
   });
 });

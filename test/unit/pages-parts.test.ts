@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import type { IdentityConfig } from '../../src/broker/config/config.ts';
+import { NotSignedIn, ProviderUnavailable } from '../../src/broker/identity/failures.ts';
 import { Cookies } from '../../src/broker/pages/cookies.ts';
 import { fieldsOf } from '../../src/broker/pages/forms.ts';
 import { markup } from '../../src/broker/pages/html.ts';
+import { SignInProvider } from '../../src/broker/pages/provider.ts';
 import { begin, bondsOf, ownPage, read, written } from '../../src/broker/pages/sign-in.ts';
 import { fromNow } from '../../src/broker/pages/words.ts';
+import { startProvider } from '../../src/sandbox/provider/provider.ts';
+import { Visitor } from '../broker/support/visitor.ts';
 
 describe('Parts of the pages', () => {
   it('a cookie over TLS is this host’s alone; without it, on loopback, this port’s', () => {
@@ -55,6 +60,42 @@ describe('Parts of the pages', () => {
     assert.equal(new Set(all).size, 6);
     for (const bond of all) assert.match(bond, /^[A-Za-z0-9_-]{43}$/);
     assert.ok(!all.includes(one.secret));
+  });
+
+  describe('The way through the provider', () => {
+    const broker = 'http://127.0.0.1:1';
+    const identity = (issuer: string) =>
+      ({ issuer, scopes: ['openid', 'offline_access'] }) as unknown as IdentityConfig;
+
+    it('works for a client without a secret, asks for no longer sign-in, and holds for what it began', async () => {
+      const running = await startProvider({ resource: broker });
+      try {
+        const provider = new SignInProvider(identity(running.issuer), { id: 'daypass-pages' }, broker);
+        const back = async () => {
+          const begun = begin('/requests');
+          const page = await provider.page(bondsOf(begun), { again: false });
+          assert.equal(page.searchParams.get('scope'), 'openid');
+          const query = (await new Visitor(broker).through(page, 'ben')).search.slice(1);
+          return { begun, query };
+        };
+        const { begun, query } = await back();
+        assert.match(await provider.redeem(query, bondsOf(begun)), /^ey/);
+        for (const wrong of ['verifier', 'state', 'nonce']) {
+          const other = await back();
+          const bonds = { ...bondsOf(other.begun), [wrong]: 'x'.repeat(43) };
+          await assert.rejects(provider.redeem(other.query, bonds), NotSignedIn, wrong);
+        }
+        const again = await provider.page(bondsOf(begun), { again: true });
+        assert.equal(again.searchParams.get('prompt'), 'login');
+      } finally {
+        await running.close();
+      }
+    });
+
+    it('says that the provider cannot be reached where it cannot', async () => {
+      const provider = new SignInProvider(identity('http://127.0.0.1:1'), { id: 'x' }, broker);
+      await assert.rejects(provider.page(bondsOf(begin('/')), { again: false }), ProviderUnavailable);
+    });
   });
 
   it('what comes from elsewhere is text, also in attributes and lists', () => {

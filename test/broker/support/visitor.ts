@@ -56,11 +56,16 @@ export class Visitor {
   /** Goes from a page through "Sign in" and the provider, up to where the provider sends the browser back to. */
   async toTheProviderAndBack(person: string, to: string): Promise<URL> {
     const out = await this.open(`/sign-in?to=${encodeURIComponent(to)}`, { follow: false });
-    let url = new URL(out.headers.get('location') ?? '');
+    return this.through(new URL(out.headers.get('location') ?? ''), person);
+  }
+
+  /** Signs in on the provider's pages, up to where the provider sends the browser back to. */
+  async through(page: URL, person: string): Promise<URL> {
+    let url = page;
     let body: URLSearchParams | undefined;
     for (let hops = 0; hops < mostHops; hops++) {
-      const page = await this.#go(url, body ? { method: 'POST', body } : {}, false);
-      const location = page.headers.get('location');
+      const shown = await this.#go(url, body ? { method: 'POST', body } : {}, false);
+      const location = shown.headers.get('location');
       body = undefined;
       if (location === null) body = new URLSearchParams({ person });
       else url = new URL(location, url);
