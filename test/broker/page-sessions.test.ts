@@ -39,6 +39,14 @@ describe('Sessions of the pages', () => {
     const caller = await sessions.caller(long.name);
     const { id, expiresAt } = caller;
     assert.deepEqual(caller, { ...holder(0), audits: false, id, expiresAt });
+    const signIn = {
+      acr: 'mfa',
+      amr: ['pwd', 'otp'],
+      authenticatedAt: new Date(1_700_000_000_123),
+      byCode: false,
+    };
+    const withFactors = await sessions.begin({ ...holder(60), signIn } as TokenHolder);
+    assert.deepEqual({ ...(await sessions.caller(withFactors.name)), expiresAt }, { ...caller, signIn });
     assert.ok(Math.abs(expiresAt.getTime() - Date.now() - 900_000) < 10_000);
   });
 

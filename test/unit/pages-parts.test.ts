@@ -5,10 +5,12 @@ import { Cookies } from '../../src/broker/pages/cookies.ts';
 import { fieldsOf } from '../../src/broker/pages/forms.ts';
 import { markup } from '../../src/broker/pages/html.ts';
 import { SignInProvider } from '../../src/broker/pages/provider.ts';
-import { begin, bondsOf, ownPage, read, written } from '../../src/broker/pages/sign-in.ts';
+import { asked, begin, bondsOf, ownPage, read, wayTo, written } from '../../src/broker/pages/sign-in.ts';
+import { requestPage } from '../../src/broker/pages/request-page.ts';
 import { fromNow } from '../../src/broker/pages/words.ts';
 import { startProvider } from '../../src/sandbox/provider/provider.ts';
 import { Visitor } from '../broker/support/visitor.ts';
+import { ben, now, request } from './support/samples.ts';
 
 describe('Parts of the pages', () => {
   it('a cookie over TLS is this host’s alone; without it, on loopback, this port’s', () => {
@@ -54,6 +56,65 @@ describe('Parts of the pages', () => {
       assert.equal(read(cookie), undefined);
   });
 
+  it('what a sign-in must be is asked of the provider, and what makes no sense is not', () => {
+    const to = '/requests/0b6f1c1e-8a1c-4c9e-9d55-1f0f4a3c2b11';
+    const wishes = { again: false, stepUp: { acrValues: ['urn:shop:mfa', 'phr'], maxAge: 900 } };
+    const query = Object.fromEntries(new URL(wayTo(to, wishes), 'http://x').searchParams);
+    assert.deepEqual(asked(query), { to, ...wishes });
+    for (const [name, value] of [
+      ['acr', 'a"b'],
+      ['acr', ['a', 'b']],
+      ['age', '-1'],
+      ['age', '1e9'],
+      ['again', 'yes'],
+    ] as const)
+      assert.deepEqual(asked({ to, [name]: value }), {
+        to,
+        again: false,
+        stepUp: { acrValues: undefined, maxAge: undefined },
+      });
+  });
+
+  it('a page that was refused for how somebody signed in leads through one sign-in and back, and decides nothing', () => {
+    const one = request({ may: { decide: true, withdraw: false, write: true } });
+    const page = requestPage({
+      request: one,
+      terms: ['SELECT ON sales.orders'],
+      viewer: { ...ben, session: 's'.repeat(43) },
+      now: new Date(now),
+      refused: {
+        action: 'approve',
+        words: 'This needs a sign-in with a second factor.',
+        given: {},
+        stepUp: { acrValues: ['mfa'], maxAge: 900 },
+      },
+    }).text;
+    assert.match(page, /role="alert".*This needs a sign-in with a second factor\./s);
+    assert.ok(page.includes(`href="/sign-in?to=%2Frequests%2F${one.id}&#38;acr=mfa&#38;age=900"`));
+    assert.match(page, /nothing is done before you press the button/);
+  });
+
+  it('a ticket is a link where the template gives one, and no page is told where its reader came from', () => {
+    const shown = (more: Parameters<typeof request>[0]) =>
+      requestPage({
+        request: request(more),
+        terms: [],
+        viewer: { ...ben, session: 's'.repeat(43) },
+        now: new Date(now),
+      }).text;
+    const ticketLink = 'https://tickets.shop.example/INC-2231?a=1&b="';
+    assert.match(
+      shown({ ticket: 'INC-2231', ticketLink }),
+      /<a href="https:\/\/tickets\.shop\.example\/INC-2231\?a=1&#38;b=&#34;" rel="noreferrer noopener">/,
+    );
+    assert.doesNotMatch(shown({ ticket: 'INC-2231' }), /tickets\.shop/);
+    assert.match(shown({ templateNow: { is: 'gone' } }), /The template is gone/);
+    assert.doesNotMatch(
+      shown({ templateNow: { is: 'gone' }, may: { decide: true, withdraw: false, write: true } }),
+      /\/(approve|shorten)"/,
+    );
+  });
+
   it('what goes through the provider says nothing of the secret, and is another each time', () => {
     const [one, two] = [begin('/'), begin('/')];
     const all = [one, two].map(bondsOf).flatMap(({ verifier, state, nonce }) => [verifier, state, nonce]);
@@ -75,6 +136,7 @@ describe('Parts of the pages', () => {
           const begun = begin('/requests');
           const page = await provider.page(bondsOf(begun), { again: false });
           assert.equal(page.searchParams.get('scope'), 'openid');
+          assert.ok(!page.searchParams.has('acr_values') && !page.searchParams.has('max_age'));
           const query = (await new Visitor(broker).through(page, 'ben')).search.slice(1);
           return { begun, query };
         };
@@ -87,6 +149,12 @@ describe('Parts of the pages', () => {
         }
         const again = await provider.page(bondsOf(begun), { again: true });
         assert.equal(again.searchParams.get('prompt'), 'login');
+        const stronger = await provider.page(bondsOf(begun), {
+          again: false,
+          stepUp: { acrValues: ['a', 'b'], maxAge: 0 },
+        });
+        assert.equal(stronger.searchParams.get('acr_values'), 'a b');
+        assert.equal(stronger.searchParams.get('max_age'), '0');
       } finally {
         await running.close();
       }
@@ -107,8 +175,8 @@ describe('Parts of the pages', () => {
   });
 
   it('says how long ago, or how soon', () => {
-    const now = new Date('2026-03-01T02:14:00Z');
-    const said = (seconds: number) => fromNow(new Date(now.getTime() + seconds * 1000), now);
+    const then = new Date('2026-03-01T02:14:00Z');
+    const said = (seconds: number) => fromNow(new Date(then.getTime() + seconds * 1000), then);
     assert.deepEqual([0, -29, -60, -89 * 60, -90 * 60, -40 * 3600, 20, 61, 12 * 3600].map(said), [
       'just now',
       'just now',

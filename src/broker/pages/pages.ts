@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import * as z from 'zod';
 import { Id } from '../../contract/values.ts';
 import { problems } from '../../contract/problems.ts';
 import type { PagesClient } from '../config/config.ts';
@@ -19,10 +20,10 @@ import { demandOwn, fieldsOf, keyOf, pathOf, type Fields } from './forms.ts';
 import { alone, document, pageHeaders } from './frame.ts';
 import { markup, type Html } from './html.ts';
 import { listPage } from './list-page.ts';
-import { notSignedIn, SignInProvider } from './provider.ts';
+import { notSignedIn, SignInProvider, type StepUp } from './provider.ts';
 import { requestPage, titleOf, type Refused } from './request-page.ts';
 import { PageSessions, type CallerOf } from './sessions.ts';
-import { begin, bondsOf, onTheWaySeconds, ownPage, read, written } from './sign-in.ts';
+import { asked, begin, bondsOf, onTheWaySeconds, ownPage, read, wayTo, written } from './sign-in.ts';
 import { signOutPath, type Viewer } from './viewer.ts';
 
 export interface PageParts {
@@ -31,6 +32,10 @@ export interface PageParts {
   readonly verifier: Pick<Verifier, 'verify'>;
   readonly callerOf: CallerOf;
 }
+
+const Challenged = z.object({
+  challenge: z.object({ acrValues: z.array(z.string()).optional(), maxAge: z.int().min(0).optional() }),
+});
 
 const listed = 50;
 const mostTries = 40;
@@ -162,7 +167,12 @@ class Pages {
       if (!(error instanceof Refusal) || error.kind === 'not-found') throw error;
       await this.#record(caller, request, error);
       reply.code(problems[error.kind].status);
-      return this.#request(given, { action: action.name, words: error.message, given: fields });
+      return this.#request(given, {
+        action: action.name,
+        words: error.message,
+        given: fields,
+        stepUp: stepUpFor(error),
+      });
     }
     return reply.redirect(`/requests/${id}`, 303);
   }
@@ -182,9 +192,9 @@ class Pages {
 
   /** Sends the browser to the provider, with what the answer is bound to in a cookie. */
   async #signIn(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const { to, again } = request.query as Readonly<Record<string, unknown>>;
-    const begun = begin(ownPage(to));
-    const page = await this.#provider.page(bondsOf(begun), { again: again === '1' });
+    const { to, ...wishes } = asked(request.query);
+    const begun = begin(to);
+    const page = await this.#provider.page(bondsOf(begun), wishes);
     reply.headers(pageHeaders(false));
     reply.header('set-cookie', this.#cookies.set('sign-in', written(begun), onTheWaySeconds));
     return reply.redirect(page.href, 303);
@@ -250,6 +260,12 @@ class Pages {
   }
 }
 
+/** What a refusal says that the sign-in must be, where that is what it is about. */
+function stepUpFor(error: Refusal): StepUp | undefined {
+  const { data } = Challenged.safeParse(error);
+  return data?.challenge;
+}
+
 /** A second press of the same button waits for what came of the first. */
 async function inTheEnd(press: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries++)
@@ -264,7 +280,7 @@ async function inTheEnd(press: () => Promise<void>): Promise<void> {
 
 function wayIn(to: string, again = false): Html {
   return markup`<p>
-    <a class="button main" href="/sign-in?to=${encodeURIComponent(to)}${again && '&again=1'}">Sign in</a>
+    <a class="button main" href="${wayTo(to, { again })}">Sign in</a>
   </p>`;
 }
 

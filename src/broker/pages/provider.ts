@@ -19,6 +19,15 @@ export interface Bonds {
 export interface Wishes {
   /** Asks who somebody is although the provider knows. */
   readonly again: boolean;
+  readonly stepUp?: StepUp;
+}
+
+/** What a sign-in must be (RFC 9470, section 4). What came of it, the access token says. */
+export interface StepUp {
+  /** Contexts of sign-in (`acr`), one of which it takes. */
+  readonly acrValues?: readonly string[] | undefined;
+  /** How old it may be, in seconds. */
+  readonly maxAge?: number | undefined;
 }
 
 interface Found {
@@ -43,7 +52,10 @@ export class SignInProvider {
    * Where to send the browser.
    * @throws ProviderUnavailable
    */
-  async page({ verifier, state, nonce }: Bonds, { again }: Wishes): Promise<URL> {
+  async page(
+    { verifier, state, nonce }: Bonds,
+    { again, stepUp: { acrValues, maxAge } = {} }: Wishes,
+  ): Promise<URL> {
     const { oidc, configuration } = await this.#find();
     const url = oidc.buildAuthorizationUrl(configuration, {
       redirect_uri: `${this.#publicUrl}/signed-in`,
@@ -55,6 +67,8 @@ export class SignInProvider {
       state,
       nonce,
       ...(again ? { prompt: 'login' } : {}),
+      ...(acrValues ? { acr_values: acrValues.join(' ') } : {}),
+      ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
     });
     return url;
   }

@@ -11,6 +11,8 @@ import {
 import { actions, type Offer } from './actions.ts';
 import { hidden, keyField, proofOf, type Fields } from './forms.ts';
 import { markup, type Html } from './html.ts';
+import type { StepUp } from './provider.ts';
+import { wayTo } from './sign-in.ts';
 import { moment, theirs } from './words.ts';
 import { who, type Viewer } from './viewer.ts';
 
@@ -19,6 +21,8 @@ export interface Refused {
   readonly action: string;
   readonly words: string;
   readonly given: Fields;
+  /** What the sign-in must be for it. */
+  readonly stepUp?: StepUp | undefined;
 }
 
 export interface Shown {
@@ -48,7 +52,8 @@ export function requestPage(shown: Shown): Html {
     ${
       refused &&
       markup`<div class="state bad" role="alert">
-        <span aria-hidden="true">!</span><span><b>${refused.words}</b></span>
+        <span aria-hidden="true">!</span>
+        <div><b>${refused.words}</b>${refused.stepUp && signInAgain(request.id, refused.stepUp)}</div>
       </div>`
     }
     ${stateOf(shown)}
@@ -57,6 +62,13 @@ export function requestPage(shown: Shown): Html {
     ${exchange(shown)} ${templateNow(request)} ${facts(shown)}
     ${offered.length > 0 ? actionBar(shown, offered) : markup`<div class="end">${who(viewer)}</div>`}
   </main>`;
+}
+
+/** Leads through one sign-in and back here; nothing is done until a button is pressed again. */
+function signInAgain(id: string, stepUp: StepUp): Html {
+  const way = wayTo(`/requests/${id}`, { again: false, stepUp });
+  return markup`<p><a class="button main" href="${way}">Sign in again</a></p>
+    <p>You come back here, and nothing is done before you press the button.</p>`;
 }
 
 /** How long, for which ticket, since when: what is asked first after who and what. */

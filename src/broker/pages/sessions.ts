@@ -17,6 +17,15 @@ const Kept = z.object({
   groups: z.array(z.string()),
   clientId: z.string(),
   mayDecide: z.boolean(),
+  /** How and when they signed in, where the token says so. */
+  signIn: z
+    .object({
+      acr: z.string().exactOptional(),
+      amr: z.array(z.string()),
+      authenticatedAt: z.coerce.date().exactOptional(),
+      byCode: z.boolean(),
+    })
+    .exactOptional(),
 }) satisfies z.ZodType<Omit<TokenHolder, 'expiresAt'>>;
 
 export type CallerOf = (holder: TokenHolder) => Promise<Caller>;
@@ -43,7 +52,7 @@ export class PageSessions {
       beginPageSession(trx, integrity.macs, {
         id: idOf(name),
         personId: caller.id,
-        holder: Kept.parse(holder),
+        holder: asJson(Kept.parse(holder)),
         expiresAt: new Date(until),
       }),
     );
@@ -67,6 +76,11 @@ export class PageSessions {
     if (name === undefined || !form.test(name)) return;
     await this.#context.store.write('page signed out', (db) => endPageSession(db, idOf(name)));
   }
+}
+
+/** As it will be read: its mac is over that. */
+function asJson(kept: z.output<typeof Kept>): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(kept)) as Record<string, unknown>;
 }
 
 function idOf(name: string): string {

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import * as z from 'zod';
 import { Id } from '../../contract/values.ts';
-import type { Bonds } from './provider.ts';
+import type { Bonds, Wishes } from './provider.ts';
 
 /** How long somebody may be on the way, in seconds. */
 export const onTheWaySeconds = 600;
@@ -21,6 +22,44 @@ export function begin(to: string): Begun {
 export function bondsOf({ secret }: Begun): Bonds {
   const derived = (what: string) => createHmac('sha256', secret).update(what).digest('base64url');
   return { verifier: derived('verifier'), state: derived('state'), nonce: derived('nonce') };
+}
+
+/** The address of the way in. Whoever changes it changes what is asked of the provider, never what it takes here. */
+export function wayTo(to: string, { again, stepUp }: Wishes): string {
+  const { acrValues, maxAge } = stepUp ?? {};
+  const query = new URLSearchParams({
+    to,
+    ...(again ? { again: '1' } : {}),
+    ...(acrValues ? { acr: acrValues.join(' ') } : {}),
+    ...(maxAge === undefined ? {} : { age: String(maxAge) }),
+  });
+  return `/sign-in?${query.toString()}`;
+}
+
+const Way = z.object({
+  to: z.unknown(),
+  again: z.literal('1').optional().catch(undefined),
+  acr: z
+    .string()
+    .max(1000)
+    .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/)
+    .optional()
+    .catch(undefined),
+  age: z
+    .string()
+    .regex(/^\d{1,8}$/)
+    .optional()
+    .catch(undefined),
+});
+
+/** What the address of the way in asks for; what makes no sense is not asked for. */
+export function asked(query: unknown): Wishes & { readonly to: string } {
+  const { to, again, acr, age } = Way.parse(query);
+  return {
+    to: ownPage(to),
+    again: again !== undefined,
+    stepUp: { acrValues: acr?.split(' '), maxAge: age === undefined ? undefined : Number(age) },
+  };
 }
 
 /** As it stands in the cookie. */
