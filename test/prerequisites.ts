@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 interface Needed {
   readonly what: string;
@@ -29,6 +29,13 @@ const needed: readonly Needed[] = [
     debian: 'python3',
     elsewhere: 'Install Python 3.',
   },
+  {
+    what: 'glewlwyd, an identity provider that others have written',
+    programs: ['glewlwyd'],
+    // The second keeps it from bringing a database server’s programs along.
+    debian: 'glewlwyd dbconfig-no-thanks',
+    elsewhere: 'Install Glewlwyd; what signs in there is skipped without it.',
+  },
 ];
 
 /** The first of these programs that is on the PATH. */
@@ -54,18 +61,37 @@ export function prepare(): string[] {
   );
   if (missing.length === 0) return [];
   if (process.getuid?.() === 0 && isDebian()) {
-    const packages = missing.map((one) => one.debian);
+    const packages = missing.flatMap((one) => one.debian.split(' '));
     console.log(`Installing what the tests need: ${packages.join(', ')}`);
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     execFileSync('apt-get', ['update', '-qq'], { stdio: 'inherit', env });
-    execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env,
-    });
+    quietly(() =>
+      execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env,
+      }),
+    );
   }
   return needed
     .filter(({ programs, debian }) => (debian === 'chromium' ? !browser() : !find(programs)))
     .map(({ what, elsewhere }) => `Missing: ${what}. ${elsewhere}`);
+}
+
+/**
+ * Nothing that is installed is started: the tests start their own. Glewlwyd's package would set one up that everybody
+ * knows the password of.
+ */
+function quietly(install: () => void): void {
+  const answer = 'glewlwyd\tglewlwyd/config_type\tselect\tNo configuration\n';
+  execFileSync('debconf-set-selections', { input: answer });
+  const policy = '/usr/sbin/policy-rc.d';
+  const isOurs = !existsSync(policy);
+  if (isOurs) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    install();
+  } finally {
+    if (isOurs) rmSync(policy);
+  }
 }
 
 function isDebian(): boolean {

@@ -106,11 +106,14 @@ describe('daypass.yaml', () => {
       'groups_claim: [realm_access, roles]',
       'audience_parameter: audience',
       'loopback_ports: [47601]',
+      "groups_separator: ','",
     ];
     await writeFile(file, complete.replace('identity:\n', `identity:\n  ${more.join('\n  ')}\n`));
-    const { groupsClaim, audienceParameter, loopbackPorts } = (await loadConfig(file, environment)).identity;
+    const { groupsClaim, groupsSeparator, audienceParameter, loopbackPorts } = (
+      await loadConfig(file, environment)
+    ).identity;
     assert.deepEqual(groupsClaim, ['realm_access', 'roles']);
-    assert.deepEqual([audienceParameter, loopbackPorts], ['audience', [47601]]);
+    assert.deepEqual([audienceParameter, loopbackPorts, groupsSeparator], ['audience', [47601], ',']);
   });
 
   it('counts calls, and believes no proxy, unless it says otherwise', async () => {

@@ -76,6 +76,8 @@ export interface IdentityConfig {
   /** The client of the broker's own pages, among `clients` too. Absent: there are no pages. */
   readonly pagesClient?: PagesClient;
   readonly groupsClaim: ClaimPath;
+  /** What stands between groups that come as one text; absent: they come as a list. */
+  readonly groupsSeparator?: string;
   readonly nameClaim: string;
   /** Claim that says who somebody is where one person has several subjects; absent: `sub`. */
   readonly personClaim?: string;

@@ -7,7 +7,7 @@ import { suggestion } from './suggest.ts';
 /** What one key says about another; reported, nothing returned. */
 export function checkConsistency(settings: Settings, report: Report): void {
   checkListening(settings, report);
-  checkIdentity(settings.identity, report);
+  checkIdentity(settings, report);
   for (const [at, group] of settings.audit.by.entries())
     if (!settings.groups.includes(group))
       report.isWrong(['audit', 'by', at], unknownGroup(group, settings.groups));
@@ -60,7 +60,7 @@ function checkListening(settings: Settings, report: Report): void {
     report.isWrong(['public_url'], 'should end after the host and the port, without a path.');
 }
 
-function checkIdentity(identity: Settings['identity'], report: Report): void {
+function checkIdentity({ identity, groups }: Settings, report: Report): void {
   const { clients, device_client: device, pages_client: pages, person_claim: person, audience } = identity;
   if (audience !== undefined && (clients.includes(audience) || audience === device || audience === pages?.id))
     report.isWrong(
@@ -83,6 +83,13 @@ function checkIdentity(identity: Settings['identity'], report: Report): void {
       ['identity', 'person_claim'],
       `"${person}" can change hands. Name a claim that stays with one person, or leave it out for sub.`,
     );
+  const { groups_separator: separator } = identity;
+  for (const [at, group] of groups.entries())
+    if (separator !== undefined && group.includes(separator))
+      report.isWrong(
+        ['groups', at],
+        `holds "${separator}", which separates groups (identity.groups_separator).`,
+      );
   if (identity.scopes.length > 0 && !identity.scopes.includes('openid'))
     report.isWrong(['identity', 'scopes'], 'should contain openid, or nobody can sign in.');
 }

@@ -72,6 +72,7 @@ export async function resolveSettings(
       ...(identity.device_client === undefined ? {} : { deviceClient: identity.device_client }),
       ...(pagesClient ? { pagesClient } : {}),
       groupsClaim: identity.groups_claim,
+      ...(identity.groups_separator === undefined ? {} : { groupsSeparator: identity.groups_separator }),
       nameClaim: identity.name_claim,
       ...(identity.person_claim === undefined ? {} : { personClaim: identity.person_claim }),
       scopes: identity.scopes,

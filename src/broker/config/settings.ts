@@ -105,6 +105,15 @@ const Identity = z
           'Claim of the access token that lists somebody’s groups: its name, or the names that lead to it.',
         examples: ['groups', ['realm_access', 'roles']],
       }),
+    groups_separator: z
+      .string()
+      .length(1)
+      .optional()
+      .meta({
+        description:
+          'What stands between the groups where the provider sends them as one text; absent: as a list. No group may have it in its name.',
+        examples: [','],
+      }),
     name_claim: z.string().min(1).max(255).default('name').meta({
       description: 'Claim of the access token that others see as somebody’s name.',
     }),

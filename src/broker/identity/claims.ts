@@ -119,7 +119,7 @@ function isOfProgram({ sub, idtyp, gty }: JWTPayload, clientId: string): boolean
 
 const Groups = z.array(z.string().max(1000)).max(5000);
 
-function groupsOf(payload: JWTPayload, { groupsClaim }: IdentityConfig): string[] {
+function groupsOf(payload: JWTPayload, { groupsClaim, groupsSeparator }: IdentityConfig): string[] {
   const claim = claimAt(payload, groupsClaim);
   const said = spokenPath(groupsClaim);
   if (claim === undefined || claim === null) {
@@ -130,7 +130,8 @@ function groupsOf(payload: JWTPayload, { groupsClaim }: IdentityConfig): string[
       );
     return [];
   }
-  const groups = Groups.safeParse(claim);
+  const isOneText = groupsSeparator !== undefined && typeof claim === 'string';
+  const groups = Groups.safeParse(isOneText ? claim.split(groupsSeparator) : claim);
   if (!groups.success)
     throw new Refused(
       `The token’s groups are not a list of texts (${said}).`,

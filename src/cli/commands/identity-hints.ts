@@ -33,7 +33,7 @@ export function remedyFor(
       () =>
         'Have the provider send only the groups that are assigned to Daypass, or roles of Daypass instead (identity.groups_claim: roles).',
     ],
-    [/not a list/, () => `Have the provider send ${spokenPath(identity.groupsClaim)} as a list of texts.`],
+    [/not a list/, () => noList(payload, identity)],
     [/does not name its client/, () => 'Have the provider put the client id into client_id or azp.'],
     [/does not say who somebody is/, () => whoItCouldBe(payload)],
     [
@@ -103,6 +103,13 @@ function otherAudience(payload: JWTPayload, { audience, clients, deviceClient }:
 function mistakenForIdToken(payload: JWTPayload, identity: IdentityConfig): string {
   const isAccessToken = 'scp' in payload || 'scope' in payload;
   return isAccessToken ? otherAudience(payload, identity) : 'Give the access token of the same sign-in.';
+}
+
+function noList(payload: JWTPayload, { groupsClaim, groupsSeparator }: IdentityConfig): string {
+  const wish = `Have the provider send ${spokenPath(groupsClaim)} as a list of texts`;
+  return typeof claimAt(payload, groupsClaim) === 'string' && groupsSeparator === undefined
+    ? `${wish}, or say in identity.groups_separator what stands between them.`
+    : `${wish}.`;
 }
 
 /** What some providers call the claim that stays with one person. */
