@@ -1,4 +1,5 @@
 import { spokenDuration } from '../../contract/durations.ts';
+import { needWords } from '../../contract/needs.ts';
 import type { AccessRequest } from '../../contract/requests.ts';
 import {
   askedOf,
@@ -156,6 +157,13 @@ function facts({ request, terms, now }: Shown): Html {
         </dd>
       </div>
       ${
+        request.stillNeeded.length > 0 &&
+        markup`<div>
+          <dt>Still needed</dt>
+          <dd>${needWords(request.stillNeeded)}</dd>
+        </div>`
+      }
+      ${
         request.state === 'pending' &&
         markup`<div>
           <dt>Expires</dt>
@@ -204,7 +212,7 @@ function stateOf({ request, viewer, now }: Shown): Html {
         'good',
         '✓',
         'Approved',
-        markup`<p>
+        markup`${request.automatic !== undefined && markup`<p>Nobody was asked: ${request.automatic}.</p>`}<p>
           ${mine ? 'You have' : markup`${theirs(name)} has`} been told. The time starts with the first terminal.
         </p>`,
       );
