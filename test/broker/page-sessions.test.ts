@@ -56,6 +56,14 @@ describe('Sessions of the pages', () => {
       await assert.rejects(sessions.caller(no), NotSignedIn);
   });
 
+  it('begin side by side, also where there is something to forget', async () => {
+    for (let n = 0; n < 5; n++) await sessions.begin(holder(-1));
+    const begun = await Promise.all(
+      Array.from({ length: 24 }, (_, n) => sessions.begin(holder(60, n % 2 ? 'ben' : 'fay'))),
+    );
+    assert.equal(new Set(begun.map(({ name }) => name)).size, 24);
+  });
+
   it('end when they are ended, and the oldest of more than twenty of one person', async () => {
     const other = await sessions.begin(holder(60, 'eva'));
     const names: string[] = [];

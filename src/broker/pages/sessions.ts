@@ -6,8 +6,8 @@ import { NotSignedIn } from '../identity/failures.ts';
 import type { TokenHolder } from '../identity/token-holder.ts';
 import { beginPageSession, endPageSession, pageSession } from '../store/page-session.ts';
 
-/** A page is signed in to for as long as the token that it was done with, and no longer than this, in milliseconds. */
-const longestMs = 15 * 60_000;
+/** A page is signed in to for as long as the token that it was done with, and no longer than this. */
+const longestSeconds = 15 * 60;
 
 /** What was verified of somebody when they signed in; no token is kept. */
 const Kept = z.object({
@@ -47,16 +47,17 @@ export class PageSessions {
     const { store, integrity } = this.#context;
     const caller = await this.#callerOf(holder);
     const name = randomBytes(32).toString('base64url');
-    const until = Math.min(holder.expiresAt.getTime(), Date.now() + longestMs);
+    const left = Math.floor((holder.expiresAt.getTime() - Date.now()) / 1000);
+    const seconds = Math.max(0, Math.min(left, longestSeconds));
     await store.transaction('page signed in', (trx) =>
       beginPageSession(trx, integrity.macs, {
         id: idOf(name),
         personId: caller.id,
         holder: asJson(Kept.parse(holder)),
-        expiresAt: new Date(until),
+        seconds,
       }),
     );
-    return { name, seconds: Math.max(0, Math.floor((until - Date.now()) / 1000)) };
+    return { name, seconds };
   }
 
   /**

@@ -2,6 +2,7 @@ import { sql, type Selectable } from 'kysely';
 import type { Integrity } from '../integrity/integrity.ts';
 import type { Macs } from '../integrity/macs.ts';
 import { pageSessionFields } from './authentic.ts';
+import { inSeconds } from './now.ts';
 import type { Db, Schema, Trx, Writer } from './schema.ts';
 
 export type PageSessionRow = Selectable<Schema['page_session']>;
@@ -12,7 +13,8 @@ export interface NewPageSession {
   readonly personId: string;
   /** What was verified of whoever signed in, as plain JSON. */
   readonly holder: Record<string, unknown>;
-  readonly expiresAt: Date;
+  /** How long it lasts. */
+  readonly seconds: number;
 }
 
 /** A person's sessions at once; the oldest makes room. */
@@ -24,7 +26,7 @@ export async function beginPageSession(trx: Trx, macs: Macs, session: NewPageSes
     id: session.id,
     person_id: session.personId,
     holder: session.holder,
-    expires_at: session.expiresAt,
+    expires_at: await inSeconds(trx, session.seconds),
   };
   const mac = macs.of('page session', pageSessionFields(row));
   const kept = trx
