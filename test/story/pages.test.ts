@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { mkdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { AccessRequest } from '../../src/contract/requests.ts';
 import type { Template } from '../../src/contract/templates.ts';
+import { eventually } from '../broker/support/eventually.ts';
 import { inState, newKey, startWorld, type World } from '../broker/support/world.ts';
 import { launchBrowser } from './support/browser.ts';
 
@@ -109,7 +111,14 @@ describe('the pages of the broker, as people see them', function () {
     await look(page, 'request-open');
     await page.goto(`${world.url}/requests`);
     await look(page, 'list');
-    await page.goto(`${world.url}/requests/${id}`);
+    const file = join(world.templates, 'fix-status.yaml');
+    const template = await readFile(file, 'utf8');
+    await writeFile(file, template.replace('longest: PT1H', 'longest: PT45M'));
+    await eventually(async () => {
+      await page.goto(`${world.url}/requests/${id}`);
+      return (await page.getByText('The template changed since').count()) || undefined;
+    });
+    await look(page, 'template-changed');
     await withdraw(id);
     await page.getByRole('button', { name: /Approve/ }).tap();
     await page.getByRole('alert').waitFor();

@@ -143,7 +143,7 @@ const look: Action = {
 const stopLooking: Action = {
   name: 'release',
   offer: ({ state, claim: held }, personId) =>
-    state === 'pending' && held?.by.id === personId ? { label: 'Let somebody else look' } : undefined,
+    state === 'pending' && held?.by.id === personId ? { label: 'Stop looking' } : undefined,
   press: ({ context, caller, id }) =>
     context.store.transaction('claim released', (trx) => release(trx, context, caller, id)),
 };

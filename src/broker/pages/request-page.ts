@@ -57,10 +57,10 @@ export function requestPage(shown: Shown): Html {
         <div><b>${refused.words}</b>${refused.stepUp && signInAgain(request.id, refused.stepUp)}</div>
       </div>`
     }
-    ${stateOf(shown)}
+    ${templateNow(request)} ${stateOf(shown)}
     <h2>Why</h2>
     <blockquote class="reason">${theirs(request.reason)}</blockquote>
-    ${exchange(shown)} ${templateNow(request)} ${facts(shown)}
+    ${exchange(shown)} ${facts(shown)}
     ${offered.length > 0 ? actionBar(shown, offered) : markup`<div class="end">${who(viewer)}</div>`}
   </main>`;
 }
@@ -190,23 +190,25 @@ function stateOf({ request, viewer, now }: Shown): Html {
         ${moment(at, now)}${comment !== undefined && markup`: “${theirs(comment)}”`}
       </p>`,
   );
-  const banner = (look: string, sign: string, words: string, more?: Html) =>
+  const banner = (look: string, sign: string, words: string | Html, more?: Html) =>
     markup`<div class="state ${look}">
       <span aria-hidden="true">${sign}</span>
       <div><b>${words}</b>${more}${said}</div>
     </div>`;
-  const looking =
-    claim &&
-    markup`<p>
-      ${claim.by.id === viewer.id ? 'You are' : markup`${theirs(claim.by.name)} is`} looking at it, since
-      ${moment(claim.since, now)}
-    </p>`;
+  const looking = claim && {
+    words: markup`${claim.by.id === viewer.id ? 'You are' : markup`${theirs(claim.by.name)} is`} looking at it`,
+    more: markup`<p>
+      Said ${moment(claim.since, now)}.
+      ${request.may.decide && (claim.by.id === viewer.id ? 'Others read that they need not.' : 'You can decide all the same.')}
+    </p>`,
+  };
   const { name } = request.requester;
   const mine = request.requester.id === viewer.id;
   switch (state) {
     case 'pending':
-      if (!request.may.decide) return banner('wait', '…', `Waits for ${askedOf(request)}`, looking);
-      return request.claim || said.length > 0 ? banner('wait', '…', 'Waits for you too', looking) : markup``;
+      if (looking) return banner('wait', '…', looking.words, looking.more);
+      if (!request.may.decide) return banner('wait', '…', `Waits for ${askedOf(request)}`);
+      return said.length > 0 ? banner('wait', '…', 'Waits for you too') : markup``;
     case 'approved':
       return banner(
         'good',

@@ -93,5 +93,6 @@ textarea, select { display: block; width: 100%; font: inherit; color: var(--text
   .actions .now button { width: auto; min-width: 14rem; }
   html { scroll-padding-bottom: 0; }
 }
+@media (max-height: 560px) { .actions { position: static; box-shadow: none; } html { scroll-padding-bottom: 0; } }
 @media (forced-colors: active) { .reason { border-left-color: CanvasText; } }
 `;
