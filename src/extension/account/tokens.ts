@@ -33,6 +33,7 @@ export class TokenKeeper implements TokenSource {
   readonly #unstored = new Unstored();
   #current: SignIn | undefined;
   #exchange: Promise<SignIn> | undefined;
+  #hasEnded = false;
   readonly #ended = new Emitter<undefined>();
 
   constructor(parts: KeeperParts) {
@@ -105,7 +106,10 @@ export class TokenKeeper implements TokenSource {
     this.#exchange ??= this.#change(rejected)
       .then((signIn) => {
         this.#current = signIn;
-        if (!signIn) throw new SignedOut();
+        if (!signIn) {
+          this.#tellEnd();
+          throw new SignedOut();
+        }
         return signIn;
       })
       .finally(() => {
@@ -166,8 +170,15 @@ export class TokenKeeper implements TokenSource {
   #end(why: string): Verdict<undefined> {
     this.#parts.log.info(why);
     this.#unstored.forget();
-    this.#ended.fire(undefined);
+    this.#hasEnded = true;
     return { next: undefined, result: undefined };
+  }
+
+  /** Once it is removed: whoever signs in anew at once must not find it. */
+  #tellEnd(): void {
+    if (!this.#hasEnded) return;
+    this.#hasEnded = false;
+    this.#ended.fire(undefined);
   }
 
   #isGood(signIn: SignIn, rejected: Secret | undefined): boolean {

@@ -9,8 +9,9 @@ interface Entry {
 /**
  * Where the identity provider keeps codes, tokens and interactions: in this process. One store per sandbox, handed to
  * each provider built on it, so that exchanging the signing keys loses nobody's sign-in.
+ * @param reuseWithinSeconds a refresh token that was exchanged counts for so long still, for whoever lost the answer
  */
-export function memoryStore(): AdapterFactory {
+export function memoryStore({ reuseWithinSeconds = 0 } = {}): AdapterFactory {
   const entries = new Map<string, Entry>();
 
   const live = (key: string): Entry | undefined => {
@@ -20,6 +21,13 @@ export function memoryStore(): AdapterFactory {
       return undefined;
     }
     return entry;
+  };
+
+  const unlessJustConsumed = (payload: AdapterPayload | undefined): AdapterPayload | undefined => {
+    if (reuseWithinSeconds === 0 || payload?.kind !== 'RefreshToken' || typeof payload.consumed !== 'number')
+      return payload;
+    const { consumed, ...rest } = payload;
+    return Date.now() / 1000 - consumed < reuseWithinSeconds ? rest : payload;
   };
 
   return (model): Adapter => {
@@ -36,7 +44,7 @@ export function memoryStore(): AdapterFactory {
         entries.set(key(id), { payload, expiresAt });
         return Promise.resolve();
       },
-      find: (id) => Promise.resolve(live(key(id))?.payload),
+      find: (id) => Promise.resolve(unlessJustConsumed(live(key(id))?.payload)),
       findByUid: (uid) => Promise.resolve(search((payload) => payload.uid === uid)),
       findByUserCode: (userCode) => Promise.resolve(search((payload) => payload.userCode === userCode)),
       consume: (id) => {

@@ -29,6 +29,8 @@ export interface ProviderOptions {
   readonly accessTokenTtl?: number;
   /** Seconds; 8 hours unless said. */
   readonly refreshTokenTtl?: number;
+  /** For so many seconds a refresh token counts still that was exchanged; none unless said. */
+  readonly reuseWithin?: number;
   /** Told of each token that is given out, so that a test can look for where it ends up. */
   readonly onIssued?: ((token: string) => void) | undefined;
 }
@@ -48,7 +50,7 @@ export interface RunningProvider {
 /** The sandbox's identity provider: a real one (OpenID Connect), with four people and no passwords, on loopback only. */
 export async function startProvider(options: ProviderOptions): Promise<RunningProvider> {
   const library = await loadQuietly();
-  const adapter = memoryStore();
+  const adapter = memoryStore({ reuseWithinSeconds: options.reuseWithin ?? 0 });
   const cookieKey = randomBytes(32).toString('base64url');
   const people = options.people ?? everybody;
   const lifetimes: Lifetimes = {
