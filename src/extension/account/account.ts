@@ -30,6 +30,8 @@ export interface AccountParts {
 const tryAgain = 'Try again';
 /** Somebody who sees nothing for longer than these looks take (7 s) gets a way to sign in anew. */
 const patientLooks = 4;
+/** Somebody who signs out waits no longer for the provider to hear of it. */
+const patienceMs = 2_000;
 
 /** Who is signed in at which broker: restores it, changes it when the person says so, follows the other windows. */
 export class Account implements AccountService, Disposable {
@@ -38,6 +40,8 @@ export class Account implements AccountService, Disposable {
   #signingIn: Promise<Me | undefined> | undefined;
   #settling: Promise<void> = Promise.resolve();
   #disposed = false;
+  /** Somebody has signed out here: who signs in next chooses the account, whoever the browser remembers. */
+  #somebodyElseNext = false;
   #unread = 0;
   #again: NodeJS.Timeout | undefined;
 
@@ -77,8 +81,11 @@ export class Account implements AccountService, Disposable {
       return;
     }
     log.info('Signed out.');
+    this.#somebodyElseNext = true;
     await this.settle();
-    if (before) await this.#revoke(before);
+    if (!before) return;
+    void this.#leave(before);
+    await soon(this.#revoke(before));
   }
 
   dispose(): void {
@@ -172,8 +179,9 @@ export class Account implements AccountService, Disposable {
     const { keeper, log, setting } = this.#parts;
     const { attempt, wordsFor } = await import('./attempt.ts');
     try {
-      const signIn = await attempt(broker, this.#parts);
+      const signIn = await attempt(broker, { ...this.#parts, wishes: { again: this.#somebodyElseNext } });
       if (!signIn) return undefined;
+      this.#somebodyElseNext = false;
       if (this.#disposed || setting.get() !== broker) {
         await this.#revoke(signIn);
         return undefined;
@@ -190,10 +198,25 @@ export class Account implements AccountService, Disposable {
     }
   }
 
+  async #leave(signIn: SignIn): Promise<void> {
+    const { leave } = await import('./attempt.ts');
+    await leave(signIn, this.#parts);
+  }
+
   async #revoke(signIn: SignIn): Promise<void> {
     const { revoke } = await import('./attempt.ts');
     await revoke(signIn, this.#parts);
   }
+}
+
+/** Waits for the provider as long as somebody who signs out likes to; it may be down. */
+async function soon(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const enough = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, patienceMs);
+  });
+  await Promise.race([work, enough]);
+  clearTimeout(timer);
 }
 
 function signedOut(broker: string) {

@@ -5,7 +5,7 @@ import { ProblemError, SignedOut, Unreachable } from '../client/call.ts';
 import { discover, NotABroker } from '../client/discover.ts';
 import type { Editor } from './editor.ts';
 import { ProviderFailure } from './failures.ts';
-import { IdentityProvider } from './provider.ts';
+import { IdentityProvider, type Wishes } from './provider.ts';
 import { NoWay, signInAtProvider, TookTooLong, type Outcome } from './sign-in-flow.ts';
 import type { SignIn } from './sign-in.ts';
 
@@ -15,6 +15,7 @@ export interface AttemptParts {
   readonly editor: Editor;
   readonly clock: Clock;
   readonly log: Log;
+  readonly wishes?: Wishes;
 }
 
 /**
@@ -23,12 +24,12 @@ export interface AttemptParts {
  * @throws Error, see `wordsFor`
  */
 export async function attempt(broker: string, parts: AttemptParts): Promise<SignIn | undefined> {
-  const { editor, clock } = parts;
+  const { editor, clock, wishes = {} } = parts;
   const metadata = await editor.wait(`Asking ${new URL(broker).host} where to sign in`, (signal) =>
     discover(broker, clock, signal),
   );
   if (typeof metadata === 'string') return undefined;
-  const outcome = await signInAtProvider({ metadata, editor, clock });
+  const outcome = await signInAtProvider({ metadata, editor, clock, wishes });
   return outcome && introduce(broker, metadata.daypass_organisation, outcome, parts);
 }
 
@@ -39,7 +40,7 @@ async function introduce(
   { tokens, audience, way }: Outcome,
   parts: AttemptParts,
 ): Promise<SignIn> {
-  const { refreshToken, ...rest } = tokens;
+  const { refreshToken, idToken, ...rest } = tokens;
   const draft = {
     version: 1 as const,
     broker,
@@ -49,6 +50,7 @@ async function introduce(
     way,
     ...rest,
     ...(refreshToken ? { refreshToken } : {}),
+    ...(idToken ? { idToken } : {}),
   };
   const api = new ApiClient({
     caller: () => ({ broker, who: 'newcomer' }),
@@ -75,6 +77,25 @@ export async function revoke(
     await provider.revoke(signIn.refreshToken);
   } catch (error) {
     log.warn('The identity provider could not be told of the sign-out; its token ends by itself.', error);
+  }
+}
+
+/**
+ * Offers to sign out at the provider too, which remembers people in the browser; a shared one would let the next person
+ * in as this one. Never rejects.
+ */
+export async function leave(
+  signIn: SignIn,
+  { clock, log, editor }: Pick<AttemptParts, 'clock' | 'log' | 'editor'>,
+): Promise<void> {
+  if (!signIn.idToken) return;
+  try {
+    const page = await (await IdentityProvider.find(signIn, clock)).signOutPage(signIn.idToken);
+    if (!page) return;
+    const [there, words] = ['Sign out there too', 'You are signed out. The browser may still be signed in'];
+    if ((await editor.tell(`${words} at ${page.host}.`, there)) === there) await editor.open(page);
+  } catch (error) {
+    log.warn('The identity provider could not be asked where to sign out.', error);
   }
 }
 

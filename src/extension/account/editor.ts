@@ -18,6 +18,8 @@ export interface Editor {
   showCode(code: string, page: URL): Promise<boolean>;
   /** Says what went wrong, with things to do about it. @returns the one that was chosen */
   say(message: string, ...actions: readonly string[]): Promise<string | undefined>;
+  /** Says something that is no trouble. @returns the action that was chosen */
+  tell(message: string, ...actions: readonly string[]): Promise<string | undefined>;
   /** Asks for the broker's address until one is good, and stores it. @returns whether there is one now */
   connect(): Promise<boolean>;
 }

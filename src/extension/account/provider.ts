@@ -22,6 +22,13 @@ export interface Tokens {
   /** This machine's clock, ms. */
   readonly accessUntil: number;
   readonly refreshToken: Secret | undefined;
+  readonly idToken: Secret | undefined;
+}
+
+/** What one visit to the provider's pages is about. */
+export interface Wishes {
+  /** Asks who somebody is although the provider knows: after a sign-out it may be somebody else. */
+  readonly again?: boolean;
 }
 
 /** A call to the identity provider ends after this, with or without an answer. */
@@ -68,7 +75,7 @@ export class IdentityProvider {
   }
 
   /** What one attempt at signing in through the browser needs: PKCE (RFC 7636), state and nonce, each made anew. */
-  async attempt(redirectUri: string): Promise<Attempt> {
+  async attempt(redirectUri: string, { again = false }: Wishes = {}): Promise<Attempt> {
     const oidc = this.#oidc;
     const [verifier, state, nonce] = [oidc.randomPKCECodeVerifier(), oidc.randomState(), oidc.randomNonce()];
     const challenge = await oidc.calculatePKCECodeChallenge(verifier);
@@ -80,6 +87,7 @@ export class IdentityProvider {
         code_challenge_method: 'S256',
         state,
         nonce,
+        ...(again ? { prompt: 'login' } : {}),
       });
       return pageOf(url.href, this.#audience.issuer);
     });
@@ -134,6 +142,19 @@ export class IdentityProvider {
     );
   }
 
+  /**
+   * The page that ends what the provider remembers of a sign-in in the browser (OpenID Connect RP-Initiated Logout 1.0).
+   * @returns undefined where it has none
+   * @throws ProviderFailure
+   */
+  async signOutPage(idToken: Secret): Promise<URL | undefined> {
+    if (this.#configuration.serverMetadata().end_session_endpoint === undefined) return undefined;
+    return providerFailure(this.#audience.issuer, () => {
+      const url = this.#oidc.buildEndSessionUrl(this.#configuration, { id_token_hint: idToken.reveal() });
+      return pageOf(url.href, this.#audience.issuer);
+    });
+  }
+
   #asked(): Record<string, string> {
     const { scopes, resource, audience } = this.#audience;
     return { scope: scopes.join(' '), ...askingFor(resource, audience).atFirst };
@@ -152,6 +173,7 @@ export class IdentityProvider {
       accessFrom,
       accessUntil: accessFrom + (answer.expires_in ?? assumedLifetimeSeconds) * 1000,
       refreshToken: answer.refresh_token === undefined ? undefined : new Secret(answer.refresh_token),
+      idToken: answer.id_token === undefined ? undefined : new Secret(answer.id_token),
     };
   }
 }

@@ -3,13 +3,14 @@ import type { Clock } from '../state/clock.ts';
 import type { Editor } from './editor.ts';
 import { ProviderFailure } from './failures.ts';
 import { Loopback } from './loopback.ts';
-import { IdentityProvider, type Audience, type Tokens } from './provider.ts';
+import { IdentityProvider, type Audience, type Tokens, type Wishes } from './provider.ts';
 import { chooseWay } from './way.ts';
 
 export interface Flow {
   readonly metadata: ResourceMetadata;
   readonly editor: Editor;
   readonly clock: Clock;
+  readonly wishes?: Wishes;
   /** How long a browser may take to come back; 5 min unless said. */
   readonly patienceMs?: number;
 }
@@ -59,7 +60,7 @@ export async function signInAtProvider(flow: Flow): Promise<Outcome | undefined>
 }
 
 async function throughBrowser(
-  { metadata, editor, clock, patienceMs = 5 * 60_000 }: Flow,
+  { metadata, editor, clock, wishes, patienceMs = 5 * 60_000 }: Flow,
   loopback: Loopback,
   redirectUri: string,
   canUseCode: boolean,
@@ -67,7 +68,7 @@ async function throughBrowser(
   const audience = audienceOf(metadata, metadata.daypass_client_id);
   const work = async (signal: AbortSignal): Promise<Outcome | 'cancelled'> => {
     const provider = await IdentityProvider.find(audience, clock);
-    const attempt = await provider.attempt(redirectUri);
+    const attempt = await provider.attempt(redirectUri, wishes);
     const returned = loopback.returned(attempt.state);
     if (signal.aborted || !(await editor.open(attempt.page))) return 'cancelled';
     const back = await inTime(returned, patienceMs, signal);

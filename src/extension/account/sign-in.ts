@@ -24,6 +24,8 @@ export const SignIn = z.object({
   accessFrom: z.number(),
   accessUntil: z.number(),
   refreshToken: secret.optional(),
+  /** Says at a sign-out which sign-in at the provider is meant; it opens nothing. */
+  idToken: secret.optional(),
   /** Who the broker said this is; shown at a start without network. */
   me: Me,
 });
@@ -35,6 +37,7 @@ export function writeOut(signIn: SignIn): string {
     ...signIn,
     accessToken: signIn.accessToken.reveal(),
     refreshToken: signIn.refreshToken?.reveal(),
+    idToken: signIn.idToken?.reveal(),
   });
 }
 

@@ -154,8 +154,13 @@ export class TokenKeeper implements TokenSource {
       return this.#end('The sign-in has come to its end and cannot be renewed.');
     }
     try {
-      const { refreshToken, ...tokens } = await this.#parts.refresh(signIn, signIn.refreshToken);
-      const next: SignIn = { ...signIn, ...tokens, refreshToken: refreshToken ?? signIn.refreshToken };
+      const { refreshToken, idToken, ...tokens } = await this.#parts.refresh(signIn, signIn.refreshToken);
+      const next: SignIn = {
+        ...signIn,
+        ...tokens,
+        refreshToken: refreshToken ?? signIn.refreshToken,
+        idToken: idToken ?? signIn.idToken,
+      };
       // From here on what is stored is of no use any more.
       if (stored) this.#unstored.keep(next, stored);
       return { next, result: next };

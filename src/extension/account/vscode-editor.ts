@@ -20,6 +20,7 @@ export function vscodeEditor(connect: () => Promise<boolean>): Editor {
     wait,
     showCode,
     say: async (message, ...actions) => vscode.window.showErrorMessage(message, ...actions),
+    tell: async (message, ...actions) => vscode.window.showInformationMessage(message, ...actions),
     connect,
   };
 }

@@ -35,6 +35,7 @@ export class BrowserSecrets {
 
 export interface TestEditor extends Editor {
   readonly said: string[];
+  readonly told: string[];
   readonly pages: URL[];
   /** What the person's browser does with a page. */
   browse: (page: URL) => void;
@@ -47,6 +48,7 @@ export function testEditor(): TestEditor {
   const cancels = new Set<() => void>();
   const editor: TestEditor = {
     said: [],
+    told: [],
     pages: [],
     answers: [],
     browse: () => undefined,
@@ -75,6 +77,10 @@ export function testEditor(): TestEditor {
     showCode: () => Promise.resolve(true),
     say: (message) => {
       editor.said.push(message);
+      return Promise.resolve(editor.answers.shift());
+    },
+    tell: (message) => {
+      editor.told.push(message);
       return Promise.resolve(editor.answers.shift());
     },
     connect: () => Promise.resolve(false),
