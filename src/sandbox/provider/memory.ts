@@ -24,10 +24,10 @@ export function memoryStore({ reuseWithinSeconds = 0 } = {}): AdapterFactory {
   };
 
   const unlessJustConsumed = (payload: AdapterPayload | undefined): AdapterPayload | undefined => {
-    if (reuseWithinSeconds === 0 || payload?.kind !== 'RefreshToken' || typeof payload.consumed !== 'number')
-      return payload;
-    const { consumed, ...rest } = payload;
-    return Date.now() / 1000 - consumed < reuseWithinSeconds ? rest : payload;
+    const consumed: unknown = payload?.consumed;
+    if (payload?.kind !== 'RefreshToken' || typeof consumed !== 'number') return payload;
+    const isJustNow = Date.now() / 1000 - consumed < reuseWithinSeconds;
+    return isJustNow ? { ...payload, consumed: undefined } : payload;
   };
 
   return (model): Adapter => {
