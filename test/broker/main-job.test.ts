@@ -252,7 +252,7 @@ describe('from request to receipt', function () {
     const before = (await world.call<{ requests: unknown[] }>('ana', 'GET', '/v1/requests?which=recent')).body
       .requests.length;
     const table: [string, Parameters<typeof ask>[2] & { template?: string }, number, RegExp][] = [
-      ['over the cap', { duration: 'PT2H' }, 422, /Longest for this template: 1 h/],
+      ['over the cap', { duration: 'PT2H', ticket: 'INC-1' }, 422, /Longest for this template: 1 h/],
       ['no ticket', {}, 422, /needs a ticket/],
       ['a wrong ticket', { ticket: 'ABC' }, 422, /must look like/],
       ['a template gone', { template: 'no-such-template' }, 409, /no longer there/],
