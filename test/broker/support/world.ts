@@ -109,6 +109,8 @@ export interface WorldOptions {
   readonly issuer?: string;
   /** More of the configuration, as it is written. */
   readonly configuration?: string;
+  /** More of what the configuration says of the identity provider. */
+  readonly identity?: string;
   /** With the broker's own pages. */
   readonly pages?: boolean;
   /** Seconds that an access token is good for. */
@@ -181,6 +183,7 @@ identity:
   audience: ${url}
   clients: [daypass-vscode]
   device_client: daypass-device
+  ${options.identity ?? ''}
   ${options.pages === true ? 'pages_client: { id: daypass-pages, secret: { file: ./pages.secret } }' : ''}
 audit: { by: [auditors] }
 ${embeddedDatabase}
