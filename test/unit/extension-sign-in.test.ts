@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { startProvider, type RunningProvider } from '../../src/sandbox/provider/provider.ts';
 import { freePort } from '../broker/support/postgres.ts';
 import { TestBroker } from './support/extension-broker.ts';
@@ -151,6 +151,30 @@ describe('Signing in', () => {
     } finally {
       taken.close();
     }
+  });
+
+  it('comes back through a port that VS Code forwards from elsewhere', async () => {
+    // SSH, a container, WSL: the window's machine has another port, which leads to where we listen.
+    let behind = 0;
+    const forwarder = createServer((socket) => {
+      const inner = connect(behind, '127.0.0.1');
+      socket.on('error', () => inner.destroy()).pipe(inner);
+      inner.on('error', () => socket.destroy()).pipe(socket);
+    }).listen(0, '127.0.0.1');
+    await once(forwarder, 'listening');
+    const outer = (forwarder.address() as AddressInfo).port;
+    Object.assign(window.editor, { window: { node: true, ui: 'desktop', remote: true } });
+    window.editor.reach = (listening) => {
+      behind = Number(listening.port);
+      return Promise.resolve(new URL(`http://localhost:${outer}/callback`));
+    };
+    const browser = browsing('ana');
+    assert.ok(await window.account.ensureSignedIn(), window.editor.said.join());
+    assert.match((await browser.page) ?? '', /You are signed in/);
+    const asked = window.editor.pages[0]!.searchParams.get('redirect_uri');
+    assert.equal(asked, `http://127.0.0.1:${outer}/callback`);
+    assert.equal((await window.keeper.look())?.way, 'browser');
+    forwarder.close();
   });
 
   it('uses a code where the browser cannot come back', async () => {

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { Settings } from '../../src/broker/config/settings.ts';
+
+const folder = 'docs/identity';
+
+describe('docs/identity', () => {
+  for (const page of readdirSync(folder))
+    it(`${page}: its configuration is one that the broker takes, and its links lead somewhere`, () => {
+      const text = readFileSync(join(folder, page), 'utf8');
+      for (const [, block = ''] of text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)) {
+        const { identity } = parse(block.replace(/<[^>]+>/g, 'x')) as { identity: unknown };
+        const { error } = Settings.shape.identity.safeParse(identity);
+        assert.equal(error, undefined, `${page}: ${error?.message ?? ''}`);
+      }
+      for (const [, link = ''] of text.matchAll(/\]\(([^)#]+)\)/g))
+        if (!link.startsWith('https://')) assert.ok(readdirSync(folder).includes(link), link);
+    });
+});
