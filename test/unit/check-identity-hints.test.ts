@@ -64,6 +64,13 @@ describe('What daypass check --identity says of well-known providers’ tokens',
       /only the groups that are assigned to Daypass, or roles of Daypass instead \(identity\.groups_claim: roles\)/,
     ],
     [
+      'a token that is bound to a key',
+      'The token is bound to a key (cnf), and came without its proof.',
+      { ...keycloak.claims('https://login.shop.example'), cnf: { jkt: 'x' } },
+      config(),
+      /switch DPoP or mutual TLS off for it/,
+    ],
+    [
       'a person claim that is not there',
       'The token does not say who somebody is (employee_id).',
       okta.claims('https://shop.okta.com'),

@@ -35,6 +35,11 @@ export function remedyFor(
     ],
     [/not a list/, () => noList(payload, identity)],
     [/does not name its client/, () => 'Have the provider put the client id into client_id or azp.'],
+    [
+      /bound to a key/,
+      () =>
+        'Have the provider issue plain bearer tokens for this client: switch DPoP or mutual TLS off for it.',
+    ],
     [/does not say who somebody is/, () => whoItCouldBe(payload)],
     [
       /does not publish|signature is wrong/,
