@@ -248,7 +248,13 @@ function callers({ config, store }: Context) {
   return async (token: TokenHolder): Promise<Caller> => {
     const person = await recognise(token);
     const who = { id: person.id, groups: token.groups, mayDecide: token.mayDecide };
-    return { ...who, name: person.name, audits: audits(who, config.audit.by), expiresAt: token.expiresAt };
+    return {
+      ...who,
+      name: person.name,
+      audits: audits(who, config.audit.by),
+      signIn: token.signIn,
+      expiresAt: token.expiresAt,
+    };
   };
 }
 

@@ -127,7 +127,12 @@ function refusals(kinds: readonly ProblemKind[], schemas: Schemas): Json {
         headers: {
           ...headers,
           ...(status === 401
-            ? { 'www-authenticate': { description: 'RFC 6750, RFC 9728', schema: { type: 'string' } } }
+            ? {
+                'www-authenticate': {
+                  description: 'RFC 6750, RFC 9470, RFC 9728',
+                  schema: { type: 'string' },
+                },
+              }
             : {}),
         },
         content: { 'application/problem+json': { schema: schemas.of(Problem) } },

@@ -7,6 +7,7 @@ import * as z from 'zod';
 export const problems = {
   'invalid-request': { status: 400, title: 'That request cannot be understood' },
   'not-signed-in': { status: 401, title: 'Sign in first' },
+  'step-up-needed': { status: 401, title: 'Sign in again for this' },
   'refused-by-policy': { status: 403, title: 'This cannot be given at the moment' },
   'not-allowed': { status: 403, title: 'That is not yours to do' },
   'not-found': { status: 404, title: 'There is no such thing, or it is not yours to see' },
@@ -32,6 +33,18 @@ export type ProblemKind = keyof typeof problems;
 const kinds = Object.keys(problems) as [ProblemKind, ...ProblemKind[]];
 const prefix = 'https://daypass.dev/problems/';
 
+/** What a sign-in must be for a call that was refused with `step-up-needed` (RFC 9470 section 3). */
+export const SignInChallenge = z
+  .object({
+    acrValues: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'Contexts of sign-in (`acr`), one of which it takes.' }),
+    maxAge: z.int().min(0).optional().meta({ description: 'How old the sign-in may be, in seconds.' }),
+  })
+  .meta({ id: 'SignInChallenge' });
+export type SignInChallenge = z.infer<typeof SignInChallenge>;
+
 /** Problem details, RFC 9457. `detail` is for people: what happened, what it means, what to do next. */
 export const Problem = z
   .object({
@@ -44,6 +57,7 @@ export const Problem = z
       .array(z.object({ path: z.string(), message: z.string() }))
       .optional()
       .meta({ description: 'What is wrong with which field, for `invalid-request`.' }),
+    challenge: SignInChallenge.optional().meta({ description: 'For `step-up-needed`.' }),
   })
   .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof Problem>;

@@ -105,6 +105,7 @@ export const routes = {
     response: AccessRequest,
     problems: [
       'invalid-request',
+      'step-up-needed',
       'not-allowed',
       'template-gone',
       'changed-meanwhile',
@@ -147,6 +148,7 @@ export const routes = {
     problems: [
       'invalid-request',
       'not-found',
+      'step-up-needed',
       'not-allowed',
       'too-late',
       'too-long',
@@ -255,6 +257,7 @@ export const routes = {
     problems: [
       'invalid-request',
       'not-found',
+      'step-up-needed',
       'not-allowed',
       'too-late',
       'too-many-terminals',

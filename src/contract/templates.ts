@@ -12,6 +12,15 @@ export const ApprovalNeed = z
   .meta({ id: 'ApprovalNeed', description: 'So many people, each a member of one of these groups.' });
 export type ApprovalNeed = z.infer<typeof ApprovalNeed>;
 
+/** What a sign-in must be to count. */
+const signInDemand = {
+  within: Duration.optional().meta({ description: 'How long ago it may be.' }),
+  acr: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'Contexts of sign-in (`acr`), one of which it takes.' }),
+};
+
 /** A template as it is shown to people. A request keeps a copy of it, so what was approved stays what is shown. */
 export const Template = z
   .object({
@@ -40,6 +49,10 @@ export const Template = z
       })
       .optional()
       .meta({ description: 'A regular expression that the whole ticket must match.' }),
+    mfa: z
+      .object({ ...signInDemand, at: z.array(z.enum(['request', 'activation'])) })
+      .optional()
+      .meta({ description: 'The sign-in that a requester needs, and when it is looked at.' }),
     approval: z.object({
       needed: z.int().min(0).meta({ description: 'How many people must approve.' }),
       from: z.array(z.string()).meta({ description: 'Groups that they are members of.' }),
@@ -47,6 +60,7 @@ export const Template = z
         .array(ApprovalNeed)
         .optional()
         .meta({ description: 'Where it takes people of different groups: how many of which, all of them.' }),
+      mfa: z.object(signInDemand).optional().meta({ description: 'The sign-in that an approver needs.' }),
     }),
     digest: Digest.meta({
       description: 'Of everything that the template says; changes when the template does.',

@@ -1,3 +1,4 @@
+import type { SignInChallenge } from '../contract/problems.ts';
 import type { Api } from './client/call.ts';
 import type { Disposable } from './state/event.ts';
 import type { ReadableClock } from './state/clock.ts';
@@ -31,6 +32,12 @@ export interface AccountService {
    * `undefined` when the person cancelled or it failed: whatever had to be said was said already, say nothing more.
    */
   ensureSignedIn(): Promise<Me | undefined>;
+  /**
+   * Whoever is signed in signs in again, as a call demands (RFC 9470). Single flight per window.
+   * @returns `visited`: in the browser; `found`: another window had done so; `no`: cancelled, failed or as somebody else,
+   * and what had to be said of it was said
+   */
+  signInAgain(challenge: SignInChallenge): Promise<'visited' | 'found' | 'no'>;
   /** Removes every token, in every window of this person. */
   signOut(): Promise<void>;
 }

@@ -100,6 +100,7 @@ describe('The event stream', () => {
         name,
         groups,
         mayDecide: true,
+        signIn: { amr: [], byCode: false },
         audits: name === 'carol',
         expiresAt: inAnHour(),
       });

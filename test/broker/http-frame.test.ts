@@ -27,6 +27,7 @@ const ana: Caller = {
   name: 'Ana',
   groups: ['engineering'],
   mayDecide: true,
+  signIn: { amr: [], byCode: false },
   audits: false,
   expiresAt: new Date(Date.now() + 3600_000),
 };

@@ -54,7 +54,7 @@ describe('access tokens of a real identity provider', () => {
   it('say who calls', async () => {
     const { accessToken } = await provider.tokenFor('ana');
     const caller = await verifier.verify(`Bearer ${accessToken}`);
-    const { exp } = decodeJwt(accessToken);
+    const { exp, auth_time: at } = decodeJwt(accessToken);
     assert.deepEqual(caller, {
       issuer: provider.issuer,
       subject: 'ana',
@@ -62,6 +62,7 @@ describe('access tokens of a real identity provider', () => {
       groups: ['engineering', 'oncall'],
       clientId: 'daypass-vscode',
       mayDecide: true,
+      signIn: { acr: 'pwd', amr: ['pwd'], authenticatedAt: new Date(Number(at) * 1000), byCode: false },
       expiresAt: new Date((exp ?? 0) * 1000),
     } satisfies TokenHolder);
   });

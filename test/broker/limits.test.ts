@@ -30,6 +30,7 @@ const person = (name: string): Caller => ({
   name,
   groups: [],
   mayDecide: true,
+  signIn: { amr: [], byCode: false },
   audits: false,
   expiresAt: new Date(Date.now() + 3600_000),
 });

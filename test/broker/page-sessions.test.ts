@@ -20,16 +20,16 @@ describe('Sessions of the pages', () => {
   });
   after(() => world.stop());
 
-  const holder = (seconds: number, subject = 'ben') =>
-    ({
-      issuer: 'https://login.shop.example',
-      subject,
-      name: 'Ben Roth',
-      groups: ['payments-leads'],
-      clientId: 'daypass-pages',
-      mayDecide: true,
-      expiresAt: new Date(Date.now() + seconds * 1000),
-    }) as TokenHolder;
+  const holder = (seconds: number, subject = 'ben'): TokenHolder => ({
+    issuer: 'https://login.shop.example',
+    subject,
+    name: 'Ben Roth',
+    groups: ['payments-leads'],
+    clientId: 'daypass-pages',
+    mayDecide: true,
+    signIn: { amr: [], byCode: false },
+    expiresAt: new Date(Date.now() + seconds * 1000),
+  });
 
   it('know whoever signed in as their token said then, for as long as the token or 15 minutes', async () => {
     const short = await sessions.begin(holder(60));
@@ -45,7 +45,7 @@ describe('Sessions of the pages', () => {
       authenticatedAt: new Date(1_700_000_000_123),
       byCode: false,
     };
-    const withFactors = await sessions.begin({ ...holder(60), signIn } as TokenHolder);
+    const withFactors = await sessions.begin({ ...holder(60), signIn });
     assert.deepEqual({ ...(await sessions.caller(withFactors.name)), expiresAt }, { ...caller, signIn });
     assert.ok(Math.abs(expiresAt.getTime() - Date.now() - 900_000) < 10_000);
   });

@@ -20,6 +20,17 @@ const mal: Person = {
   hint: '',
 };
 
+const guarded = `
+template: guarded
+title: Read orders with care
+summary: Read orders.
+target: shop
+scope: { privileges: [select on sales.orders] }
+duration: { default: PT15M, longest: PT30M }
+request: { by: [engineering], ticket: { pattern: 'INC-\\d+', required: true } }
+approve: { by: [payments-leads], mfa: { acr: [mfa] } }
+`;
+
 describe('The pages of the broker', function () {
   this.timeout(60_000);
   let world: World;
@@ -28,6 +39,7 @@ describe('The pages of the broker', function () {
     world = await startWorld({
       pages: true,
       people: [...everybody, eva, mal],
+      templates: { 'guarded.yaml': guarded },
       limits: { address: 400, person: 400 },
     });
     for (const who of ['ben', 'eva']) await world.call(who, 'GET', '/v1/me');
@@ -45,11 +57,15 @@ describe('The pages of the broker', function () {
     (await world.call<{ requests: AccessRequest[] }>(who, 'GET', '/v1/requests')).body.requests;
   const read = async (id: string, who: Name = 'carol') =>
     (await world.call<AccessRequest>(who, 'GET', `/v1/requests/${id}`)).body;
-  const ask = async (who: Name = 'ana', reason = 'Order 4711 is stuck after a payment retry') => {
+  const ask = async (
+    who: Name = 'ana',
+    reason = 'Order 4711 is stuck after a payment retry',
+    template = 'fix-status',
+  ) => {
     const { templates } = (await world.call<{ templates: Template[] }>(who, 'GET', '/v1/templates')).body;
-    const { digest } = templates.find(({ id }) => id === 'fix-status')!;
+    const { digest } = templates.find(({ id }) => id === template)!;
     const body = {
-      template: 'fix-status',
+      template,
       templateDigest: digest,
       duration: 'PT30M',
       reason,
@@ -201,6 +217,28 @@ describe('The pages of the broker', function () {
       assert.match(denied.text, /use the replica &#60;b&#62;instead/);
       const [decision] = (await read(id)).decisions;
       assert.equal(decision?.comment, 'use the replica <b>instead</b>');
+    });
+
+    it('lead through a second factor where the template demands one, and decide only when pressed again', async () => {
+      const id = await ask('ana', 'Order 4711 is stuck after a payment retry', 'guarded');
+      const visitor = new Visitor(world.url);
+      await visitor.signIn('ben');
+      const refused = await visitor.press(await visitor.open(`/requests/${id}`), 'approve');
+      assert.equal(refused.status, 401);
+      assert.match(refused.text, /second factor, which yours was without/);
+      const [, way = ''] = /href="(\/sign-in\?[^"]*acr[^"]*)"/.exec(refused.text) ?? [];
+      assert.equal((await read(id)).state, 'pending');
+      assert.ok((await attempts('ben')).some(({ why }) => why === 'step-up-needed'));
+
+      const out = await visitor.open(way.replaceAll('&amp;', '&').replaceAll('&#38;', '&'), {
+        follow: false,
+      });
+      const back = await visitor.through(new URL(out.headers.get('location') ?? ''), 'ben');
+      const page = await visitor.open(back.href);
+      assert.equal(page.url.pathname, `/requests/${id}`);
+      assert.equal((await read(id)).state, 'pending', 'signing in decides nothing');
+      assert.match((await visitor.press(page, 'approve')).text, /You approved it/);
+      assert.equal((await read(id)).state, 'approved');
     });
 
     it('approve less than what was asked for', async () => {

@@ -81,6 +81,8 @@ export interface IdentityConfig {
   readonly nameClaim: string;
   /** Claim that says who somebody is where one person has several subjects; absent: `sub`. */
   readonly personClaim?: string;
+  /** How old a sign-in may be where authority is used; absent: of any age, or of one that the tokens do not say. */
+  readonly sessionSeconds?: number;
   readonly scopes: readonly string[];
   /** How the editor says whom a token is for; absent: `resource`. */
   readonly audienceParameter?: AudienceParameter;

@@ -146,6 +146,15 @@ const Identity = z
           'Ports of http://127.0.0.1:port/callback that are registered at a provider which accepts no other; absent: any.',
         examples: [[47601, 47602, 47603]],
       }),
+    session: z
+      .union([z.enum(['unlimited']), durationBetween('PT5M', 'PT168H')])
+      .default('PT12H')
+      .meta({
+        description:
+          'How long ago somebody signed in at most, by auth_time, to request, approve and open terminals; PT12H unless ' +
+          'said. "unlimited" where the identity provider’s access tokens carry no auth_time.',
+        examples: ['PT12H'],
+      }),
     algorithms: z
       .array(z.enum(signatureAlgorithms))
       .min(1)

@@ -12,6 +12,7 @@ import { lockRequest, ruleOf, stepRequest, wasSettled, type RequestRow } from '.
 import type { Trx } from '../store/schema.ts';
 import type { Caller } from './caller.ts';
 import { Refusal } from './problem.ts';
+import { demandSignIn } from './sign-in.ts';
 import { shownDigest } from './template-now.ts';
 
 /** One person's word on a request. The id of the decision. */
@@ -44,6 +45,7 @@ export async function decide(
       'not-allowed',
       `Your approval adds nothing: ${needWords(needs)} must still approve. Deny it, if it should not be.`,
     );
+  demandSignIn(context, caller, body.verdict === 'approve' ? rule.approverMfa : undefined);
   const step = await stepRequest(
     trx,
     request,

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { IssuedLease, NewLease } from '../../contract/leases.ts';
 import { routes } from '../../contract/routes.ts';
 import type { Context } from '../context.ts';
+import { demandAt } from '../rules/sign-in.ts';
 import { lockGrant, stepGrant, type GrantRow, type LockedGrant } from '../store/grant.ts';
 import { hashOf } from '../store/idempotency.ts';
 import {
@@ -14,7 +15,7 @@ import {
   type LeaseRow,
 } from '../store/lease.ts';
 import { keepEvidence } from '../store/lease-evidence.ts';
-import type { RequestRow } from '../store/request.ts';
+import { ruleOf, type RequestRow } from '../store/request.ts';
 import type { Trx } from '../store/schema.ts';
 import { stopwatch, type Elapsed } from '../targets/elapsed.ts';
 import { IssueFailed } from '../targets/target.ts';
@@ -25,6 +26,7 @@ import { visible } from './grants.ts';
 import { presentLease } from './present.ts';
 import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
+import { demandSignIn } from './sign-in.ts';
 
 export function leaseRoutes(app: FastifyInstance, context: Context): void {
   const { store } = context;
@@ -124,6 +126,7 @@ async function recordIntent(
       `${mostLeases} terminals were opened under this access, which is the most. Request it again.`,
     );
 
+  demandSignIn(context, caller, demandAt('activation', ruleOf(request).mfa));
   const id = randomUUID();
   const role = context.targets.get(grant.target)?.target.roleOf(id) ?? '';
   const lease = await insertLease(trx, context.integrity.macs, active, { id, role, key, bodyHash });

@@ -4,6 +4,7 @@ import { secondsOf } from '../../contract/values.ts';
 import type { Context } from '../context.ts';
 import { mayRequest, mostPending } from '../rules/policy.ts';
 import { groupsOf, sizeOf } from '../rules/quorum.ts';
+import { demandAt } from '../rules/sign-in.ts';
 import { digestOfRequest } from '../store/authentic.ts';
 import { insertGrant } from '../store/grant.ts';
 import { inSeconds } from '../store/now.ts';
@@ -15,6 +16,7 @@ import type { ResolvedTemplate } from '../templates/template.ts';
 import { ticketExpression } from '../templates/ticket.ts';
 import type { Caller } from './caller.ts';
 import { Refusal } from './problem.ts';
+import { demandSignIn } from './sign-in.ts';
 import { capsAllPeople, verdictOn } from './verdict.ts';
 
 /** Makes a request, decided at once where policy does. Its id. */
@@ -51,7 +53,9 @@ export async function makeRequest(
       `You have ${mostOpen} accesses already, open, approved or asked for. End one first.`,
     );
 
-  const { needs, never } = template;
+  // Last, so that nobody signs in anew for what would be refused all the same.
+  demandSignIn(context, caller, demandAt('request', template.mfa));
+  const { needs, never, mfa, approverMfa } = template;
   const asked = {
     requester: caller.id,
     template: shown,
@@ -72,7 +76,13 @@ export async function makeRequest(
     approve_by: groupsOf(needs),
     revoke_by: [...template.revokeBy],
     quorum: verdict.is === 'asked' ? sizeOf(needs) : 0,
-    demands: { needs, never, ...automatic },
+    demands: {
+      needs,
+      never,
+      ...automatic,
+      ...(mfa ? { mfa } : {}),
+      ...(approverMfa ? { approverMfa } : {}),
+    },
     state: 'pending',
     answer_by: await inSeconds(trx, context.config.requests.answerWithinSeconds),
   });

@@ -5,10 +5,12 @@ import { problems, problemType, type Problem, type ProblemKind } from '../../con
 import { NotSignedIn, ProviderUnavailable } from '../identity/failures.ts';
 import { isAway } from '../store/unusable.ts';
 
+type Challenge = NonNullable<Problem['challenge']>;
 type FieldErrors = NonNullable<Problem['errors']>;
 
 interface RefusalMore {
   readonly errors?: FieldErrors;
+  readonly challenge?: Challenge;
   readonly retryAfterSeconds?: number | undefined;
   readonly personId?: string | undefined;
   readonly recorded?: boolean;
@@ -18,6 +20,8 @@ interface RefusalMore {
 export class Refusal extends Error {
   readonly kind: ProblemKind;
   readonly errors: FieldErrors | undefined;
+  /** What a sign-in must be for this call. */
+  readonly challenge: Challenge | undefined;
   readonly retryAfterSeconds: number | undefined;
   /** It stands in the audit log already. */
   readonly recorded: boolean;
@@ -30,6 +34,7 @@ export class Refusal extends Error {
     this.name = 'Refusal';
     this.kind = kind;
     this.errors = options.errors;
+    this.challenge = options.challenge;
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.personId = options.personId;
     this.recorded = options.recorded ?? false;
@@ -54,11 +59,24 @@ export function answerTo(error: unknown, instance: string): Answer {
   const refusal = error instanceof Refusal ? error : refusalOf(error);
   if (refusal) {
     const passes = refusal.kind === 'not-ready' || refusal.kind === 'too-many-calls';
-    const headers = passes ? retryAfter(refusal.retryAfterSeconds ?? 2) : {};
-    return answer(refusal.kind, refusal.message, instance, { headers, errors: refusal.errors });
+    const { errors, challenge } = refusal;
+    const headers = {
+      ...(passes ? retryAfter(refusal.retryAfterSeconds ?? 2) : {}),
+      ...(challenge ? { 'www-authenticate': insufficient(challenge) } : {}),
+    };
+    return answer(refusal.kind, refusal.message, instance, { headers, errors, challenge });
   }
   if (isAway(error)) return answer('not-ready', databaseAway, instance, { headers: soon, unforeseen: true });
   return answer('unexpected', unexpected, instance, { unforeseen: true });
+}
+
+/** RFC 9470 section 3. */
+function insufficient({ acrValues, maxAge }: Challenge): string {
+  return [
+    'Bearer error="insufficient_user_authentication"',
+    ...(acrValues ? [`acr_values="${acrValues.join(' ')}"`] : []),
+    ...(maxAge === undefined ? [] : [`max_age="${maxAge}"`]),
+  ].join(', ');
 }
 
 const retryAfter = (seconds: number) => ({ 'retry-after': String(seconds) });
@@ -72,7 +90,12 @@ function answer(
   kind: ProblemKind,
   detail: string,
   instance: string,
-  more: { headers?: Record<string, string>; errors?: FieldErrors | undefined; unforeseen?: boolean } = {},
+  more: {
+    headers?: Record<string, string>;
+    errors?: FieldErrors | undefined;
+    challenge?: Challenge | undefined;
+    unforeseen?: boolean;
+  } = {},
 ): Answer {
   const { status, title } = problems[kind];
   return {
@@ -83,6 +106,7 @@ function answer(
       detail,
       instance,
       ...(more.errors ? { errors: more.errors } : {}),
+      ...(more.challenge ? { challenge: more.challenge } : {}),
     },
     headers: more.headers ?? {},
     unforeseen: more.unforeseen ?? false,

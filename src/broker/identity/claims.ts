@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { misleads, withoutMisleading } from '../../contract/plain-text.ts';
 import type { IdentityConfig } from '../config/config.ts';
 import { claimAt, firstOf, spokenPath } from './claim-path.ts';
+import type { SignInFacts } from '../rules/sign-in.ts';
 import type { TokenHolder } from './token-holder.ts';
 
 /** A verified token that says something we cannot use: `reason` for the log, `words` for people. */
@@ -40,6 +41,7 @@ export function holderOf(
     groups: groupsOf(payload, identity),
     clientId,
     mayDecide: clientId !== identity.deviceClient,
+    signIn: signInOf(payload, clientId === identity.deviceClient),
     expiresAt: expiryOf(payload, now),
   };
 }
@@ -154,6 +156,23 @@ function isElsewhere(payload: JWTPayload, claim: string): boolean {
 }
 
 const isYes = (claim: unknown): boolean => claim === true || claim === 'true';
+
+const Methods = z.array(z.string().max(255)).max(50);
+
+/**
+ * OpenID Connect Core section 2, RFC 8176, RFC 9068 section 2.2.1. What is not written as it must be is not said: such
+ * a token lets its holder look, and nothing that demands more of a sign-in.
+ */
+function signInOf({ acr, amr, auth_time: at }: JWTPayload, byCode: boolean): SignInFacts {
+  const methods = Methods.safeParse(amr);
+  const authenticatedAt = typeof at === 'number' ? new Date(at * 1000) : undefined;
+  return {
+    ...(typeof acr === 'string' && acr !== '' ? { acr } : {}),
+    amr: methods.success ? methods.data : [],
+    ...(authenticatedAt && !Number.isNaN(authenticatedAt.getTime()) ? { authenticatedAt } : {}),
+    byCode,
+  };
+}
 
 /** A name as others may read it: one line, nothing invisible or reordering, at most 100 characters. */
 function cleanName(claim: unknown): string | undefined {

@@ -1,3 +1,5 @@
+import type { SignInFacts } from '../rules/sign-in.ts';
+
 /** Somebody whose access token was verified. A person is (issuer, subject). */
 export interface TokenHolder {
   readonly issuer: string;
@@ -8,5 +10,7 @@ export interface TokenHolder {
   readonly clientId: string;
   /** False for tokens of the device flow: they cannot decide, revoke or break glass. */
   readonly mayDecide: boolean;
+  /** How and when they signed in. */
+  readonly signIn: SignInFacts;
   readonly expiresAt: Date;
 }

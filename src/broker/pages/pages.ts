@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import * as z from 'zod';
 import { Id } from '../../contract/values.ts';
 import { problems } from '../../contract/problems.ts';
 import type { PagesClient } from '../config/config.ts';
@@ -20,7 +19,7 @@ import { demandOwn, fieldsOf, keyOf, pathOf, type Fields } from './forms.ts';
 import { alone, document, pageHeaders } from './frame.ts';
 import { markup, type Html } from './html.ts';
 import { listPage } from './list-page.ts';
-import { notSignedIn, SignInProvider, type StepUp } from './provider.ts';
+import { notSignedIn, SignInProvider } from './provider.ts';
 import { requestPage, titleOf, type Refused } from './request-page.ts';
 import { PageSessions, type CallerOf } from './sessions.ts';
 import { asked, begin, bondsOf, onTheWaySeconds, ownPage, read, wayTo, written } from './sign-in.ts';
@@ -32,10 +31,6 @@ export interface PageParts {
   readonly verifier: Pick<Verifier, 'verify'>;
   readonly callerOf: CallerOf;
 }
-
-const Challenged = z.object({
-  challenge: z.object({ acrValues: z.array(z.string()).optional(), maxAge: z.int().min(0).optional() }),
-});
 
 const listed = 50;
 const mostTries = 40;
@@ -171,7 +166,7 @@ class Pages {
         action: action.name,
         words: error.message,
         given: fields,
-        stepUp: stepUpFor(error),
+        stepUp: error.challenge,
       });
     }
     return reply.redirect(`/requests/${id}`, 303);
@@ -258,12 +253,6 @@ class Pages {
     const name = `Daypass of ${this.#context.config.organisation.name}`;
     return leadsBack ? markup`<a href="/requests">${name}</a>` : markup`<span>${name}</span>`;
   }
-}
-
-/** What a refusal says that the sign-in must be, where that is what it is about. */
-function stepUpFor(error: Refusal): StepUp | undefined {
-  const { data } = Challenged.safeParse(error);
-  return data?.challenge;
 }
 
 /** A second press of the same button waits for what came of the first. */

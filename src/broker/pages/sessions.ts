@@ -18,14 +18,12 @@ const Kept = z.object({
   clientId: z.string(),
   mayDecide: z.boolean(),
   /** How and when they signed in, where the token says so. */
-  signIn: z
-    .object({
-      acr: z.string().exactOptional(),
-      amr: z.array(z.string()),
-      authenticatedAt: z.coerce.date().exactOptional(),
-      byCode: z.boolean(),
-    })
-    .exactOptional(),
+  signIn: z.object({
+    acr: z.string().exactOptional(),
+    amr: z.array(z.string()),
+    authenticatedAt: z.coerce.date().exactOptional(),
+    byCode: z.boolean(),
+  }),
 }) satisfies z.ZodType<Omit<TokenHolder, 'expiresAt'>>;
 
 export type CallerOf = (holder: TokenHolder) => Promise<Caller>;

@@ -1,6 +1,7 @@
 /** Who may do what. Pure; every answer is computed anew from who is calling and what is stored. */
 
 import { groupsOf, type Need } from './quorum.ts';
+import type { RequesterDemand, SignInDemand } from './sign-in.ts';
 
 /** Somebody who calls, as these rules need to know them. */
 export interface Who {
@@ -21,6 +22,10 @@ export interface Demands {
   readonly never: readonly string[];
   /** Why nobody was asked although somebody would have to approve otherwise, in words. */
   readonly automatic?: string;
+  /** The sign-in that a requester needs. */
+  readonly mfa?: RequesterDemand;
+  /** The sign-in that an approver needs. */
+  readonly approverMfa?: SignInDemand;
 }
 export interface RequestRule extends Demands {
   readonly requester: string;

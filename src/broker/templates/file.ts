@@ -55,6 +55,41 @@ const Ticket = z.strictObject({
     }),
 });
 
+const signIn = {
+  within: durationBetween('PT1M', 'PT24H')
+    .optional()
+    .meta({ description: 'How long ago somebody signed in at most.', examples: ['PT15M'] }),
+  acr: z
+    .array(
+      z
+        .string()
+        .max(255)
+        .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'should be one word, without quotes.'),
+    )
+    .min(1)
+    .max(10)
+    .optional()
+    .meta({
+      description:
+        'Contexts of sign-in (acr) that count, as the identity provider calls them: one of these. Absent: any, so that ' +
+        'a second factor is left to the provider.',
+      examples: [['mfa']],
+    }),
+};
+
+const Mfa = z.strictObject({
+  ...signIn,
+  at: z
+    .array(z.enum(['request', 'activation']))
+    .min(1)
+    .default(['request', 'activation'])
+    .meta({
+      description:
+        'Whether it is looked at when somebody asks, when a terminal is opened, or both; both unless said.',
+      examples: [['activation']],
+    }),
+});
+
 const Approvers = Groups.meta({
   description: 'Groups whose members approve; never the requester.',
   examples: [['payments-leads']],
@@ -108,6 +143,13 @@ const Approve = z.strictObject({
     .meta({
       description: 'When it needs nobody: all that one of these says.',
       examples: [[{ on_call: 'payments', up_to: 'PT30M' }]],
+    }),
+  mfa: z
+    .strictObject(signIn)
+    .optional()
+    .meta({
+      description: 'The sign-in that it takes to approve.',
+      examples: [{ within: 'PT15M', acr: ['mfa'] }],
     }),
 });
 
@@ -163,6 +205,10 @@ export function templateFile<Scope extends z.ZodType>(scope: Scope) {
           ticket: Ticket.optional().meta({ description: 'A ticket that a request names; absent: none.' }),
         })
         .meta({ description: 'Who may request it.', examples: [{ by: ['engineering'] }] }),
+      mfa: Mfa.optional().meta({
+        description: 'The sign-in that it takes to request this and to open a terminal.',
+        examples: [{ within: 'PT15M', acr: ['mfa'] }],
+      }),
       approve: z.union([z.enum(['nobody']), Approve]).meta({
         description: 'Who must approve: members of these groups, or "nobody".',
         examples: [{ by: ['payments-leads'] }, { by: ['sre'], number: 2 }, 'nobody'],

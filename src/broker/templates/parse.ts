@@ -6,6 +6,7 @@ import { unknownGroup } from '../config/consistency.ts';
 import type { References } from '../config/load.ts';
 import { inReadingOrder, type Path, type Problem } from '../config/problem.ts';
 import { Report } from '../config/report.ts';
+import type { SignInDemand } from '../rules/sign-in.ts';
 import { suggestion } from '../config/suggest.ts';
 import { readYaml, type YamlFile } from '../config/yaml.ts';
 import { groupsOf, type Need } from '../rules/quorum.ts';
@@ -176,6 +177,16 @@ function checkRest(
           ['approve', 'automatic', at, 'on_call'],
           `there is no schedule "${name}". ${suggestion(name, schedules, 'The schedules are')}`.trim(),
         );
+  const demands = [
+    [['mfa'], written.mfa],
+    [['approve', 'mfa'], approve === 'nobody' ? undefined : approve.mfa],
+  ] as const;
+  for (const [path, mfa] of demands) {
+    if (mfa && mfa.within === undefined && mfa.acr === undefined)
+      report.isWrong(path, 'should say "within", "acr", or both. For example: { within: PT15M, acr: [mfa] }');
+    if (mfa?.within !== undefined && mfa.acr === undefined)
+      report.warn(path, 'has no "acr": how somebody signs in is left to the identity provider.');
+  }
   if (approve === 'nobody' && !revoke)
     report.isWrong(
       ['approve'],
@@ -209,6 +220,8 @@ function resolved(written: AnyTemplateFile): ResolvedTemplate {
     terminals: written.terminals,
     requestBy: request.by,
     ...(request.ticket ? { ticket: ticketOf(request.ticket) } : {}),
+    ...(written.mfa ? { mfa: { ...signInDemand(written.mfa), at: [...new Set(written.mfa.at)] } } : {}),
+    ...(approve !== 'nobody' && approve.mfa ? { approverMfa: signInDemand(approve.mfa) } : {}),
     needs,
     never: approve === 'nobody' ? [] : (approve.never ?? []),
     automatic: automaticOf(approve),
@@ -220,6 +233,16 @@ function resolved(written: AnyTemplateFile): ResolvedTemplate {
 function needsOf(approve: AnyTemplateFile['approve']): Need[] {
   if (approve === 'nobody') return [];
   return approve.all_of ?? [{ by: approve.by ?? [], number: approve.number ?? 1 }];
+}
+
+function signInDemand({
+  within,
+  acr,
+}: Pick<NonNullable<AnyTemplateFile['mfa']>, 'within' | 'acr'>): SignInDemand {
+  return {
+    ...(within === undefined ? {} : { withinSeconds: secondsOf(within) }),
+    ...(acr === undefined ? {} : { acr }),
+  };
 }
 
 function automaticOf(approve: AnyTemplateFile['approve']): AutomaticApproval[] {

@@ -3,6 +3,7 @@ import { durationOf } from '../../contract/durations.ts';
 import type { Config } from '../config/config.ts';
 import { scopeLanguages } from './scopes.ts';
 import { groupsOf, sizeOf } from '../rules/quorum.ts';
+import type { SignInDemand } from '../rules/sign-in.ts';
 import type { ResolvedTemplate } from './template.ts';
 
 /** A template as people see it. Throws if its target is not configured, which checked templates never are. */
@@ -32,15 +33,24 @@ export function present(template: ResolvedTemplate, config: Pick<Config, 'target
     },
     terminals: template.terminals,
     ...(template.ticket ? { ticket: template.ticket } : {}),
+    ...(template.mfa ? { mfa: { ...inWords(template.mfa), at: [...template.mfa.at] } } : {}),
     approval: approvalOf(template),
     digest: template.digest,
   };
 }
 
-function approvalOf({ needs }: ResolvedTemplate): Template['approval'] {
+function inWords({ withinSeconds, acr }: SignInDemand) {
+  return {
+    ...(withinSeconds === undefined ? {} : { within: durationOf(withinSeconds) }),
+    ...(acr === undefined ? {} : { acr: [...acr] }),
+  };
+}
+
+function approvalOf({ needs, approverMfa }: ResolvedTemplate): Template['approval'] {
   return {
     needed: sizeOf(needs),
     from: groupsOf(needs),
     ...(needs.length > 1 ? { needs: needs.map(({ by, number }) => ({ number, by: [...by] })) } : {}),
+    ...(approverMfa ? { mfa: inWords(approverMfa) } : {}),
   };
 }

@@ -1,3 +1,4 @@
+import type { RequesterDemand, SignInDemand } from '../rules/sign-in.ts';
 import type { Need } from '../rules/quorum.ts';
 import type { AutomaticApproval } from '../rules/verdict.ts';
 
@@ -22,6 +23,10 @@ export interface ResolvedTemplate {
     readonly hint?: string;
     readonly link?: string;
   };
+  /** The sign-in that a requester needs. */
+  readonly mfa?: RequesterDemand;
+  /** The sign-in that an approver needs. */
+  readonly approverMfa?: SignInDemand;
   /** Who must approve, all of them; empty: nobody needs to. */
   readonly needs: readonly Need[];
   /** Groups whose members do not approve, whatever else they are in. */

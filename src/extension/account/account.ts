@@ -1,3 +1,4 @@
+import type { SignInChallenge } from '../../contract/problems.ts';
 import type { Clock } from '../state/clock.ts';
 import type { AccountService, Log } from '../services.ts';
 import type { Disposable, Event } from '../state/event.ts';
@@ -43,6 +44,7 @@ export class Account implements AccountService, Disposable {
   /** Somebody has signed out here: who signs in next chooses the account, whoever the browser remembers. */
   #somebodyElseNext = false;
   #unread = 0;
+  #signingInAgain: Promise<'visited' | 'found' | 'no'> | undefined;
   #again: NodeJS.Timeout | undefined;
 
   constructor(parts: AccountParts) {
@@ -68,6 +70,13 @@ export class Account implements AccountService, Disposable {
       this.#signingIn = undefined;
     });
     return this.#signingIn;
+  }
+
+  signInAgain(challenge: SignInChallenge): Promise<'visited' | 'found' | 'no'> {
+    this.#signingInAgain ??= this.#signInAgain(challenge).finally(() => {
+      this.#signingInAgain = undefined;
+    });
+    return this.#signingInAgain;
   }
 
   async signOut(): Promise<void> {
@@ -166,6 +175,39 @@ export class Account implements AccountService, Disposable {
       const trouble = await this.#attempt(broker);
       if (trouble === undefined) return this.#me();
       if ((await editor.say(trouble, tryAgain)) !== tryAgain) return undefined;
+    }
+  }
+
+  async #signInAgain(challenge: SignInChallenge): Promise<'visited' | 'found' | 'no'> {
+    const { keeper, store, editor, log } = this.#parts;
+    const { account } = store.world;
+    if (account.is !== 'signed in') return 'no';
+    const { broker, me } = account;
+    const { attempt, revoke, wordsFor } = await import('./attempt.ts');
+    try {
+      const known = keeper.current;
+      if ((await keeper.look())?.accessToken.reveal() !== known?.accessToken.reveal()) return 'found';
+      const signIn = await attempt(broker, { ...this.#parts, wishes: { challenge } });
+      if (!signIn) return 'no';
+      const still = this.#me()?.person.id === me.person.id && this.#parts.setting.get() === broker;
+      if (!still || this.#disposed || signIn.me.person.id !== me.person.id) {
+        await revoke(signIn, this.#parts);
+        if (still)
+          await editor.say(
+            `That was ${signIn.me.person.name}. You are signed in here as ${me.person.name}; nothing was changed. Sign out first to be somebody else.`,
+          );
+        return 'no';
+      }
+      const before = await keeper.put(signIn);
+      if (before) void revoke(before, this.#parts);
+      log.info(`Signed in again at ${broker}.`);
+      await this.settle();
+      return 'visited';
+    } catch (error) {
+      if (this.#disposed) return 'no';
+      log.warn('Signing in again failed.', error);
+      await editor.say(wordsFor(error));
+      return 'no';
     }
   }
 

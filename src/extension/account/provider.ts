@@ -1,5 +1,6 @@
 import type * as Oidc from 'openid-client';
 import { askingFor, type ResourceMetadata } from '../../contract/discovery.ts';
+import type { SignInChallenge } from '../../contract/problems.ts';
 import { Secret } from '../../contract/secret.ts';
 import { isLoopback } from '../client/address.ts';
 import type { Clock } from '../state/clock.ts';
@@ -29,6 +30,8 @@ export interface Tokens {
 export interface Wishes {
   /** Asks who somebody is although the provider knows: after a sign-out it may be somebody else. */
   readonly again?: boolean;
+  /** What the sign-in is to be; a code on another device answers to no challenge. */
+  readonly challenge?: SignInChallenge;
 }
 
 /** A call to the identity provider ends after this, with or without an answer. */
@@ -74,8 +77,14 @@ export class IdentityProvider {
     return this.#configuration.serverMetadata().device_authorization_endpoint !== undefined;
   }
 
-  /** What one attempt at signing in through the browser needs: PKCE (RFC 7636), state and nonce, each made anew. */
-  async attempt(redirectUri: string, { again = false }: Wishes = {}): Promise<Attempt> {
+  /**
+   * What one attempt at signing in through the browser needs: PKCE (RFC 7636), state and nonce, each made anew.
+   * @param wishes what the sign-in is to be (RFC 9470 section 4)
+   */
+  async attempt(
+    redirectUri: string,
+    { again = false, challenge: { acrValues, maxAge } = {} }: Wishes = {},
+  ): Promise<Attempt> {
     const oidc = this.#oidc;
     const [verifier, state, nonce] = [oidc.randomPKCECodeVerifier(), oidc.randomState(), oidc.randomNonce()];
     const challenge = await oidc.calculatePKCECodeChallenge(verifier);
@@ -88,6 +97,8 @@ export class IdentityProvider {
         state,
         nonce,
         ...(again ? { prompt: 'login' } : {}),
+        ...(acrValues ? { acr_values: acrValues.join(' ') } : {}),
+        ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
       });
       return pageOf(url.href, this.#audience.issuer);
     });

@@ -1,4 +1,5 @@
 import type { ResourceMetadata } from '../../contract/discovery.ts';
+import type { SignInChallenge } from '../../contract/problems.ts';
 import type { Clock } from '../state/clock.ts';
 import type { Editor } from './editor.ts';
 import { ProviderFailure } from './failures.ts';
@@ -46,7 +47,7 @@ export async function signInAtProvider(flow: Flow): Promise<Outcome | undefined>
       listening: loopback?.address,
       reachedAt: loopback && (await editor.reach(loopback.address)),
       ports,
-      deviceCodes: metadata.daypass_device_client_id !== undefined,
+      deviceCodes: metadata.daypass_device_client_id !== undefined && !flow.wishes?.challenge,
     });
     if (way.by === 'none') throw new NoWay(way.why);
     if (way.by === 'browser' && loopback) {
@@ -86,10 +87,17 @@ async function throughBrowser(
   };
   const host = new URL(audience.issuer).host;
   return editor.wait(
-    `Sign in at ${host}, in the browser`,
+    wishes?.challenge
+      ? `Sign in again at ${host}, in the browser: ${wanted(wishes.challenge)}`
+      : `Sign in at ${host}, in the browser`,
     work,
     canUseCode ? 'Use a code instead' : undefined,
   );
+}
+
+/** In the middle of a sentence. */
+function wanted({ acrValues }: SignInChallenge): string {
+  return acrValues ? 'this needs your second factor' : 'this needs a fresh sign-in';
 }
 
 async function withCode({ metadata, editor, clock }: Flow): Promise<Outcome | undefined> {

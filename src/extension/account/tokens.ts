@@ -61,6 +61,11 @@ export class TokenKeeper implements TokenSource {
     return signIn;
   }
 
+  /** What this window works with at the moment. */
+  get current(): SignIn | undefined {
+    return this.#current;
+  }
+
   /** What the vault holds now; nothing is exchanged. @throws Error if it cannot be read at the moment */
   async look(): Promise<SignIn | undefined> {
     const signIn = this.#unstored.insteadOf(await this.#parts.vault.read());

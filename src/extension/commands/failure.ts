@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { ProblemKind } from '../../contract/problems.ts';
+import { signingInAgain } from '../account/sign-in-again.ts';
 import { Cancelled, ProblemError, SignedOut, Unreachable } from '../client/call.ts';
 import type { Services } from '../services.ts';
 import type { World } from '../state/world.ts';
@@ -9,6 +10,9 @@ import { inert } from '../views/words.ts';
 
 /** What a look at the requests can explain. */
 const aboutRequests: readonly ProblemKind[] = ['too-late', 'changed-meanwhile', 'not-allowed', 'not-found'];
+
+/** What another try can mend. */
+const mendable: readonly ProblemKind[] = ['not-ready', 'step-up-needed'];
 
 /** Says once, in words, why something did not work; `retry` is offered where trying again can help. */
 export async function tell(
@@ -24,7 +28,7 @@ export async function tell(
   const message = error instanceof Error ? error.message : String(error);
   log.warn(message, error instanceof Error ? (error.cause ?? error) : error);
   const again = 'Try again';
-  const canMend = retry && (!(error instanceof ProblemError) || error.kind === 'not-ready');
+  const canMend = retry && (!(error instanceof ProblemError) || mendable.includes(error.kind));
   const say =
     error instanceof ProblemError || error instanceof Unreachable
       ? vscode.window.showWarningMessage
@@ -43,7 +47,7 @@ export async function told(
 ): Promise<void> {
   const who = personIn(services.store.world);
   try {
-    await work();
+    await signingInAgain(services.account, work);
   } catch (error) {
     await tell(services, error, async () => {
       if (who === undefined || who === personIn(services.store.world)) await told(services, work);

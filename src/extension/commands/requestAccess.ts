@@ -1,4 +1,5 @@
 import type * as vscode from 'vscode';
+import { signingInAgain } from '../account/sign-in-again.ts';
 import type { Services } from '../services.ts';
 import { Remembered } from '../state/remembered.ts';
 import type { Template } from '../state/world.ts';
@@ -46,7 +47,7 @@ export async function requestAccess(
         ask: (position) =>
           askStep({ services, position, token, lastUsed, scout: scoutFor(position.draft.template) }),
         send: async (draft) => {
-          const request = await send(sender, draft);
+          const request = await signingInAgain(account, () => send(sender, draft));
           void used.add(draft.template.id);
           return request;
         },

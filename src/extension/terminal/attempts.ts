@@ -1,7 +1,8 @@
 import type { IssuedLease } from '../../contract/leases.ts';
 import type { Secret } from '../../contract/secret.ts';
-import { Cancelled, newKey, type Api } from '../client/call.ts';
-import type { Log } from '../services.ts';
+import { signingInAgain } from '../account/sign-in-again.ts';
+import { Cancelled, newKey } from '../client/call.ts';
+import type { AccountService, Log, Services } from '../services.ts';
 import { Emitter } from '../state/event.ts';
 import { isRefusal, Leases, type Asked } from './leases.ts';
 import type { FolderRecord, Records } from './records.ts';
@@ -32,14 +33,16 @@ export class Attempts {
   /** Names of what is worked on here: it must not be settled meanwhile. */
   readonly busy = new Set<string>();
   readonly #leases: Leases;
+  readonly #account: AccountService;
   readonly #records: Records;
   readonly #log: Log;
   readonly #lost: { readonly purpose: string; readonly attempt: Attempt }[] = [];
   readonly #unwanted = new Set<string>();
   readonly #finished = new Emitter<void>();
 
-  constructor(api: Api, records: Records, log: Log) {
+  constructor({ api, account, log }: Pick<Services, 'api' | 'account' | 'log'>, records: Records) {
     this.#leases = new Leases(api);
+    this.#account = account;
     this.#records = records;
     this.#log = log;
   }
@@ -142,7 +145,7 @@ export class Attempts {
       throw new Cancelled();
     }
     try {
-      return await this.#leases.ask(purpose.grantId, { key, verifier });
+      return await signingInAgain(this.#account, () => this.#leases.ask(purpose.grantId, { key, verifier }));
     } catch (error) {
       if (isRefusal(error)) await purpose.giveUp(name);
       else if (signal?.aborted) await this.#leaveToKeeper(name);

@@ -45,7 +45,7 @@ export class Desk {
     this.#services = services;
     this.#shell = shell;
     this.records = new Records(services.places.storage);
-    this.attempts = new Attempts(services.api, this.records, services.log);
+    this.attempts = new Attempts(services, this.records);
   }
 
   /** A lease and its folder, for a terminal of its own. After a refusal nothing is left, neither folder nor lease. */

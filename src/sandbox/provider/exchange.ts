@@ -8,8 +8,10 @@ export interface TokenWishes {
   readonly scope?: string;
   /** RFC 8707; absent: the provider's default, the broker. */
   readonly resource?: string;
-  /** `mfa` asks for a second step. */
+  /** `mfa` asks for a second factor. */
   readonly acrValues?: string;
+  /** Signs in without the second factor that was asked for. */
+  readonly withoutSecondFactor?: boolean;
 }
 
 export interface Tokens {
@@ -37,10 +39,21 @@ export async function exchange(issuer: string, person: string, wishes: TokenWish
     ...(wishes.resource === undefined ? {} : { resource: wishes.resource }),
     ...(wishes.acrValues === undefined ? {} : { acr_values: wishes.acrValues }),
   };
-  return client === deviceClient ? byDevice(issuer, person, asked) : byCode(issuer, person, asked);
+  const who = { person, ...(wishes.withoutSecondFactor ? { without: 'yes' } : {}) };
+  return client === deviceClient ? byDevice(issuer, who, asked) : byCode(issuer, who, asked);
 }
 
-async function byCode(issuer: string, person: string, asked: Record<string, string>): Promise<Tokens> {
+/** What is sent with the form on which somebody says who they are. */
+type Who = Record<string, string>;
+
+/** Says who signs in; where a code is asked for, types what the page shows in place of a phone. */
+async function signIn(browser: Browser, page: Page, who: Who): Promise<Page> {
+  const next = await browser.follow(page.url, who);
+  const code = /<output>([\d ]+)<\/output>/.exec(next.text)?.[1];
+  return code === undefined ? next : browser.follow(next.url, { ...who, code });
+}
+
+async function byCode(issuer: string, who: Who, asked: Record<string, string>): Promise<Tokens> {
   const verifier = randomBytes(32).toString('base64url');
   const query = new URLSearchParams({
     ...asked,
@@ -53,7 +66,7 @@ async function byCode(issuer: string, person: string, asked: Record<string, stri
   const browser = new Browser(issuer);
   const page = await browser.follow(`${issuer}/auth?${query.toString()}`);
   if (page.leftTo !== undefined) throw refused(page.leftTo);
-  const back = await browser.follow(page.url, { person });
+  const back = await signIn(browser, page, who);
   const code = back.leftTo?.searchParams.get('code');
   if (code === undefined || code === null) throw refused(back.leftTo ?? new URL(back.url), back.text);
   return token(issuer, {
@@ -65,7 +78,7 @@ async function byCode(issuer: string, person: string, asked: Record<string, stri
   });
 }
 
-async function byDevice(issuer: string, person: string, asked: Record<string, string>): Promise<Tokens> {
+async function byDevice(issuer: string, who: Who, asked: Record<string, string>): Promise<Tokens> {
   const begun = await fetch(`${issuer}/device/auth`, { method: 'POST', body: new URLSearchParams(asked) });
   if (!begun.ok) throw new Error(`The provider refused the device request: ${await begun.text()}`);
   const { device_code, verification_uri_complete } = deviceResponse.parse(await begun.json());
@@ -73,7 +86,7 @@ async function byDevice(issuer: string, person: string, asked: Record<string, st
   let page = await browser.follow(verification_uri_complete);
   page = await browser.follow(`${issuer}/device`, hiddenFields(page.text));
   page = await browser.follow(`${issuer}/device`, hiddenFields(page.text));
-  await browser.follow(page.url, { person });
+  await signIn(browser, page, who);
   return token(issuer, {
     grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
     client_id: asked['client_id'] ?? '',

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Person } from './people.ts';
+import type { CodeVerdict } from './second-factor.ts';
 import { style } from './style.ts';
 
 /** For every page of ours: one style sheet by its hash, no script, no frame; forms lead here and back to VS Code. */
@@ -32,12 +33,10 @@ export interface SignInPage {
   /** Who asked for the sign-in. */
   readonly client: string;
   readonly people: readonly Person[];
-  /** Whether the client demands more than one factor. */
-  readonly secondStep: boolean;
 }
 
 /** Whom to be: a card each, one click. */
-export function signIn({ action, client, people, secondStep }: SignInPage): string {
+export function signIn({ action, client, people }: SignInPage): string {
   const cards = people.map(
     ({ id, name, role, hint }) =>
       `<li><button class="person ${escaped(id)}" name="person" value="${escaped(id)}">` +
@@ -49,13 +48,45 @@ export function signIn({ action, client, people, secondStep }: SignInPage): stri
     'Sign in',
     '<h1>Who are you today?</h1>' +
       `<p>Pick a person to sign in to ${escaped(client)}. This is a practice sign-in: no passwords, and nothing behind it is real.</p>` +
-      (secondStep
-        ? '<p class="note">A second factor was asked for. Here, your click counts as both.</p>'
-        : '') +
       `<form method="post" action="${escaped(action)}"><ul>${cards.join('')}</ul>` +
       '<div class="row"><p>You are asked every time, so that one browser can hold several people.</p>' +
       '<button class="plain" name="cancel" value="yes">Cancel</button></div></form>',
     'wide',
+  );
+}
+
+export interface SecondFactorPage {
+  readonly action: string;
+  readonly person: Person;
+  /** The code that the person's authenticator shows. */
+  readonly shown: string;
+  /** Whether the client takes a sign-in without, too. */
+  readonly optional: boolean;
+  /** What was wrong with the code that was typed last. */
+  readonly wrong: Exclude<CodeVerdict, 'right'> | undefined;
+}
+
+const wrongCode = {
+  wrong: 'That code is not right. Look again.',
+  'used already': 'That code was used already. Take the next one.',
+  'too many wrong ones': 'Too many wrong codes. Wait a minute, then try again.',
+} as const;
+
+/** The code of an authenticator, which the page shows too, in place of a phone. */
+export function secondFactor({ action, person, shown, optional, wrong }: SecondFactorPage): string {
+  const digits = `${shown.slice(0, 3)} ${shown.slice(3)}`;
+  return document(
+    'Enter the code',
+    '<h1>Now your second factor</h1>' +
+      `<p>Enter the code that ${escaped(person.name)}’s authenticator shows. It is a new one every 30 seconds, and each counts once.</p>` +
+      `<p class="phone ${escaped(person.id)}"><span>In place of a phone</span> <output>${escaped(digits)}</output></p>` +
+      `<form method="post" action="${escaped(action)}"><input type="hidden" name="person" value="${escaped(person.id)}">` +
+      '<input type="text" name="code" aria-label="Code" inputmode="numeric" autocomplete="one-time-code" maxlength="12" autofocus' +
+      `${wrong === undefined ? '' : ' aria-invalid="true" aria-describedby="wrong"'}>` +
+      (wrong === undefined ? '' : `<p class="note" role="alert" id="wrong">${wrongCode[wrong]}</p>`) +
+      '<div class="row"><button class="main">Continue</button><span class="plains">' +
+      (optional ? '<button class="plain" name="without" value="yes">Sign in without it</button>' : '') +
+      '<button class="plain" name="cancel" value="yes">Cancel</button></span></div></form>',
   );
 }
 

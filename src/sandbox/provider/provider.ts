@@ -5,9 +5,10 @@ import * as z from 'zod';
 import { foreignness, listenOnLoopback, refuse } from '../loopback.ts';
 import { configuration, type Lifetimes } from './configuration.ts';
 import { exchange, type Tokens, type TokenWishes } from './exchange.ts';
-import { answerInteraction } from './interaction.ts';
+import { answerInteraction, secondFactorWanted } from './interaction.ts';
 import { answerRunbook } from './runbooks.ts';
 import { memoryStore } from './memory.ts';
+import { SecondFactor } from './second-factor.ts';
 import { people as everybody, type Person } from './people.ts';
 
 export interface ProviderOptions {
@@ -31,6 +32,8 @@ export interface ProviderOptions {
   readonly refreshTokenTtl?: number;
   /** For so many seconds a refresh token counts still that was exchanged; none unless said. */
   readonly reuseWithin?: number;
+  /** When people sign in here, and which codes are right; a test hands in its own. */
+  readonly now?: () => Date;
   /** Told of each token that is given out, so that a test can look for where it ends up. */
   readonly onIssued?: ((token: string) => void) | undefined;
 }
@@ -53,6 +56,8 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
   const adapter = memoryStore({ reuseWithinSeconds: options.reuseWithin ?? 0 });
   const cookieKey = randomBytes(32).toString('base64url');
   const people = options.people ?? everybody;
+  const now = options.now ?? (() => new Date());
+  const secondFactor = new SecondFactor(now);
   const lifetimes: Lifetimes = {
     accessTokenSeconds: options.accessTokenTtl ?? 300,
     refreshTokenSeconds: options.refreshTokenTtl ?? 8 * 3600,
@@ -77,7 +82,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
         keys,
         adapter,
         cookieKey,
-        policy: alwaysAsk(library),
+        policy: policyOf(library),
         invalidTarget: (reason) => new library.errors.InvalidTarget(reason),
       }),
     );
@@ -93,7 +98,8 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
       response.setHeader('x-content-type-options', 'nosniff');
       forgetSession(request, response);
       const path = request.url ?? '/';
-      if (path.startsWith('/interaction/')) void answerInteraction(provider, people, request, response);
+      if (path.startsWith('/interaction/'))
+        void answerInteraction({ provider, people, secondFactor, now }, request, response);
       else if (path.startsWith('/runbooks/')) void answerRunbook(options.runbooks, path, response);
       else void callback(request, response);
     };
@@ -144,20 +150,33 @@ function tellIssued(provider: Provider, onIssued: (token: string) => void): void
   });
 }
 
-/** Both people of the sandbox use one browser, so nobody is ever taken for the one who signed in before. */
-function alwaysAsk({ interactionPolicy }: Library): InteractionPolicy.DefaultPolicy {
+/**
+ * Both people of the sandbox use one browser, so nobody is ever taken for the one who signed in before; which is more
+ * than `max_age` and `prompt=login` ask for. A second factor is asked for where a client wants `mfa`.
+ */
+function policyOf({ interactionPolicy }: Library): InteractionPolicy.DefaultPolicy {
   const policy = interactionPolicy.base();
-  policy
-    .get('login')
-    ?.checks.add(
-      new interactionPolicy.Check(
-        'always_ask',
-        'The sandbox always asks who you are',
-        (ctx) => ctx.oidc.result?.login === undefined,
-      ),
-    );
+  const login = policy.get('login');
+  login?.checks.add(
+    new interactionPolicy.Check(
+      'always_ask',
+      'The sandbox always asks who you are',
+      (ctx) => ctx.oidc.result?.login === undefined,
+    ),
+  );
+  login?.checks.add(
+    new interactionPolicy.Check(
+      secondFactorWanted,
+      'A second factor is wanted',
+      ({ oidc }) => oidc.result?.login === undefined && wantsMfa(oidc.params?.['acr_values']),
+    ),
+  );
   policy.get('consent')?.checks.clear();
   return policy;
+}
+
+function wantsMfa(acrValues: unknown): boolean {
+  return typeof acrValues === 'string' && acrValues.split(' ').includes('mfa');
 }
 
 /**

@@ -54,6 +54,10 @@ input[type=text] {
 }
 input::placeholder { font-size: 16px; font-weight: 400; letter-spacing: 0; text-transform: none; color: var(--soft); }
 code { display: block; margin: 16px 0; padding: 14px; text-align: center; font: 600 28px/1.2 ui-monospace, 'Cascadia Code', Menlo, monospace; letter-spacing: .12em; background: var(--page); border: 1px solid var(--line); border-radius: 12px; }
+.phone { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline; justify-content: space-between; margin: 20px 0 0; padding: 12px 16px; background: var(--raised); border: 1px dashed var(--line); border-radius: 14px; }
+.phone span { font-size: 14px; }
+.phone output { font: 650 24px/1.2 ui-monospace, 'Cascadia Code', Menlo, monospace; letter-spacing: .08em; color: var(--text); }
+.plains { display: flex; flex-wrap: wrap; gap: 8px 20px; }
 pre { margin: 0 0 16px; padding: 14px 16px; overflow-x: auto; background: var(--page); border: 1px solid var(--line); border-radius: 12px; font: 13px/1.55 ui-monospace, 'Cascadia Code', Menlo, monospace; }
 kbd { padding: 1px 5px; background: var(--page); border: 1px solid var(--line); border-radius: 5px; color: var(--text); font: .875em ui-monospace, 'Cascadia Code', Menlo, monospace; }
 strong { color: var(--text); }

@@ -67,7 +67,9 @@ export class Visitor {
       const shown = await this.#go(url, body ? { method: 'POST', body } : {}, false);
       const location = shown.headers.get('location');
       body = undefined;
-      if (location === null) body = new URLSearchParams({ person });
+      const [, one, two] = /<output>(\d{3}) (\d{3})<\/output>/.exec(shown.text) ?? [];
+      if (one !== undefined) body = new URLSearchParams({ person, code: `${one}${two}` });
+      else if (location === null) body = new URLSearchParams({ person });
       else url = new URL(location, url);
       if (url.origin === this.broker) return url;
     }

@@ -104,6 +104,9 @@ revoke: { by: [payments-leads] }
 `,
 };
 
+/** An audience that is not the broker. */
+export const elsewhere = 'http://127.0.0.1:1';
+
 export interface WorldOptions {
   /** Whose tokens count, instead of the provider's. */
   readonly issuer?: string;
@@ -125,6 +128,8 @@ export interface WorldOptions {
   readonly mostOpen?: number;
   /** Who can sign in; the sandbox's four unless said. */
   readonly people?: readonly Person[];
+  /** When people sign in at the provider. */
+  readonly signInAt?: () => Date;
   /** Calls a minute; more than any test makes unless said, since one person stands for many. */
   readonly limits?: { readonly person?: number; readonly address?: number };
 }
@@ -154,7 +159,9 @@ async function build(folder: string, running: Running, options: WorldOptions): P
       resource: url,
       people: everybody,
       pagesSecret,
+      otherResources: [elsewhere],
       ...(accessTokenTtl === undefined ? {} : { accessTokenTtl }),
+      ...(options.signInAt ? { now: options.signInAt } : {}),
     }),
     startPostgres(options.shop),
   ]);

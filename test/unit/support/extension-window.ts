@@ -234,9 +234,11 @@ export async function browseAs(person: string, page: URL): Promise<string> {
     }
     const text = await response.text();
     const location = response.headers.get('location');
+    const code = /<output>(\d{3}) (\d{3})<\/output>/.exec(text);
     const form = /name="person"/.test(text) && !body;
     body = undefined;
     if (location !== null) url = new URL(location, url);
+    else if (code) body = new URLSearchParams({ person, code: `${code[1]}${code[2]}` });
     else if (form) body = new URLSearchParams(person === 'cancel' ? { cancel: 'yes' } : { person });
     else if (/<input type="hidden"/.test(text)) {
       body = new URLSearchParams(

@@ -93,6 +93,7 @@ async function afterFailure(around: Surroundings, error: unknown, position: Posi
     case 'ticket-needed':
       return at('ticket', error.message);
     case 'too-many-pending':
+    case 'step-up-needed':
       return at('reason', `${error.message} What you typed is kept: press Enter to try again.`);
     case 'refused-by-policy':
       return at('reason', error.message);

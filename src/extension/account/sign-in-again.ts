@@ -1,0 +1,41 @@
+import { ProblemError } from '../client/call.ts';
+import type { AccountService } from '../services.ts';
+
+/** Refusals that no further visit is made for: somebody further out may wait for the same call. */
+const final = new WeakSet<ProblemError>();
+
+/**
+ * Does what may need another sign-in than the one that is there (RFC 9470): then the person signs in again, once, and it
+ * goes on by itself. A visit that was not enough is not repeated.
+ * @throws what `work` throws
+ */
+export async function signingInAgain<T>(
+  account: Pick<AccountService, 'signInAgain'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  let visited = false;
+  let found = false;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.kind !== 'step-up-needed' || final.has(error))
+        throw error;
+      if (visited) throw lastWord(notEnough(error));
+      const how = await account.signInAgain(error.problem.challenge ?? {});
+      if (how === 'no' || (how === 'found' && found)) throw lastWord(error);
+      visited = how === 'visited';
+      found = true;
+    }
+  }
+}
+
+function lastWord(error: ProblemError): ProblemError {
+  final.add(error);
+  return error;
+}
+
+function notEnough({ kind, problem }: ProblemError): ProblemError {
+  const detail = `You signed in again, and it was not enough. ${problem.detail} If it stays so, ask whoever runs the identity provider.`;
+  return new ProblemError(kind, { ...problem, detail });
+}

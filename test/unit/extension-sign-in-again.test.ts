@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { decodeJwt } from 'jose';
+import { signingInAgain } from '../../src/extension/account/sign-in-again.ts';
+import { ProblemError } from '../../src/extension/client/call.ts';
+import { problemType, type SignInChallenge } from '../../src/contract/problems.ts';
+import { startProvider, type RunningProvider } from '../../src/sandbox/provider/provider.ts';
+import { ana, ben, TestBroker } from './support/extension-broker.ts';
+import {
+  BrowserSecrets,
+  browseAs,
+  openWindow,
+  temporaryFolder,
+  until,
+  type TestWindow,
+} from './support/extension-window.ts';
+
+const needed = (challenge: SignInChallenge = { acrValues: ['mfa'] }) =>
+  new ProblemError('step-up-needed', {
+    type: problemType('step-up-needed'),
+    title: 'Sign in again for this',
+    status: 401,
+    detail: 'This needs a sign-in with a second factor.',
+    challenge,
+  });
+
+describe('A call that needs another sign-in', () => {
+  type How = 'visited' | 'found' | 'no';
+  /** A call that is refused so often, and visits that end so. */
+  const run = async (refusals: number, visits: How[]) => {
+    const asked: SignInChallenge[] = [];
+    let calls = 0;
+    const account = {
+      signInAgain: (challenge: SignInChallenge) => {
+        asked.push(challenge);
+        return Promise.resolve(visits[asked.length - 1] ?? 'no');
+      },
+    };
+    const work = () =>
+      Promise.resolve(++calls).then((n) => (n <= refusals ? Promise.reject(needed()) : 'done'));
+    const outcome = await signingInAgain(account, work).catch((error: unknown) =>
+      String(error instanceof Error ? error.message : error),
+    );
+    return { outcome, asked, calls, account, work };
+  };
+
+  it('goes on by itself after one visit', async () => {
+    const { outcome, asked } = await run(1, ['visited']);
+    assert.deepEqual([outcome, asked], ['done', [{ acrValues: ['mfa'] }]]);
+  });
+  it('takes what another window has done first, and visits where that is not enough', async () => {
+    assert.deepEqual((await run(1, ['found'])).outcome, 'done');
+    assert.deepEqual((await run(2, ['found', 'visited'])).outcome, 'done');
+  });
+  it('is refused in clear words where a visit was not enough, and never goes round', async () => {
+    const { outcome, asked, calls } = await run(9, ['visited', 'visited', 'visited']);
+    assert.match(outcome, /^You signed in again, and it was not enough\. This needs a sign-in with/);
+    assert.deepEqual([asked.length, calls], [1, 2]);
+    assert.equal((await run(9, ['found', 'found', 'found'])).calls, 2);
+  });
+  it('is refused as it was where the person turned away', async () => {
+    const { outcome, calls } = await run(9, ['no']);
+    assert.deepEqual([outcome, calls], ['This needs a sign-in with a second factor.', 1]);
+  });
+  it('asks for one visit, however many wait for the same call', async () => {
+    let visits = 0;
+    const account = {
+      signInAgain: () => {
+        visits += 1;
+        return Promise.resolve('no' as const);
+      },
+    };
+    const inner = () => signingInAgain(account, () => Promise.reject(needed()));
+    await assert.rejects(signingInAgain(account, inner), ProblemError);
+    assert.equal(visits, 1);
+  });
+  it('leaves every other refusal alone', async () => {
+    const other = new Error('Something else.');
+    const account = { signInAgain: () => Promise.reject(new Error('Not asked.')) };
+    await assert.rejects(
+      signingInAgain(account, () => Promise.reject(other)),
+      other,
+    );
+  });
+});
+
+describe('Signing in again', () => {
+  let broker: TestBroker;
+  let provider: RunningProvider;
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let profile: BrowserSecrets;
+  let windows: TestWindow[];
+
+  const open = (person: string) => {
+    const window = openWindow({ folder: folder.path, secrets: profile.window(), broker: broker.url });
+    window.editor.browse = (url) => void browseAs(person, url);
+    windows.push(window);
+    return window;
+  };
+  beforeEach(async () => {
+    broker = await TestBroker.start();
+    provider = await startProvider({ resource: broker.url });
+    broker.metadata['authorization_servers'] = [provider.issuer];
+    folder = await temporaryFolder();
+    profile = new BrowserSecrets();
+    windows = [];
+  });
+  afterEach(async () => {
+    for (const window of windows) window.dispose();
+    await provider.close();
+    await broker.close();
+    await folder.remove();
+  });
+  const claims = async (window: TestWindow) => decodeJwt((await window.access()).reveal());
+
+  it('brings the second factor in one visit, and every window has it', async () => {
+    const window = open('ana');
+    await window.account.ensureSignedIn();
+    const other = open('ana');
+    await other.account.settle();
+    await other.access();
+    assert.equal((await claims(window))['acr'], 'pwd');
+
+    const visits = window.editor.pages.length;
+    const challenge = { acrValues: ['mfa'], maxAge: 900 };
+    const both = await Promise.all([1, 2].map(() => window.account.signInAgain(challenge)));
+    assert.deepEqual(both, ['visited', 'visited']);
+    assert.equal(window.editor.pages.length, visits + 1);
+    const asked = window.editor.pages.at(-1)!.searchParams;
+    assert.deepEqual([asked.get('acr_values'), asked.get('max_age')], ['mfa', '900']);
+    const { acr, amr, auth_time } = await claims(window);
+    assert.deepEqual([acr, amr], ['mfa', ['pwd', 'otp', 'mfa']]);
+    assert.ok(Math.abs(Number(auth_time) - Date.now() / 1000) < 60);
+
+    const before = other.editor.pages.length;
+    assert.equal(await other.account.signInAgain(challenge), 'found');
+    assert.equal(other.editor.pages.length, before);
+    assert.equal((await claims(other))['acr'], 'mfa');
+    assert.deepEqual([window.editor.said, other.editor.said], [[], []]);
+  });
+
+  it('as somebody else changes nothing, and says so', async () => {
+    const window = open('ana');
+    await window.account.ensureSignedIn();
+    const before = await window.access();
+    broker.accepts = (token) => (decodeJwt(token).sub === 'ben' ? ben : ana);
+    window.editor.browse = (url) => void browseAs('ben', url);
+    assert.equal(await window.account.signInAgain({ acrValues: ['mfa'] }), 'no');
+    assert.deepEqual(window.editor.said, [
+      'That was Ben Roth. You are signed in here as Ana Lima; nothing was changed. Sign out first to be somebody else.',
+    ]);
+    assert.equal((await window.access()).reveal(), before.reveal());
+    assert.equal(window.store.world.account.is, 'signed in');
+  });
+
+  it('can be cancelled, in the browser and in the window; the sign-in that was there stands', async () => {
+    const window = open('ana');
+    await window.account.ensureSignedIn();
+    window.editor.browse = (url) => void browseAs('cancel', url);
+    assert.equal(await window.account.signInAgain({ maxAge: 60 }), 'no');
+    window.editor.browse = () => window.editor.cancel();
+    assert.equal(await window.account.signInAgain({ maxAge: 60 }), 'no');
+    assert.deepEqual(window.editor.said, []);
+    await until(() => window.store.world.account.is === 'signed in', 'it stands');
+  });
+
+  it('says what is wrong where the provider is away', async () => {
+    const window = open('ana');
+    await window.account.ensureSignedIn();
+    broker.metadata['authorization_servers'] = ['http://127.0.0.1:9'];
+    assert.equal(await window.account.signInAgain({ maxAge: 60 }), 'no');
+    assert.equal(window.editor.said.length, 1);
+    assert.equal(window.store.world.account.is, 'signed in');
+  });
+});
