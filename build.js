@@ -85,7 +85,11 @@ await build({
 });
 await build({
   ...common,
-  entryPoints: { daypass: 'src/cli/main.ts' },
+  entryPoints: {
+    daypass: 'src/cli/main.ts',
+    // The program of a thread, beside the file that starts it.
+    'commands/calendar-worker': 'src/broker/schedules/calendar-worker.ts',
+  },
   outdir: 'dist',
   chunkNames: 'commands/[name]-[hash]',
   format: 'esm',

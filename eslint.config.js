@@ -29,6 +29,7 @@ const mayReveal = [
   'src/broker/config/secrets.ts',
   'src/broker/config/resolve.ts',
   'src/broker/integrity/macs.ts',
+  'src/broker/schedules/fetch-calendar.ts',
   'src/broker/pages/provider.ts',
   'src/broker/store/connect.ts',
   'src/broker/targets/postgresql/connect.ts',

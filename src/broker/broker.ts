@@ -37,6 +37,7 @@ import { startWorker } from './leases/worker.ts';
 import { pages } from './pages/pages.ts';
 import { audits } from './rules/policy.ts';
 import { Running } from './running.ts';
+import { startSchedules } from './schedules/schedules.ts';
 import { openStore, type Store, type StoreServer } from './store/connect.ts';
 import { eventKey } from './store/installation.ts';
 import { countLeases } from './store/lease.ts';
@@ -111,6 +112,16 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
     }),
     (one) => one.close(),
   );
+  const schedules = running.add(
+    await startSchedules({
+      schedules: config.schedules,
+      store,
+      integrity,
+      log,
+      onLook: (schedule, went) => metrics.scheduleRead(schedule, went),
+    }),
+    (one) => one.stop(),
+  );
   const { targets, unattended } = await startTargets(config, installation, {
     store,
     integrity,
@@ -138,6 +149,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
     metrics,
     templates: () => templates.current,
     policy: () => templates.policy,
+    schedules,
     targets,
   };
   const callerOf = callers(context);
@@ -163,6 +175,9 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
       ...config.warnings.map(() => 'The configuration works with a warning; the log says which.'),
       ...(logProtected ? [] : [notProtected]),
       ...templates.problems.map(() => 'A template on disk is not in use; the log says which and why.'),
+      ...schedules.troubled.map(
+        () => 'A schedule of who is on call cannot be read; the log says which and why.',
+      ),
       ...(unattended.some ? [notAttended] : []),
       ...(integrity.some ? [tampered] : []),
     ],
@@ -251,6 +266,7 @@ function callers({ config, store }: Context) {
     return {
       ...who,
       name: person.name,
+      subject: token.subject,
       audits: audits(who, config.audit.by),
       signIn: token.signIn,
       expiresAt: token.expiresAt,

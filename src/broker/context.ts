@@ -4,6 +4,7 @@ import type { Metrics } from './http/metrics.ts';
 import type { Integrity } from './integrity/integrity.ts';
 import type { Worker } from './leases/worker.ts';
 import type { Policy } from './rules/verdict.ts';
+import type { Schedules } from './schedules/schedules.ts';
 import type { Store } from './store/connect.ts';
 import type { Target } from './targets/target.ts';
 import type { TemplateSet } from './templates/template.ts';
@@ -19,5 +20,7 @@ export interface Context {
   readonly templates: () => TemplateSet;
   /** What holds for all of them. */
   readonly policy: () => Policy;
+  /** Who is on call. */
+  readonly schedules: Schedules;
   readonly targets: ReadonlyMap<string, { readonly target: Target; readonly worker: Worker }>;
 }

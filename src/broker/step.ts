@@ -31,6 +31,7 @@ const inTheStore = [
   'lease closed',
   'obstacle noted',
   'stranger noted',
+  'shifts seen',
   'alarm recorded',
   'events numbered',
   'events logged',

@@ -97,6 +97,7 @@ describe('The event stream', () => {
       const id = randomUUID();
       people.set(name, {
         id,
+        subject: name,
         name,
         groups,
         mayDecide: true,

@@ -24,6 +24,7 @@ import { quiet } from './support/store.ts';
 
 const ana: Caller = {
   id: randomUUID(),
+  subject: 'ana',
   name: 'Ana',
   groups: ['engineering'],
   mayDecide: true,

@@ -27,6 +27,7 @@ import { quiet } from './support/store.ts';
 
 const person = (name: string): Caller => ({
   id: name,
+  subject: name,
   name,
   groups: [],
   mayDecide: true,

@@ -29,6 +29,7 @@ const lifeOf: Record<StepName, LifeName | { readonly not: string }> = {
   'message written': 'asking',
   'events numbered': 'asking',
   'events logged': 'asking',
+  'shifts seen': { not: 'what a schedule says is looked at again, and by it nothing is given sooner' },
   'request expired': 'nobody answers',
   'grant ended': 'working',
   'lease intended': 'working',

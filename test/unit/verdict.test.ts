@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { hoursInWords, isWithin, type Hours } from '../../src/broker/rules/hours.ts';
-import { judge, type Asked, type Facts, type Standing } from '../../src/broker/rules/verdict.ts';
+import type { Standing } from '../../src/broker/rules/on-call.ts';
+import { judge, type Asked, type Facts } from '../../src/broker/rules/verdict.ts';
 
 const night = new Date('2026-11-22T02:14:00+01:00');
 const noon = new Date('2026-11-24T12:00:00+01:00');

@@ -51,7 +51,7 @@ export type AuditEvent = { readonly detail: Readonly<Record<string, unknown>> } 
   | (Omit<About, 'target'> & {
       readonly target: string | null;
       readonly resource: 'broker';
-      readonly action: 'record not authentic';
+      readonly action: 'record not authentic' | 'schedule changed';
     })
 );
 

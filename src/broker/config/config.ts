@@ -1,6 +1,7 @@
 import type { Secret } from '../../contract/secret.ts';
 import type { AudienceParameter } from '../../contract/discovery.ts';
 import type { ClaimPath } from '../identity/claim-path.ts';
+import type { ShiftMoment } from './shifts.ts';
 
 export interface Address {
   readonly host: string;
@@ -118,6 +119,36 @@ export interface TargetConfig {
   readonly advertised: Address;
 }
 
+/** Who is on call when, as it is written in the configuration. Both moments are of the same kind. */
+export interface WrittenShift {
+  /** The subject. */
+  readonly person: string;
+  readonly from: ShiftMoment;
+  readonly until: ShiftMoment;
+}
+
+/** A calendar (iCalendar, RFC 5545) that is read over HTTPS. */
+export interface CalendarConfig {
+  /** Knowing it can be enough to read it. */
+  readonly address: Secret;
+  /** Value of the `Authorization` header. */
+  readonly authorization?: Secret;
+  /** PEM; absent: the authorities that this machine trusts. */
+  readonly certificateAuthority?: string;
+  readonly refreshSeconds: number;
+  readonly staleAfterSeconds: number;
+}
+
+export interface ScheduleConfig {
+  readonly name: string;
+  /** What the schedule calls somebody, and the subject: who that is. */
+  readonly people: ReadonlyMap<string, string>;
+  readonly kept:
+    | { readonly in: 'configuration'; readonly zone: string; readonly shifts: readonly WrittenShift[] }
+    /** `zone`: of what it says without one. */
+    | { readonly in: 'calendar'; readonly zone?: string; readonly calendar: CalendarConfig };
+}
+
 /** What `daypass.yaml` says, checked and complete. */
 export interface Config {
   /** Absolute path of the file. */
@@ -144,6 +175,8 @@ export interface Config {
   /** Absolute path of the folder with the templates. */
   readonly templates: string;
   readonly targets: ReadonlyMap<string, TargetConfig>;
+  /** Who is on call when, by name. */
+  readonly schedules: ReadonlyMap<string, ScheduleConfig>;
   readonly requests: {
     readonly answerWithinSeconds: number;
     readonly activateWithinSeconds: number;

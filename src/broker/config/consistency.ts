@@ -1,7 +1,9 @@
+import { secondsOf } from '../../contract/durations.ts';
 import { addressOf, isLoopback } from './pieces.ts';
 import type { Path } from './problem.ts';
 import type { Report } from './report.ts';
 import { targetId, type Settings } from './settings.ts';
+import { shiftMoment, type ScheduleSettings } from './shifts.ts';
 import { suggestion } from './suggest.ts';
 
 /** What one key says about another; reported, nothing returned. */
@@ -29,6 +31,48 @@ export function checkConsistency(settings: Settings, report: Report): void {
     if ((mode === 'off' || mode === 'require') && !isLoopback(host))
       report.warn(['targets', id, 'tls', 'mode'], openness(mode, host));
   }
+  for (const [name, schedule] of Object.entries(settings.schedules)) {
+    const path = ['schedules', name];
+    if (!targetId.test(name) || name.length > 40) report.isWrong(path, shortName);
+    checkSchedule(path, schedule, report);
+  }
+}
+
+const shortName = 'should be called by lower-case words joined by hyphens, like payments-first.';
+
+function checkSchedule(path: Path, schedule: ScheduleSettings, report: Report): void {
+  const { people, zone, shifts, calendar } = schedule;
+  if (shifts && calendar)
+    report.isWrong([...path, 'shifts'], 'says who is on call, and so does "calendar". Keep one of the two.');
+  if (!shifts && !calendar)
+    report.isWrong(path, 'says nowhere who is on call. Add "shifts", or "calendar" with its url.');
+  if (shifts && zone === undefined)
+    report.isWrong(path, 'needs the time zone of its shifts. For example: zone: Europe/Berlin');
+  const names = Object.keys(people);
+  for (const [at, name] of names.entries())
+    if (names.findIndex((other) => other.toLowerCase() === name.toLowerCase()) < at)
+      report.isWrong([...path, 'people', name], 'stands there already, in other letters. Keep one.');
+  for (const [at, { who, from, until }] of (shifts ?? []).entries()) {
+    const place = [...path, 'shifts', at];
+    if (!names.includes(who))
+      report.isWrong(
+        [...place, 'who'],
+        `"${who}" does not stand under "people". ${suggestion(who, names, 'There are')}`.trim(),
+      );
+    const [begin, end] = [shiftMoment(from), shiftMoment(until)];
+    if (begin?.is !== end?.is)
+      report.isWrong(
+        [...place, 'until'],
+        'should be written in the same way as "from": both with a date, or both with a day of every week.',
+      );
+    else if (begin?.is === 'once' && from >= until)
+      report.isWrong([...place, 'until'], 'should be later than "from".');
+  }
+  if (calendar && secondsOf(calendar.stale_after) <= secondsOf(calendar.refresh))
+    report.isWrong(
+      [...path, 'calendar', 'stale_after'],
+      'should be longer than "refresh", or nobody is on call between two looks.',
+    );
 }
 
 /** For a group that nobody configured, the same words wherever it stands. */

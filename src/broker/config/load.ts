@@ -15,15 +15,18 @@ import { longestFile, readYaml } from './yaml.ts';
 export interface References {
   readonly groups: readonly string[];
   readonly targets: ReadonlyMap<string, Pick<TargetConfig, 'kind'>>;
-  /** Names of the schedules that say who is on call. */
-  readonly schedules?: readonly string[];
+  /** The schedules that say who is on call, by name. */
+  readonly schedules?: ReadonlyMap<string, unknown>;
 }
 
 export interface ReadConfig {
   /** Complete; absent if anything is wrong or missing. */
   readonly config?: Config;
   /** Present as soon as the file has the right shape. */
-  readonly outline?: Pick<Config, 'groups' | 'identity' | 'publicUrl' | 'targets' | 'templates'>;
+  readonly outline?: Pick<
+    Config,
+    'groups' | 'identity' | 'publicUrl' | 'schedules' | 'targets' | 'templates'
+  >;
   /** Wrong wherever the file is used. */
   readonly problems: readonly Problem[];
   /** Named by the file and not to be had on this machine: secrets, certificates. */
@@ -56,10 +59,10 @@ export async function readConfig(file: string, environment: Environment = proces
   const report = new Report(document);
   checkConsistency(settings, report);
   const config = await resolveSettings(path, settings, environment, report);
-  const { groups, identity, publicUrl, targets, templates } = config;
+  const { groups, identity, publicUrl, schedules, targets, templates } = config;
   return {
     ...(report.wrong.length + report.missing.length === 0 ? { config } : {}),
-    outline: { groups, identity, publicUrl, targets, templates },
+    outline: { groups, identity, publicUrl, schedules, targets, templates },
     problems: inReadingOrder(report.wrong),
     missing: report.missing,
     warnings: report.warnings,

@@ -2,15 +2,18 @@ import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { secondsOf } from '../../contract/durations.ts';
-import type { Secret } from '../../contract/secret.ts';
+import { Secret } from '../../contract/secret.ts';
 import type {
+  CalendarConfig,
   CertificateFiles,
   Config,
   DatabaseConfig,
   Login,
   PagesClient,
+  ScheduleConfig,
   ServerTls,
   TargetConfig,
+  WrittenShift,
 } from './config.ts';
 import { failureOf } from './files.ts';
 import { addressOf } from './pieces.ts';
@@ -18,6 +21,7 @@ import { spokenProblem, type Path } from './problem.ts';
 import type { Report } from './report.ts';
 import { findSecret, noSecret, type Environment } from './secrets.ts';
 import type { Settings } from './settings.ts';
+import { addressProblem, shiftMoment } from './shifts.ts';
 
 interface Context {
   /** Folder of the file: what relative paths are relative to. */
@@ -48,6 +52,9 @@ export async function resolveSettings(
   const targets = new Map<string, TargetConfig>();
   for (const [id, target] of Object.entries(settings.targets))
     targets.set(id, await targetOf(id, target, context));
+  const schedules = new Map<string, ScheduleConfig>();
+  for (const [name, schedule] of Object.entries(settings.schedules))
+    schedules.set(name, await scheduleOf(name, schedule, context));
   return {
     file,
     listen: addressOf(settings.listen),
@@ -86,6 +93,7 @@ export async function resolveSettings(
     ...(keys ? { integrity: { keys } } : {}),
     templates: resolve(context.folder, settings.templates),
     targets,
+    schedules,
     requests: {
       answerWithinSeconds: secondsOf(requests.answer_within),
       activateWithinSeconds: secondsOf(requests.activate_within),
@@ -188,23 +196,79 @@ function reportTwice(replicas: readonly Server[], target: Server, path: Path, { 
 
 const nameOf = ({ host, port }: Server) => `${host.toLowerCase()}:${port}`;
 
+async function scheduleOf(
+  name: string,
+  { people: called, zone, shifts = [], calendar }: Settings['schedules'][string],
+  context: Context,
+): Promise<ScheduleConfig> {
+  const people = new Map(Object.entries(called));
+  if (!calendar) {
+    const written = shifts.flatMap(({ who, from, until }): WrittenShift[] => {
+      const [person, begin, end] = [people.get(who), shiftMoment(from), shiftMoment(until)];
+      return person !== undefined && begin && end ? [{ person, from: begin, until: end }] : [];
+    });
+    return { name, people, kept: { in: 'configuration', zone: zone ?? 'UTC', shifts: written } };
+  }
+  const path = ['schedules', name, 'calendar'];
+  return {
+    name,
+    people,
+    kept: {
+      in: 'calendar',
+      ...(zone === undefined ? {} : { zone }),
+      calendar: await calendarOf(calendar, path, context),
+    },
+  };
+}
+
+async function calendarOf(
+  written: NonNullable<Settings['schedules'][string]['calendar']>,
+  path: Path,
+  context: Context,
+): Promise<CalendarConfig> {
+  const { url, authorization, certificate_authority: authority, refresh, stale_after } = written;
+  const address = typeof url === 'string' ? new Secret(url) : await secretOf(url, [...path, 'url'], context);
+  const wrong = address === noSecret ? undefined : addressProblem(address.reveal());
+  if (typeof url !== 'string' && wrong !== undefined) context.report.isWrong([...path, 'url'], wrong);
+  const pem = authority === undefined ? undefined : await authorityIn(authority, path, context);
+  return {
+    address,
+    ...(authorization
+      ? { authorization: await secretOf(authorization, [...path, 'authorization'], context) }
+      : {}),
+    ...(pem === undefined ? {} : { certificateAuthority: pem }),
+    refreshSeconds: secondsOf(refresh),
+    staleAfterSeconds: secondsOf(stale_after),
+  };
+}
+
 async function tlsOf(
   written: Settings['targets'][string]['tls'],
   path: Path,
-  { folder, report }: Context,
+  context: Context,
 ): Promise<ServerTls> {
   const mode = written?.mode ?? 'verify-full';
   if (written?.certificate_authority === undefined) return { mode };
-  const file = resolve(folder, written.certificate_authority);
+  const pem = await authorityIn(written.certificate_authority, path, context);
+  return { mode, ...(pem === undefined ? {} : { certificateAuthority: pem }) };
+}
+
+/** The certificates in the file that `certificate_authority` names, in PEM form, or a report of why there are none. */
+async function authorityIn(
+  name: string,
+  path: Path,
+  { folder, report }: Context,
+): Promise<string | undefined> {
+  const file = resolve(folder, name);
   const place = [...path, 'certificate_authority'];
   try {
     const pem = await readFile(file, 'utf8');
-    if (isCertificate(pem)) return { mode, certificateAuthority: pem };
+    if (isCertificate(pem)) return pem;
     report.isWrong(place, `${file} is not a certificate in PEM form.`);
   } catch (error) {
     report.isMissing(place, `${file} ${failureOf(error)}`);
   }
-  return { mode };
+  return undefined;
 }
 
 async function loginOf(

@@ -15,6 +15,7 @@ import {
   SecretSource,
   SecureUrl,
 } from './pieces.ts';
+import { ScheduleSettings } from './shifts.ts';
 
 /** `daypass.yaml` as it is written. Descriptions and examples are what editors show; keep them for people. */
 
@@ -336,6 +337,13 @@ export const Settings = z
       .refine((targets) => Object.keys(targets).length > 0, 'names no target. Add at least one.')
       .meta({
         description: 'The production systems, by a short name that templates use.',
+        propertyNames: { pattern: targetId.source, maxLength: 40 },
+      }),
+    schedules: z
+      .record(z.string(), ScheduleSettings)
+      .default({})
+      .meta({
+        description: 'Who is on call when, by a short name that templates use.',
         propertyNames: { pattern: targetId.source, maxLength: 40 },
       }),
     requests: z

@@ -15,6 +15,8 @@ export interface Metrics {
   /** From a lease's due time to the target's word that it is cut. */
   cut(seconds: number): void;
   issued(seconds: number): void;
+  /** A schedule of who is on call was looked at. */
+  scheduleRead(schedule: string, went: 'well' | 'badly'): void;
   /** A record in the database was not as the broker wrote it. */
   notAuthentic(): void;
   text(): Promise<string>;
@@ -64,6 +66,22 @@ export function createMetrics(sources: Sources): Metrics {
     help: 'Records in the database that were not as the broker wrote them.',
     registers,
   });
+  const readAt = new Map<string, number>();
+  const schedules = new Counter({
+    name: 'daypass_schedule_reads_total',
+    help: 'Looks at a schedule of who is on call, by how they went.',
+    labelNames: ['schedule', 'went'] as const,
+    registers,
+  });
+  new Gauge({
+    name: 'daypass_schedule_age_seconds',
+    help: 'Time since a schedule of who is on call was read well.',
+    labelNames: ['schedule'] as const,
+    registers,
+    collect() {
+      for (const [schedule, at] of readAt) this.set({ schedule }, (performance.now() - at) / 1000);
+    },
+  });
   const issue = new Histogram({
     name: 'daypass_issue_seconds',
     help: 'Time that a credential took to be issued at the target.',
@@ -96,6 +114,10 @@ export function createMetrics(sources: Sources): Metrics {
     notLetIn: (reason) => notLetIn.inc({ reason }),
     cut: (seconds) => cut.observe(seconds),
     issued: (seconds) => issue.observe(seconds),
+    scheduleRead(schedule, went) {
+      schedules.inc({ schedule, went });
+      if (went === 'well') readAt.set(schedule, performance.now());
+    },
     notAuthentic: () => alarms.inc(),
     text: () => register.metrics(),
     contentType: register.contentType,

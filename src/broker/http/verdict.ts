@@ -15,7 +15,7 @@ const nothing = { ofPerson: 0, inTotal: 0 };
 /** What policy says of a request for this, made now. */
 export async function verdictOn(
   db: Db,
-  { policy }: Context,
+  { policy, schedules }: Context,
   caller: Caller,
   template: ResolvedTemplate,
   durationSeconds: number,
@@ -24,9 +24,10 @@ export async function verdictOn(
   const counted = capped
     ? await countedFor(db, { personId: caller.id, target: template.target, templateId: template.id })
     : { open: nothing, automatic: nothing };
+  const at = await now(db);
   return judge(
-    { template, groups: caller.groups, durationSeconds, at: await now(db) },
-    { policy: policy(), standing: () => 'not on call', ...counted },
+    { template, groups: caller.groups, durationSeconds, at },
+    { policy: policy(), standing: (name) => schedules.standing(name, caller.subject, at), ...counted },
   );
 }
 

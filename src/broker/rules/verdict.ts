@@ -6,6 +6,7 @@
 
 import { spokenDuration, durationOf } from '../../contract/durations.ts';
 import { hoursInWords, isWithin, type Hours } from './hours.ts';
+import type { Standing } from './on-call.ts';
 import type { Need } from './quorum.ts';
 
 /** Approval that needs nobody: everything that is said here must hold. */
@@ -56,9 +57,6 @@ export interface Asked {
   readonly durationSeconds: number;
   readonly at: Date;
 }
-
-/** Whether somebody is on call, as far as is known. */
-export type Standing = 'on call' | 'not on call' | 'stale' | 'added lately';
 
 export interface Facts {
   readonly policy: Policy;

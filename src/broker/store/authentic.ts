@@ -7,6 +7,7 @@ import type { LeaseRow } from './lease-change.ts';
 import type { MessageRow } from './message.ts';
 import type { PageSessionRow } from './page-session.ts';
 import type { RequestRow } from './request.ts';
+import type { SightingRow } from './shift.ts';
 
 /** What of each record is authenticated: everything by which it decides who gets what, where, and for how long. */
 
@@ -92,6 +93,17 @@ export const pageSessionFields = (
   person: row.person_id,
   holder: digestOf(row.holder),
   expiresAt: row.expires_at.toISOString(),
+});
+
+/** Nobody makes a shift older than it is: what stands in a schedule for long enough approves. */
+export const shiftFields = (row: Omit<SightingRow, 'mac'>): Fields => ({
+  id: row.id,
+  schedule: row.schedule,
+  person: row.person,
+  from: row.begins.toISOString(),
+  until: row.ends.toISOString(),
+  seen: row.gone ? 'gone' : 'there',
+  at: row.at.toISOString(),
 });
 
 /** The digest over what a request asks for: what deciders are shown, and decide on. */

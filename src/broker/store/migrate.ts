@@ -6,6 +6,7 @@ import * as begin from './migrations/001-begin.ts';
 import * as demands from './migrations/002-demands.ts';
 import * as talk from './migrations/003-talk.ts';
 import * as pages from './migrations/004-pages.ts';
+import * as shifts from './migrations/005-shifts.ts';
 import { StoreUnusable } from './unusable.ts';
 
 /** In order; number 1 is the first. The last one's `privileges` hold for the whole schema. */
@@ -14,6 +15,7 @@ const migrations: readonly { sql: string; privileges: (runtime: string) => strin
   demands,
   talk,
   pages,
+  shifts,
 ];
 
 export interface Migrated {

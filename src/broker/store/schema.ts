@@ -129,6 +129,18 @@ export interface Schema {
     expires_at: Time;
     mac: string;
   };
+  /** When a shift was seen in a schedule first, or was gone from it. */
+  shift_sighting: {
+    id: string;
+    schedule: string;
+    /** The subject. */
+    person: string;
+    begins: Time;
+    ends: Time;
+    gone: boolean;
+    at: Time;
+    mac: string;
+  };
   audit_event: {
     id: string;
     at: TimeSetHere;

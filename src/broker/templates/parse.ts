@@ -154,7 +154,7 @@ function checkGroups({ request, approve, revoke }: Mentions, { groups }: Referen
 function checkRest(
   written: AnyTemplateFile,
   { file }: YamlFile,
-  { schedules = [] }: References,
+  { schedules = new Map() }: References,
   report: Report,
 ): void {
   const { duration, approve, revoke, template } = written;
@@ -172,10 +172,10 @@ function checkRest(
     report.isWrong(['approve', 'number'], 'belongs into each part of "all_of".');
   if (approve !== 'nobody')
     for (const [at, { on_call: name }] of (approve.automatic ?? []).entries())
-      if (name !== undefined && !schedules.includes(name))
+      if (name !== undefined && !schedules.has(name))
         report.isWrong(
           ['approve', 'automatic', at, 'on_call'],
-          `there is no schedule "${name}". ${suggestion(name, schedules, 'The schedules are')}`.trim(),
+          `there is no schedule "${name}". ${suggestion(name, [...schedules.keys()], 'The schedules are')}`.trim(),
         );
   const demands = [
     [['mfa'], written.mfa],
