@@ -50,6 +50,7 @@ describe('A second account of the same person', function () {
       reason: 'Order 4711 is stuck',
       ticket: 'INC-1',
     });
+    assert.equal(asked.status, 201, JSON.stringify(asked.body));
     const { id, digest } = asked.body as AccessRequest;
     const decision = { verdict: 'approve', digest };
     const decided = await call(world, second, 'POST', `/v1/requests/${id}/decisions`, decision);

@@ -61,6 +61,7 @@ export class Liar {
       aud: this.audience,
       client_id: 'daypass-vscode',
       iat: now,
+      auth_time: now,
       exp: now + 300,
       jti: randomUUID(),
       name: 'Ana Lima',

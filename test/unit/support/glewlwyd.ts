@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { freePort } from '../../broker/support/postgres.ts';
 import { find } from '../../prerequisites.ts';
@@ -60,12 +61,25 @@ export async function startGlewlwyd(options: {
   };
   try {
     await started;
+    await listening(origin);
     await setUp(origin, options);
   } catch (error) {
     await close();
     throw error;
   }
   return { issuer: `${origin}/api/oidc`, browse: (page) => browse(origin, page), close };
+}
+
+/** It says that it has started a moment before it listens. */
+async function listening(origin: string): Promise<void> {
+  for (let look = 1; ; look++)
+    try {
+      await fetch(`${origin}/config`);
+      return;
+    } catch (error) {
+      if (look === 100) throw error;
+      await delay(50);
+    }
 }
 
 function configuration(port: number, folder: string): string {
