@@ -149,7 +149,18 @@ function start(send, memory) {
         element('p', { class: 'headline' }, card.headline),
         ...head(card),
         ...facts(card),
-        element('div', { class: 'actions' }, button('Withdraw', 'withdraw', card.id, 'secondary', card)),
+        element(
+          'div',
+          { class: 'actions' },
+          button(
+            card.asked ? 'Answer' : 'Show',
+            'answer',
+            card.id,
+            card.asked ? 'primary' : 'secondary',
+            card,
+          ),
+          button('Withdraw', 'withdraw', card.id, 'secondary', card),
+        ),
       ];
     },
     over(card) {

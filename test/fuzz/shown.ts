@@ -12,7 +12,7 @@ import { heading as headingLines, lastLines, waitingHeading } from '../../src/ex
 import { FolderRecord } from '../../src/extension/terminal/records.ts';
 import { noticesOf } from '../../src/extension/views/notices.ts';
 import { requestNodes } from '../../src/extension/views/requestNodes.ts';
-import { reviewInWords } from '../../src/extension/views/review.ts';
+import { reviewModel } from '../../src/extension/views/reviewModel.ts';
 import { sessionModel } from '../../src/extension/views/sessionModel.ts';
 import { sessionPage } from '../../src/extension/views/sessionPage.ts';
 import { standingOf } from '../../src/extension/views/standing.ts';
@@ -132,6 +132,7 @@ export const views = surface('what the editor shows and writes', 60, [
         askedOf: [other],
         stillNeeded: [{ number: 1, by: [name] }],
         may: { withdraw: false, decide: true, write: true },
+        messages: [{ id: who.id, by: who, text: comment, at: new Date(now).toISOString() }],
       });
       const mine = request({ requester: boss, template: task, reason, askedOf: [name] });
       const denied = request({
@@ -159,9 +160,9 @@ export const views = surface('what the editor shows and writes', 60, [
         assert.ok(!/\]\(|\$\(/.test(said), said);
       const status = statusOf(world(boss, { requests: [mine] }), now, toLocal);
       assert.ok(status && !status.text.replace(/^\$\(\w+\)/, '').includes('$('), status?.text);
-      requestNodes(standingOf(known, now), toLocal);
+      requestNodes(standingOf(known, now), { me: boss.id, now, toLocal });
       templateNodes({ templates: [task] });
-      reviewInWords(asked);
+      reviewModel(asked, boss.id, now, toLocal);
       const model = sessionModel(known, now, toLocal);
       const page = sessionPage(
         { ...model, cards: [], nothing: reason, trouble: comment },

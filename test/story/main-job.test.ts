@@ -173,10 +173,11 @@ describe('the main job, as people see it', function () {
     await ben.screenshot('12-ben-is-asked');
     await ana.screenshot('13-ana-waits');
     await ben.answer(/Ana Lima asks to/, 'Review');
-    const dialog = ben.page.locator('.monaco-dialog-box');
-    await dialog.waitFor();
+    const review = await ben.review();
+    await review.locator('button:focus[data-do="approve"][aria-disabled="false"]').waitFor();
     await ben.screenshot('14-review');
-    await dialog.getByRole('button', { name: 'Approve' }).click();
+    // Two interactions in all: it was opened, and this is what stands first.
+    await ben.press('Enter');
     await ana.answer(/Ben Roth approved: fix one order.*30 min/s, 'Open terminal');
     await ana.terminalShows('psql is ready');
     await ana.terminalShows(/[#$%>] ?$/);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import type { Frame } from 'playwright-core';
 import { parse } from 'yaml';
 import { eventually } from '../broker/support/eventually.ts';
 import type { Editor } from './support/editor.ts';
@@ -28,7 +30,27 @@ describe('several people, several windows', function () {
       .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
   };
   const waiting = (editor: Editor) => editor.sidebar.getByText('Waiting for you');
-  const dialog = (editor: Editor) => editor.page.locator('.monaco-dialog-box');
+  /** Light, dark, high contrast. */
+  const pictures = async (editor: Editor, name: string) => {
+    if (!process.env['DAYPASS_PICTURES']) return;
+    for (const theme of ['light', 'high contrast', 'dark'] as const) {
+      await editor.theme(theme);
+      await editor.screenshot(`review-${name}-${theme.replace(' ', '-')}`);
+    }
+  };
+  /** What axe-core finds in a page, as it stands. */
+  const violations = async (frame: Frame): Promise<string[]> => {
+    await frame.evaluate(
+      await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'),
+    );
+    return frame.evaluate(async () => {
+      const { axe } = globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      };
+      const { violations: found } = await axe.run();
+      return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+    });
+  };
   const noNotifications = async (editor: Editor) => {
     await editor.run('Notifications: Clear All Notifications');
     await editor.notification(/./).first().waitFor({ state: 'detached' });
@@ -105,45 +127,130 @@ describe('several people, several windows', function () {
     }
     assert.equal(await carol.page.getByText('Approve', { exact: true }).count(), 0);
     await carol.screenshot('22-carol');
-    await carol.close();
   });
 
   it('what Ben decides in one window is gone in the other', async () => {
     await ben.run('Daypass: Review Request');
-    await dialog(ben).waitFor();
+    const open = await ben.review();
     await second.run('Daypass: Review Request');
-    await dialog(second).getByRole('button', { name: 'Deny' }).click();
-    await second.title(/Deny/);
+    const review = await second.review();
+    await review.getByRole('button', { name: 'Deny…' }).click();
     await second.page.keyboard.type('use the replica instead');
     await second.press('Enter');
     await waiting(second).waitFor({ state: 'detached' });
     await waiting(ben).waitFor({ state: 'detached' });
-    // The question was open here before: too late, and said so.
-    await dialog(ben).getByRole('button', { name: 'Approve' }).click();
-    await ben
-      .notification(/denied|no longer|already/i)
-      .first()
+    // It was open here before: it says what came of it, and there is nothing left to press.
+    await open.locator('main').getByText('Denied. Nothing was opened.').waitFor();
+    await open
+      .locator('main')
+      .getByText(/You denied at \d\d:\d\d: “use the replica instead”/)
       .waitFor();
+    assert.equal(await open.locator('footer button:visible').count(), 0);
     await ben.screenshot('23-decided-elsewhere');
+    await ben.run('View: Close All Editors');
     await second.close();
     await noNotifications(ben);
     await noNotifications(ana);
   });
 
-  it('Ana withdraws: gone for Ben at once, and an approval at that moment opens nothing and is told so', async () => {
+  it('Ben asks back and claims it, Ana answers, Carol sees both, and Ben approves less time', async () => {
+    await askFor(ana, 'Fix one', { ticket: 'INC-2240' });
+    await ben.answer(/Ana Lima asks to/, 'Review');
+    const review = await ben.review();
+    await review.locator('button:focus[data-do="approve"]').waitFor();
+    await pictures(ben, 'review');
+    assert.deepEqual(await violations(review), []);
+    await review.locator('button[data-do="approve"]').first().focus();
+
+    // By keyboard alone: Approve has the focus; the others follow it.
+    for (const name of ['Deny…', 'Shorten…', 'Ask…']) {
+      await ben.press('Tab');
+      await review.locator('button:focus', { hasText: name }).waitFor();
+    }
+    await ben.press('Enter');
+    await review.locator('textarea:focus').waitFor();
+    await ben.page.keyboard.type('Which customer is it?');
+    await ben.press('Enter');
+    await review.getByRole('heading', { name: 'Questions and answers' }).waitFor();
+    await review.locator('button:focus', { hasText: 'Ask…' }).waitFor();
+    await ben.press('Tab');
+    await ben.press('Enter');
+    await review
+      .locator('main')
+      .getByText(/^You are looking, since \d\d:\d\d$/)
+      .waitFor();
+    await review.locator('button:focus', { hasText: 'Stop looking' }).waitFor();
+
+    // Carol audits, and sees it in her sidebar.
+    await carol.sidebar
+      .getByText(/Ben Roth is looking/)
+      .first()
+      .waitFor();
+    await carol.sidebar
+      .getByText(/Ana Lima/)
+      .first()
+      .click();
+    const read = await carol.review();
+    await read
+      .locator('main')
+      .getByText(/^Ben Roth is looking, since/)
+      .waitFor();
+    assert.equal(await read.locator('footer button:visible').count(), 0);
+    await carol.screenshot('27-carol-reads');
+
+    await ana.statusBar(/Ben Roth asks/).waitFor();
+    await ana.screenshot('28-ana-is-asked');
+    await ana.answer(/Ben Roth asks: “Which customer is it\?”/, 'Answer');
+    const mine = await ana.review();
+    await mine.locator('textarea:focus').waitFor();
+    await ana.page.keyboard.type('Mia, order 4711');
+    await pictures(ana, 'answer');
+    await mine.locator('textarea:visible').press('Enter');
+    await mine.locator('main').getByText('Mia, order 4711').first().waitFor();
+    await read.locator('main').getByText('Mia, order 4711').first().waitFor();
+    await review.locator('#said', { hasText: 'Ana Lima: Mia, order 4711' }).waitFor({ state: 'attached' });
+    await review.locator('main').getByText('Mia, order 4711').first().waitFor();
+    assert.equal(await ben.notification(/Ana Lima answers: “Mia, order 4711”/).count(), 1);
+
+    await review.getByRole('button', { name: 'Shorten…' }).click();
+    await review.locator('button:focus', { hasText: '15 min' }).waitFor();
+    await pictures(ben, 'shorten');
+    assert.deepEqual(await violations(review), []);
+    await review.getByRole('button', { name: 'Approve 15 min instead of 30 min' }).press('Enter');
+    await ben
+      .notification(/Approved\. Ana Lima has been told/)
+      .first()
+      .waitFor();
+    await ana
+      .notification(/Ben Roth approved 15 min instead of 30 min: fix one order/)
+      .first()
+      .waitFor();
+    await mine
+      .locator('main')
+      .getByText(/Ben Roth approved 15 min at/)
+      .waitFor();
+    await ana.screenshot('29-shortened');
+    await ana.run('Daypass: End Production Access');
+    await ana.page.getByText('approved, not opened yet').first().waitFor({ state: 'detached' });
+    await carol.close();
+    for (const editor of [ana, ben]) {
+      await editor.run('View: Close All Editors');
+      await noNotifications(editor);
+    }
+  });
+
+  it('Ana withdraws: gone for Ben at once, and whoever looked at it reads so', async () => {
     await askFor(ana, 'Fix one', { ticket: 'INC-2232' });
     await ben.answer(/Ana Lima asks to/, 'Review');
-    await dialog(ben).waitFor();
+    const open = await ben.review();
     const lists = await reads('/v1/requests');
     await ana.run('Daypass: Withdraw Request');
     await waiting(ben).waitFor({ state: 'detached' });
     assert.equal(await reads('/v1/requests'), lists);
-    await dialog(ben).getByRole('button', { name: 'Approve' }).click();
-    await ben
-      .notification(/withdrawn/i)
-      .first()
-      .waitFor();
+    await open.locator('main').getByText('Withdrawn. Nothing needs to be decided any more.').waitFor();
+    assert.equal(await open.locator('footer button:visible').count(), 0);
     await ben.screenshot('24-withdrawn-meanwhile');
+    await ben.run('View: Close All Editors');
     await ana
       .statusBar(/waiting for/)
       .first()
@@ -178,8 +285,9 @@ describe('several people, several windows', function () {
     assert.equal(await ana.input.inputValue(), `${reason}, CASE-918`);
     await ana.press('Enter');
     await ben.answer(/Ana Lima asks to refund a payment on Shop, 10 min/, 'Review');
-    await dialog(ben).waitFor();
-    await ben.press('Escape');
+    const review = await ben.review();
+    await review.getByRole('heading', { name: /Ana Lima asks to refund a payment/ }).waitFor();
+    await ben.run('View: Close All Editors');
     await ana.run('Daypass: Withdraw Request');
     await waiting(ben).waitFor({ state: 'detached' });
   });

@@ -27,7 +27,7 @@ describe('production terminals', function () {
     const waiting = ben.sidebar.getByText('Waiting for you');
     await waiting.waitFor();
     await ben.run('Daypass: Review Request');
-    await dialog(ben).getByRole('button', { name: 'Approve' }).click();
+    await ben.decide('Approve');
     await waiting.waitFor({ state: 'detached' });
   };
   const chooseProfile = async () => {

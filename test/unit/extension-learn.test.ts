@@ -27,7 +27,7 @@ describe('What is read at once', () => {
     const full = withLists(empty, { requests: many, grants })(empty);
     assert.deepEqual([full.requests.size, full.grants.size], [20_000, 20_000]);
     assert.equal(withLists(full, { requests: many, grants })(full), full);
-    const [waiting] = requestNodes(standingOf(full, now), toLocal);
+    const [waiting] = requestNodes(standingOf(full, now), { me: '', now, toLocal });
     assert.equal(waiting?.is === 'section' && waiting.children.length, 20_000);
     const cleared = withLists(full, { requests: [], grants: [] })(full);
     assert.equal(cleared.requests.size + cleared.grants.size, 0);

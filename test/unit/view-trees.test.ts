@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { lastUsedFirst } from '../../src/extension/views/order.ts';
 import type { Template } from '../../src/extension/state/world.ts';
 import { requestNodes, type RequestNode } from '../../src/extension/views/requestNodes.ts';
-import { reviewInWords } from '../../src/extension/views/review.ts';
 import { standingOf } from '../../src/extension/views/standing.ts';
 import { templateNodes, whyEmpty, type TemplateNode } from '../../src/extension/views/templateNodes.ts';
 import { timeOfDay } from '../../src/extension/views/words.ts';
@@ -109,7 +108,8 @@ describe('the view "Templates"', () => {
 });
 
 describe('the view "Requests"', () => {
-  const nodes = (...has: Parameters<typeof world>) => requestNodes(standingOf(world(...has), now), toLocal);
+  const nodes = (...has: Parameters<typeof world>) =>
+    requestNodes(standingOf(world(...has), now), { me: has[0].id, now, toLocal });
 
   const asked = (more: Parameters<typeof request>[0] = {}) => {
     const [section] = nodes(ben, {
@@ -191,7 +191,12 @@ describe('the view "Requests"', () => {
       return { ...one, leases: [lease(one, { state: 'closing', ...(late ? { unconfirmed } : {}) })] };
     };
     const shownTo = (who: typeof ben, one: ReturnType<typeof over>, cutOff = false) => {
-      const [section] = requestNodes(standingOf(world(who, { grants: [one] }), now), toLocal, cutOff);
+      const [section] = requestNodes(standingOf(world(who, { grants: [one] }), now), {
+        me: who.id,
+        now,
+        toLocal,
+        cutOff,
+      });
       assert.ok(section?.is === 'section');
       const [node, ...others] = section.children;
       assert.deepEqual(others, []);
@@ -275,32 +280,5 @@ describe('the view "Requests"', () => {
     ]);
     const standing = standingOf(world(carol, { requests: [request({ may })] }), now);
     assert.deepEqual(standing.waitingForMe, []);
-  });
-});
-
-describe('what an approver reads before deciding', () => {
-  it('is why, what exactly, how long, and what else is open', () => {
-    assert.equal(
-      reviewInWords(request()),
-      [
-        'Why: “Order 4711 stuck after payment retry (INC-2231)”',
-        '',
-        'Update the status of orders, read orders. Nothing else.',
-        '   •  update orders.status and orders.updated_at',
-        '   •  read orders',
-        '',
-        'For: 30 min, from the first terminal on',
-        'Nobody else is on shop now.',
-      ].join('\n'),
-    );
-  });
-
-  it('says where the target is not verified', () => {
-    const { target } = template();
-    const text = (tls: Template['target']['tls']) =>
-      reviewInWords(request({ template: template({ target: { ...target, tls } }) }));
-    assert.match(text('off'), /^Careful: The connection to shop is not encrypted\.$/m);
-    assert.match(text('verify-ca'), /^Careful: /m);
-    assert.doesNotMatch(text('verify-full'), /Careful/);
   });
 });

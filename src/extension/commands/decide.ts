@@ -1,83 +1,109 @@
 import * as vscode from 'vscode';
+import { needWords } from '../../contract/needs.ts';
 import { newKey, ProblemError } from '../client/call.ts';
 import type { Services } from '../services.ts';
 import type { AccessRequest } from '../state/world.ts';
-import { reviewInWords } from '../views/review.ts';
-import { inert, task } from '../views/words.ts';
-import { askOnce } from './askOnce.ts';
+import type { ReviewPanels } from '../views/reviewPanels.ts';
+import type { Act } from '../views/reviewModel.ts';
+import { unanswered } from '../views/talk.ts';
+import { inert } from '../views/words.ts';
 import { chooseRequest } from './choose.ts';
-import { told } from './failure.ts';
-import { ask } from './quickInput.ts';
-import { checkText, limits } from './request/checks.ts';
+import { doneOrTold } from './failure.ts';
+import { commandIds } from './names.ts';
+import { takenBack } from './request/sender.ts';
 
-/**
- * Shows a request with all that matters and takes a word on it. The decision carries the digest of what was shown, so
- * that it holds for that and nothing else.
- */
-export async function decide(services: Services, argument: unknown): Promise<void> {
+/** Opens a request with all that matters, where a word on it is given. */
+export async function decide(services: Services, reviews: ReviewPanels, argument: unknown): Promise<void> {
   const request = await chooseRequest(services, argument, ({ waitingForMe }) => waitingForMe, {
     placeholder: 'Review which request?',
     none: 'No request waits for you.',
     help: 'requests',
   });
-  if (!request || saidSettled(services, request)) return;
-  const word = await askOnce(`decide ${request.id}`, () => askWord(request));
-  // Somebody else may have been quicker while the question was open.
-  const now = services.store.world.requests.get(request.id);
-  if (!word || !now || saidSettled(services, now)) return;
-  const { comment } = word;
+  if (request && !saidSettled(services, request)) reviews.show(request, 'decide');
+}
+
+/** Opens one's own request where others are answered. */
+export async function answer(services: Services, reviews: ReviewPanels, argument: unknown): Promise<void> {
+  const { account } = services.store.world;
+  const me = account.is === 'signed in' ? account.me.person.id : '';
+  const request = await chooseRequest(
+    services,
+    argument,
+    ({ pending, waitingForMe }) => {
+      const asked = [...pending, ...waitingForMe].filter((one) => unanswered(one, me));
+      return asked.length > 0 ? asked : pending;
+    },
+    { placeholder: 'Answer about which request?', none: 'You have no request that waits.', help: 'requests' },
+  );
+  if (request && !saidSettled(services, request)) reviews.show(request, 'write');
+}
+
+/**
+ * Does what was pressed in a review. A decision carries the digest of what was shown when it was, so that it holds for
+ * that and nothing else.
+ */
+export async function actOn(
+  services: Services,
+  request: AccessRequest,
+  act: Act,
+): Promise<'done' | 'not done' | 'over'> {
+  const { api, sync } = services;
+  const params = { id: request.id };
   const key = newKey();
-  await told(services, async () => {
+  const work = async (): Promise<void> => {
+    switch (act.do) {
+      case 'approve':
+      case 'deny': {
+        const body =
+          act.do === 'deny'
+            ? { verdict: act.do, digest: act.digest, comment: act.comment }
+            : {
+                verdict: act.do,
+                digest: act.digest,
+                ...(act.duration === undefined ? {} : { duration: act.duration }),
+              };
+        const after = await api.call('decide', { params, key, body });
+        void vscode.window.showInformationMessage(inert(decided(after)));
+        return;
+      }
+      case 'write':
+        await api.call('writeMessage', { params, key, body: { text: act.text } });
+        return;
+      case 'claim':
+        await api.call('claimRequest', { params, body: act.from === undefined ? {} : { from: act.from } });
+        return;
+      case 'release':
+        await api.call('releaseRequest', { params });
+        return;
+      case 'withdraw':
+        await api.call('withdrawRequest', { params });
+        void vscode.window.showInformationMessage(takenBack);
+        return;
+      case 'document':
+        await vscode.commands.executeCommand(commandIds.openDocumentation, { requestId: request.id });
+        return;
+    }
+  };
+  const done = await doneOrTold(services, async () => {
     try {
-      const { state } = await services.api.call('decide', {
-        params: { id: request.id },
-        key,
-        body:
-          comment === undefined
-            ? { verdict: 'approve', digest: request.digest }
-            : { verdict: 'deny', digest: request.digest, comment },
-      });
-      void vscode.window.showInformationMessage(
-        inert(
-          state === 'denied'
-            ? `Denied. ${request.requester.name} reads your words.`
-            : `Approved. ${request.requester.name} has been told.`,
-        ),
-      );
+      await work();
     } catch (error) {
-      if (error instanceof ProblemError && (error.kind === 'too-late' || error.kind === 'changed-meanwhile'))
-        await services.sync.reload({ request: request.id });
+      if (error instanceof ProblemError && reread.has(error.kind)) await sync.reload({ request: request.id });
       throw error;
     }
   });
+  if (!done) return 'not done';
+  return act.do === 'approve' || act.do === 'deny' || act.do === 'withdraw' ? 'over' : 'done';
 }
 
-/** A word on a request: a denial has a comment. */
-async function askWord(request: AccessRequest): Promise<{ readonly comment?: string } | undefined> {
-  const [approve, deny] = ['Approve', 'Deny…'] as const;
-  const verdict = await vscode.window.showInformationMessage(
-    `${request.requester.name} asks to ${task(request.template)}`,
-    { modal: true, detail: reviewInWords(request) },
-    approve,
-    deny,
-  );
-  if (verdict === approve) return {};
-  const comment = verdict === deny ? await commentFor(request) : undefined;
-  return comment === undefined ? undefined : { comment };
-}
+/** What these say is seen by looking again. */
+const reread: ReadonlySet<string> = new Set(['too-late', 'changed-meanwhile', 'template-gone']);
 
-async function commentFor({ requester, template }: AccessRequest): Promise<string | undefined> {
-  const answer = await ask({
-    title: `Deny: ${template.title}`,
-    step: 1,
-    totalSteps: 1,
-    canGoBack: false,
-    prompt: inert(`What should ${requester.name} know? They will read this.`),
-    placeholder: 'For example: use the replica instead',
-    value: '',
-    check: (text) => checkText(text, limits.comment),
-  });
-  return answer.is === 'value' ? answer.value.trim() : undefined;
+function decided({ state, requester, stillNeeded }: AccessRequest): string {
+  if (state === 'denied') return `Denied. ${requester.name} reads your words.`;
+  return state === 'pending' && stillNeeded.length > 0
+    ? `Approved. It still needs ${needWords(stillNeeded)}.`
+    : `Approved. ${requester.name} has been told.`;
 }
 
 /** Says what came of a request that waits no more. */

@@ -55,6 +55,23 @@ export async function told(
   }
 }
 
+/** The same for what goes on showing something meanwhile: whether it is done, without waiting until the failure is read. */
+export async function doneOrTold(
+  services: Pick<Services, 'account' | 'log' | 'store'>,
+  work: () => Promise<unknown>,
+): Promise<boolean> {
+  const who = personIn(services.store.world);
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    void tell(services, error, async () => {
+      if (who === undefined || who === personIn(services.store.world)) await told(services, work);
+    });
+    return false;
+  }
+}
+
 function personIn({ account }: World): string | undefined {
   return account.is === 'signed in' ? account.me.person.id : undefined;
 }

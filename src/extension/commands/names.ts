@@ -9,6 +9,7 @@ export const commandIds = {
   endSession: 'daypass.endSession',
   withdraw: 'daypass.withdraw',
   decide: 'daypass.decide',
+  answer: 'daypass.answer',
   revoke: 'daypass.revoke',
   copyConnectionDetails: 'daypass.copyConnectionDetails',
   openDocumentation: 'daypass.openDocumentation',

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { Services } from '../services.ts';
 import type { Disposable } from '../state/event.ts';
 import type { Terminals } from '../terminal/register.ts';
+import type { ReviewPanels } from '../views/reviewPanels.ts';
 import { commandIds, idIn, type CommandId } from './names.ts';
 import { grantOf, registerTerminalProfile } from './terminalProfile.ts';
 
@@ -27,6 +28,13 @@ export function registerCommands(services: Services, terminals: Terminals): Disp
     });
   };
 
+  let opened: Promise<ReviewPanels> | undefined;
+  const reviews = (): Promise<ReviewPanels> =>
+    (opened ??= Promise.all([import('../views/reviewPanels.ts'), import('./decide.ts')]).then(
+      ([{ ReviewPanels }, { actOn }]) =>
+        new ReviewPanels(services, (asked, act) => actOn(services, asked, act)),
+    ));
+
   const table: Readonly<Record<Exclude<CommandId, Elsewhere>, (argument: unknown) => Promise<void>>> = {
     [commandIds.requestAccess]: request,
     [commandIds.showSession]: async () => (await import('./showSession.ts')).showSession(services),
@@ -35,7 +43,10 @@ export function registerCommands(services: Services, terminals: Terminals): Disp
     [commandIds.endSession]: async (argument) =>
       (await import('./endSession.ts')).endSession(services, argument),
     [commandIds.withdraw]: async (argument) => (await import('./withdraw.ts')).withdraw(services, argument),
-    [commandIds.decide]: async (argument) => (await import('./decide.ts')).decide(services, argument),
+    [commandIds.decide]: async (argument) =>
+      (await import('./decide.ts')).decide(services, await reviews(), argument),
+    [commandIds.answer]: async (argument) =>
+      (await import('./decide.ts')).answer(services, await reviews(), argument),
     [commandIds.revoke]: async (argument) => (await import('./revoke.ts')).revoke(services, argument),
     [commandIds.copyConnectionDetails]: async (argument) =>
       (await import('./copyConnectionDetails.ts')).copyConnectionDetails(services, terminals, argument),

@@ -149,6 +149,11 @@ export class Sync implements SyncService, Disposable {
         return;
       }
       case 'templates':
+        // A request that waits says how its template differs by now.
+        if ([...this.#parts.store.world.requests.values()].some(({ state }) => state === 'pending')) {
+          void this.#readEverything();
+          return;
+        }
         void this.#quietly('templates', () => this.#parts.api.call('templates'));
         void this.#quietly('me', () => this.#parts.api.call('me'));
         return;

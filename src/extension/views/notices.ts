@@ -4,6 +4,7 @@ import type { AccessRequest, Grant, World } from '../state/world.ts';
 import { levelOf, spokenTime } from './countdown.ts';
 import { ending, howItEnded, notYetConfirmed, proofOf, type Proof, type ToLocal } from './endings.ts';
 import { endOf, standingOf, unconfirmedOf, type Running } from './standing.ts';
+import { isTaken, saidInWords, unanswered } from './talk.ts';
 import { either, inert, lowerFirst, quoted, task, timeOfDay, why } from './words.ts';
 
 /** Something that a person is told once, in one window. */
@@ -39,7 +40,12 @@ export function noticesOf(
   const me = world.account.me.person.id;
   const standing = standingOf(world, now);
   const notices = [
-    ...standing.waitingForMe.map(asked),
+    // Where somebody looks already, others can go back to sleep.
+    ...standing.waitingForMe.filter((request) => !isTaken(request, me, now)).map(asked),
+    ...[...standing.waitingForMe, ...standing.pending, ...standing.readable.requests].flatMap(
+      (request) => question(request, me) ?? [],
+    ),
+    ...standing.pending.flatMap((request) => removed(request) ?? []),
     ...[...world.requests.values()]
       .filter((request) => request.requester.id === me && !awaits(request.id))
       .flatMap((request) => answered(request, now) ?? []),
@@ -58,12 +64,49 @@ export function noticesOf(
 }
 
 function asked(request: AccessRequest): Notice {
+  const { requester, template, duration, templateNow } = request;
   return {
-    id: `asked ${request.id}`,
-    text: `${request.requester.name} asks to ${task(request.template)}, ${spokenDuration(request.duration)}: ${why(request)}`,
+    // What is there to look at anew is told anew.
+    id: templateNow ? `asked ${request.id} ${request.digest}` : `asked ${request.id}`,
+    text: [
+      `${requester.name} asks to ${task(template)}, ${spokenDuration(duration)}: ${why(request)}`,
+      ...(templateNow
+        ? [`. The template ${templateNow.is === 'gone' ? 'was removed' : 'changed'} since.`]
+        : []),
+    ].join(''),
     kind: 'info',
     where: 'anywhere',
     action: { label: 'Review', command: commandIds.decide, about: { requestId: request.id } },
+  };
+}
+
+/** A question to whoever asked, or their answer to whoever takes part in the exchange. */
+function question(request: AccessRequest, me: string): Notice | undefined {
+  const said = unanswered(request, me);
+  if (!said) return undefined;
+  const mine = request.requester.id === me;
+  return {
+    id: `said ${said.id}`,
+    text: `${saidInWords(said, request)} (${task(request.template)})`,
+    kind: 'info',
+    where: 'anywhere',
+    action: {
+      label: mine ? 'Answer' : 'Review',
+      command: mine ? commandIds.answer : commandIds.decide,
+      about: { requestId: request.id },
+    },
+  };
+}
+
+/** To whoever asked: what they wait for cannot come. */
+function removed({ id, template, templateNow }: AccessRequest): Notice | undefined {
+  if (templateNow?.is !== 'gone') return undefined;
+  return {
+    id: `removed ${id}`,
+    text: `The template of your request was removed, so it cannot be approved any more: ${task(template)}.`,
+    kind: 'warning',
+    where: 'anywhere',
+    action: { label: 'Withdraw', command: commandIds.withdraw, about: { requestId: id } },
   };
 }
 
@@ -91,6 +134,8 @@ function answered(request: AccessRequest, now: number): Notice | undefined {
   return undefined;
 }
 
+const starts = 'The time starts when you open the terminal.';
+
 function approved(grant: Grant): Notice {
   const by = either(
     grant.approvedBy.map((person) => person.name),
@@ -98,7 +143,10 @@ function approved(grant: Grant): Notice {
   );
   return {
     id: `approved ${grant.id}`,
-    text: `${by} approved: ${task(grant.template)}, ${spokenDuration(grant.duration)}. The time starts when you open the terminal.`,
+    text:
+      grant.asked === undefined
+        ? `${by} approved: ${task(grant.template)}, ${spokenDuration(grant.duration)}. ${starts}`
+        : `${by} approved ${spokenDuration(grant.duration)} instead of ${spokenDuration(grant.asked)}: ${task(grant.template)}. ${starts}`,
     kind: 'info',
     where: 'anywhere',
     action: { label: 'Open terminal', command: commandIds.openTerminal, about: { grantId: grant.id } },

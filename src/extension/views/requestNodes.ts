@@ -3,6 +3,7 @@ import type { AccessRequest, Grant } from '../state/world.ts';
 import { inSentences, whatIsLate, type Late, type ToLocal } from './endings.ts';
 import { endOf, unconfirmedOf, type Standing } from './standing.ts';
 import { inSidebar, reviewLines, type Line } from './review.ts';
+import { lookingAt, lookingInWords, saidInWords, unanswered } from './talk.ts';
 import { approvedBy, askedOf, lowerFirst, task, timeOfDay, why } from './words.ts';
 
 /** An item of the view "Requests"; `id` is stable. */
@@ -41,12 +42,56 @@ export type RequestNode =
 
 type GrantNode = Extract<RequestNode, { readonly grantId: string }>;
 
+/** Who looks at the view, and when. */
+export interface Looking {
+  /** Id of the person here. */
+  readonly me: string;
+  /** The broker's time, ms. */
+  readonly now: number;
+  readonly toLocal: ToLocal;
+  /** The broker cannot be reached, so that a confirmation may have come that is not known here. */
+  readonly cutOff?: boolean;
+}
+
+/** So much of an exchange stands in the sidebar; the review has all of it. */
+const lastWords = 2;
+
 /**
  * What waits for the person's word, what they asked for themselves, and what they may see of others. What is over stays
  * until its target has confirmed it: access that may still be there is not let disappear.
- * @param cutOff the broker cannot be reached, so that a confirmation may have come that is not known here
  */
-export function requestNodes(standing: Standing, toLocal: ToLocal, cutOff = false): RequestNode[] {
+export function requestNodes(
+  standing: Standing,
+  { me, now, toLocal, cutOff = false }: Looking,
+): RequestNode[] {
+  const talkLines = (request: AccessRequest): Line[] => {
+    const claim = lookingAt(request, now);
+    const { templateNow, messages } = request;
+    return [
+      ...(templateNow
+        ? inSidebar(
+            'warning',
+            templateNow.is === 'gone'
+              ? 'The template was removed since'
+              : 'The template changed since: look again',
+          )
+        : []),
+      ...(claim ? inSidebar('eye', lookingInWords(claim, me, toLocal)) : []),
+      ...messages
+        .slice(-lastWords)
+        .flatMap((one) => inSidebar('comment-discussion', saidInWords(one, request, me))),
+    ];
+  };
+  const lookingShort = (request: AccessRequest): string[] => {
+    const claim = lookingAt(request, now);
+    return claim ? [claim.by.id === me ? 'you are looking' : `${claim.by.name} is looking`] : [];
+  };
+  /** What a request waits for: an answer of the person here, whoever looks at it, whoever could. */
+  const standOf = (request: AccessRequest): string => {
+    const asked = unanswered(request, me);
+    if (asked) return `${asked.by.name} asks you`;
+    return lookingShort(request)[0] ?? `waiting for ${askedOf(request)}`;
+  };
   const unproven = (grant: Grant) => {
     const over = `over since ${timeOfDay(toLocal(endOf(grant)))}`;
     return grantNode('unproven', grant, `${standOfProof(grant, toLocal, cutOff)} · ${over}`, toLocal);
@@ -55,7 +100,12 @@ export function requestNodes(standing: Standing, toLocal: ToLocal, cutOff = fals
     section(
       'Waiting for you',
       standing.waitingForMe.map((request) =>
-        askedNode('waiting for me', request, [spokenDuration(request.duration)]),
+        askedNode(
+          'waiting for me',
+          request,
+          [spokenDuration(request.duration), ...lookingShort(request)],
+          talkLines(request),
+        ),
       ),
     ),
     section('Yours', [
@@ -64,9 +114,10 @@ export function requestNodes(standing: Standing, toLocal: ToLocal, cutOff = fals
         id: `mine ${request.id}`,
         requestId: request.id,
         label: request.template.title,
-        description: `waiting for ${askedOf(request)}`,
-        tooltip: `${request.template.title} on ${request.template.target.title}, waiting for ${askedOf(request)}`,
+        description: standOf(request),
+        tooltip: `${request.template.title} on ${request.template.target.title}, ${standOf(request)}`,
         children: [
+          ...talkLines(request),
           { icon: 'comment', label: why(request) },
           {
             icon: 'clock',
@@ -83,7 +134,7 @@ export function requestNodes(standing: Standing, toLocal: ToLocal, cutOff = fals
     section(
       'Requests of others',
       standing.readable.requests.map((request) =>
-        askedNode('waiting for others', request, [`waiting for ${askedOf(request)}`]),
+        askedNode('waiting for others', request, [standOf(request)], talkLines(request)),
       ),
     ),
     section('Open access of others', [
@@ -107,6 +158,7 @@ function askedNode(
   is: 'waiting for me' | 'waiting for others',
   request: AccessRequest,
   more: readonly string[],
+  talk: readonly Line[],
 ): RequestNode {
   return {
     is,
@@ -115,7 +167,7 @@ function askedNode(
     label: request.requester.name,
     description: [lowerFirst(request.template.title), request.template.target.title, ...more].join(' · '),
     tooltip: `${request.requester.name} asks to ${task(request.template)}: ${why(request)}`,
-    children: reviewLines(request).map(asLine(request.id)),
+    children: [...talk, ...reviewLines(request)].map(asLine(request.id)),
   };
 }
 

@@ -20,7 +20,13 @@ export function registerRequestsView({ store, clock }: Services): Disposable {
 
   const draw = (now: number): void => {
     const standing = standingOf(store.world, now);
-    nodes = requestNodes(standing, (ms) => clock.toLocal(ms), store.world.stream.is === 'disconnected');
+    const { account, stream } = store.world;
+    nodes = requestNodes(standing, {
+      me: account.is === 'signed in' ? account.me.person.id : '',
+      now,
+      toLocal: (ms) => clock.toLocal(ms),
+      cutOff: stream.is === 'disconnected',
+    });
     const key = JSON.stringify(nodes);
     if (key === shown) return;
     shown = key;
@@ -75,10 +81,10 @@ function itemOf(node: RequestNode): vscode.TreeItem {
   // What waits for a decision, or for its proof, is read where it stands; the rest is known to whoever asked for it.
   const opened = node.is === 'waiting for me' || node.is === 'unproven';
   item.collapsibleState = opened ? Collapsible.Expanded : Collapsible.Collapsed;
-  if (node.is === 'waiting for me')
+  if ('requestId' in node)
     item.command = {
-      command: commandIds.decide,
-      title: 'Review',
+      command: node.is === 'mine' ? commandIds.answer : commandIds.decide,
+      title: node.is === 'waiting for me' ? 'Review' : 'Show',
       arguments: [{ requestId: node.requestId }],
     };
   return item;

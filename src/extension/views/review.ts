@@ -37,18 +37,3 @@ export function inSidebar(icon: string, whole: string): Line[] {
 /** Characters that a line two levels deep holds in a sidebar of the usual width. */
 const sidebarWidth = 28;
 const mostLines = 4;
-
-/** The same where there is room for sentences: the text of the dialog in which the decision is made. */
-export function reviewInWords(request: AccessRequest): string {
-  const { template } = request;
-  return [
-    `Why: ${why(request)}`,
-    '',
-    template.summary,
-    ...template.allows.map((allowed) => `   •  ${allowed}`),
-    '',
-    `For: ${fromTheFirstTerminal(request)}`,
-    ...unverified(request).map((warning) => `Careful: ${warning}.`),
-    ...openNow(request).map((line) => `${line}.`),
-  ].join('\n');
-}

@@ -1,8 +1,9 @@
 import { spokenDuration } from '../../contract/durations.ts';
-import type { Grant, LiveConnection, LiveConnections, World } from '../state/world.ts';
+import type { AccessRequest, Grant, LiveConnection, LiveConnections, World } from '../state/world.ts';
 import { thresholdsOf } from './countdown.ts';
 import { howItEnded, lastHeard, proofOf, receiptInWords, type ToLocal } from './endings.ts';
 import { standingOf, unconfirmedOf, type Running } from './standing.ts';
+import { lookingAt, lookingInWords, saidInWords, unanswered } from './talk.ts';
 import { approvedBy, askedOf, timeOfDay, tlsWarning, why } from './words.ts';
 
 interface CardBase {
@@ -43,7 +44,13 @@ export interface Age {
 export type Card =
   | RunningCard
   | (CardBase & { readonly is: 'ready'; readonly facts: readonly string[]; readonly documented: boolean })
-  | (CardBase & { readonly is: 'waiting'; readonly headline: string; readonly facts: readonly string[] })
+  | (CardBase & {
+      readonly is: 'waiting';
+      readonly headline: string;
+      readonly facts: readonly string[];
+      /** Somebody asked, and waits for an answer. */
+      readonly asked: boolean;
+    })
   | (CardBase & {
       readonly is: 'over';
       readonly headline: string;
@@ -92,7 +99,7 @@ export function sessionModel(
     ...standing.pending.map((request): Card => ({
       ...base(request),
       is: 'waiting',
-      headline: `Waiting for ${askedOf(request)}`,
+      ...waitingFor(request, world, now, toLocal),
       facts: [
         `${spokenDuration(request.duration)} · ${why(request)}`,
         `Asked at ${timeOfDay(toLocal(Date.parse(request.createdAt)))}.`,
@@ -127,6 +134,23 @@ export function sessionModel(
           trouble: `The broker cannot be reached (since ${timeOfDay(toLocal(world.stream.since))}). Running sessions still end on time without it. Trying again…`,
         }
       : {}),
+  };
+}
+
+/** What comes first: a question that waits for an answer, then whoever looks, then whoever could. */
+function waitingFor(
+  request: AccessRequest,
+  world: World,
+  now: number,
+  toLocal: ToLocal,
+): { readonly headline: string; readonly asked: boolean } {
+  const me = world.account.is === 'signed in' ? world.account.me.person.id : '';
+  const question = unanswered(request, me);
+  const claim = lookingAt(request, now);
+  if (question) return { headline: saidInWords(question, request), asked: true };
+  return {
+    headline: claim ? lookingInWords(claim, me, toLocal) : `Waiting for ${askedOf(request)}`,
+    asked: false,
   };
 }
 

@@ -3,6 +3,7 @@ import type { World } from '../state/world.ts';
 import { levelOf, shortTime, spokenTime, type Level } from './countdown.ts';
 import { lastHeard, type ToLocal } from './endings.ts';
 import { standingOf, unconfirmedOf, type Standing } from './standing.ts';
+import { lookingAt, unanswered } from './talk.ts';
 import { askedOf, inert, task, timeOfDay } from './words.ts';
 
 /** What the status bar shows; `undefined` where it shows nothing. */
@@ -53,11 +54,25 @@ export function statusOf(world: World, now: number, toLocal: ToLocal): StatusTex
   if (ready)
     return shown('$(shield) approved', `Production access approved: ${task(ready.template)}, not opened yet`);
   const [pending] = standing.pending;
-  if (pending)
+  if (pending) {
+    const me = world.account.is === 'signed in' ? world.account.me.person.id : '';
+    const question = unanswered(pending, me);
+    const claim = lookingAt(pending, now);
+    if (question)
+      return shown(
+        `$(comment-unresolved) ${inert(question.by.name)} asks`,
+        `${question.by.name} asks you something`,
+      );
+    if (claim)
+      return shown(
+        `$(eye) ${inert(claim.by.name)} is looking`,
+        `${claim.by.name} is looking at your request`,
+      );
     return shown(
       `$(watch) waiting for ${inert(askedOf(pending))}`,
       `Waiting for ${askedOf(pending)} to approve`,
     );
+  }
   return undefined;
 }
 

@@ -145,6 +145,31 @@ export class Editor {
     }
   }
 
+  /** The document of the review that is in front, once there is something to see in it. */
+  async review(): Promise<Frame> {
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      for (const frame of this.page.frames())
+        if (
+          await frame
+            .locator('main#review h1')
+            .isVisible()
+            .catch(() => false)
+        )
+          return frame;
+      if (Date.now() > deadline) throw new Error('No review appeared.');
+      await this.page.waitForTimeout(50);
+    }
+  }
+
+  /** Presses what decides in the review that is in front, once it may be pressed. */
+  async decide(button: 'Approve' | 'Deny' | RegExp): Promise<void> {
+    const review = await this.review();
+    const name = typeof button === 'string' ? new RegExp(`^${button}`) : button;
+    const ready = review.locator('button[data-do][aria-disabled="false"]');
+    await ready.and(review.getByRole('button', { name })).first().click();
+  }
+
   /** What the active terminal shows at the moment. */
   async terminalText(): Promise<string> {
     const rows = this.page.locator(
