@@ -219,8 +219,9 @@ describe('the main job, as people see it', function () {
   it('Ben denies with a comment, and Ana reads it', async () => {
     await askFor(ana, 'Fix one', { ticket: 'INC-2232' });
     await ben.answer(/Ana Lima asks to.*INC-2232/s, 'Review');
-    await ben.page.locator('.monaco-dialog-box').getByRole('button', { name: 'Deny' }).click();
-    await ben.title(/Deny/);
+    const review = await ben.review();
+    await review.getByRole('button', { name: 'Deny…' }).click();
+    await review.locator('textarea:focus').waitFor();
     await ben.page.keyboard.type('use the replica instead');
     await ben.press('Enter');
     await ana

@@ -62,7 +62,7 @@ export async function doneOrTold(
 ): Promise<boolean> {
   const who = personIn(services.store.world);
   try {
-    await work();
+    await signingInAgain(services.account, work);
     return true;
   } catch (error) {
     void tell(services, error, async () => {

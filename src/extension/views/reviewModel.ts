@@ -108,7 +108,7 @@ export function reviewModel(request: AccessRequest, me: string, now: number, toL
     terms: request.terms ?? [],
     careful: unverified(request),
     facts: [
-      ['How long', `${spokenDuration(duration)}, from the first terminal on`],
+      ['How long', howLong(request)],
       [`On ${template.target.title} now`, openNow(request).join('. ')],
       ...(request.state === 'pending' && needs
         ? ([
@@ -154,6 +154,15 @@ export function reviewModel(request: AccessRequest, me: string, now: number, toL
       ...(may.withdraw ? { withdraw: true } : {}),
     },
   };
+}
+
+function howLong({ state, duration, decisions }: AccessRequest): string {
+  const given = decisions.flatMap((one) => one.duration ?? []).sort((a, b) => secondsOf(a) - secondsOf(b))[0];
+  if (given === undefined) return `${spokenDuration(duration)}, from the first terminal on`;
+  const asked = `instead of ${spokenDuration(duration)}`;
+  return state === 'approved'
+    ? `${spokenDuration(given)} ${asked}, from the first terminal on`
+    : `${spokenDuration(given)} at most, ${asked}`;
 }
 
 function writing({ requester, askedOf: names }: AccessRequest, mine: boolean) {
