@@ -96,7 +96,7 @@ describe('what an approver is shown', () => {
       actions.shorten?.map(({ label }) => label),
       ['15 min', '10 min', '5 min'],
     );
-    assert.equal(actions.shorten?.[0].spoken, 'Approve 15 min instead of 30 min');
+    assert.equal(actions.shorten[0]?.spoken, 'Approve 15 min instead of 30 min');
     assert.equal(actions.write?.label, 'Ask');
     assert.deepEqual(actions.claim, { label: 'I’m looking' });
     assert.equal(actions.withdraw, undefined);
