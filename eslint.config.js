@@ -31,6 +31,8 @@ const mayReveal = [
   'src/broker/integrity/macs.ts',
   'src/broker/schedules/fetch-calendar.ts',
   'src/broker/pages/provider.ts',
+  'src/broker/config/channels.ts',
+  'src/broker/notify/{webhook,slack,email}.ts',
   'src/broker/store/connect.ts',
   'src/broker/targets/postgresql/connect.ts',
   'src/sandbox/**',

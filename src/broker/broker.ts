@@ -11,6 +11,7 @@ import { createHub } from './events/hub.ts';
 import { eventIds } from './events/id.ts';
 import { Attempts } from './http/attempts.ts';
 import type { Caller } from './http/caller.ts';
+import { deliveryRoutes } from './http/deliveries.ts';
 import { eventRoute } from './http/events.ts';
 import { grantRoutes } from './http/grants.ts';
 import { healthRoutes } from './http/health.ts';
@@ -35,6 +36,7 @@ import { leaseStore } from './leases/lease-store.ts';
 import { watchUnattended, type UnattendedWatch } from './leases/unattended.ts';
 import { startWorker } from './leases/worker.ts';
 import { pages } from './pages/pages.ts';
+import { startDeliveries } from './notify/deliveries.ts';
 import { audits } from './rules/policy.ts';
 import { Running } from './running.ts';
 import { startSchedules } from './schedules/schedules.ts';
@@ -65,6 +67,8 @@ const notAttended =
 
 const tampered =
   'Records in the database were not as the broker wrote them; the log says which. Nothing is given for them.';
+const notTold =
+  'People cannot be told through one of the channels; the log says which. The next step is taken in its place.';
 const noKey =
   'The broker has no key to authenticate with what it writes into its database. Make one (openssl rand -base64 32), keep it outside the database, and name it under "integrity.keys".';
 
@@ -132,6 +136,17 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   await checkInstallation(store, integrity, (target, leaseId) => targets.get(target)?.target.roleOf(leaseId));
   const expiry = running.add(startExpiry(store, macs, log), (one) => one.stop());
   running.add(await store.listen(channels.expiry, () => expiry.wake()), (stop) => stop());
+  const deliveries = running.add(
+    startDeliveries({
+      store,
+      integrity,
+      config,
+      log,
+      counted: (channel, outcome) => metrics.delivery(channel, outcome),
+    }),
+    (one) => one.stop(),
+  );
+  running.add(await store.listen(channels.delivery, () => deliveries.wake()), (stop) => stop());
 
   const attempts = running.add(new Attempts(store, log), (one) => one.close());
   const verifier = createVerifier({
@@ -180,6 +195,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
       ),
       ...(unattended.some ? [notAttended] : []),
       ...(integrity.some ? [tampered] : []),
+      ...(deliveries.failing ? [notTold] : []),
     ],
     waitingFor: async () => [
       ...(verifier.ready ? [] : ['the identity provider']),
@@ -189,6 +205,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   meRoute(app, context);
   templateRoutes(app, context);
   requestRoutes(app, context);
+  deliveryRoutes(app, context);
   grantRoutes(app, context);
   leaseRoutes(app, context);
   eventRoute(app, hub);

@@ -36,6 +36,8 @@ const inTheStore = [
   'events numbered',
   'events logged',
   'keys forgotten',
+  'deliveries taken',
+  'delivery recorded',
 ] as const;
 
 /** What is said to a target; whether it changes something there or only looks. */
@@ -88,11 +90,14 @@ const atATarget = [
   'target checked',
 ] as const;
 
+/** What is said to people through a channel. */
+const throughAChannel = ['message sent'] as const;
+
 export type StoreStep = (typeof inTheStore)[number];
 export type TargetStep = (typeof atATarget)[number];
-export type StepName = StoreStep | TargetStep;
+export type StepName = StoreStep | TargetStep | (typeof throughAChannel)[number];
 
-export const stepNames: readonly StepName[] = [...inTheStore, ...atATarget];
+export const stepNames: readonly StepName[] = [...inTheStore, ...atATarget, ...throughAChannel];
 
 /** What subscribers of the channel `daypass:step` are told, in the moment that it happens. */
 export interface StepMessage {

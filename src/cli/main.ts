@@ -22,17 +22,19 @@ program
   .description('Check the configuration and the templates without starting anything.')
   .option(...config)
   .option('--targets', 'ask the targets too: what is missing there, and what is there that no template says')
+  .option('--channels', 'send a test message through each channel, and say what came of it')
   .addOption(
     new Option(
       '--identity',
       'explain what the broker sees in an access token, given on standard input',
-    ).conflicts('targets'),
+    ).conflicts(['targets', 'channels']),
   )
-  .action(async (options: { config: string; targets?: true; identity?: true }) => {
+  .action(async (options: { config: string; targets?: true; channels?: true; identity?: true }) => {
     if (options.identity) return (await import('./commands/check-identity.ts')).checkIdentity(options);
     return (await import('./commands/check.ts')).check({
       config: options.config,
       targets: options.targets === true,
+      channels: options.channels === true,
     });
   });
 

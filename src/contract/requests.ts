@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Person } from './people.ts';
+import { Telling } from './telling.ts';
 import { ApprovalNeed, Template, TemplateId } from './templates.ts';
 import { Digest, Duration, Id, Instant, plainText } from './values.ts';
 
@@ -136,6 +137,10 @@ export const AccessRequest = z
         others: z.int().min(0).meta({ description: 'How many people besides the requester and the reader.' }),
       })
       .meta({ description: 'Active access at the same target now.' }),
+    told: z
+      .array(Telling)
+      .optional()
+      .meta({ description: 'Who was told of it and who will be, in the order of the steps.' }),
     version: z.int(),
     may: z.object({
       withdraw: z.boolean(),

@@ -13,6 +13,7 @@ import {
   Outlook,
   RequestList,
 } from './requests.ts';
+import { DeliveryList } from './telling.ts';
 import { TemplateId, TemplateList } from './templates.ts';
 import { Duration, Id } from './values.ts';
 
@@ -125,6 +126,15 @@ export const routes = {
     status: 200,
     response: AccessRequest,
     problems: ['not-found'],
+  },
+  deliveries: {
+    method: 'GET',
+    path: '/v1/requests/{id}/deliveries',
+    summary: 'For auditors: the messages about a request, with every attempt’s outcome',
+    params: byId,
+    status: 200,
+    response: DeliveryList,
+    problems: ['not-found', 'not-allowed'],
   },
   withdrawRequest: {
     method: 'POST',

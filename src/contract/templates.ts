@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { TellingPlan } from './telling.ts';
 import { Digest, Duration } from './values.ts';
 
 export const TemplateId = z
@@ -62,6 +63,7 @@ export const Template = z
         .meta({ description: 'Where it takes people of different groups: how many of which, all of them.' }),
       mfa: z.object(signInDemand).optional().meta({ description: 'The sign-in that an approver needs.' }),
     }),
+    notify: TellingPlan.optional(),
     digest: Digest.meta({
       description: 'Of everything that the template says; changes when the template does.',
     }),

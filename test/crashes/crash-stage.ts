@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { Macs } from '../../src/broker/integrity/macs.ts';
 import type { StepName } from '../../src/broker/step.ts';
 import { leaks, type Credential } from '../broker/support/leaks.ts';
+import { startReceiver, type Receiver } from '../broker/support/receivers.ts';
 import { separateStore, type SeparateStore } from '../broker/support/separate-store.ts';
 import { startStandby, type Standby } from '../broker/support/standby.ts';
 import {
@@ -30,6 +32,8 @@ interface Servers {
   readonly world: World;
   readonly store: SeparateStore;
   readonly replica: Standby;
+  /** What the broker tells people through. */
+  readonly receiver: Receiver;
 }
 
 /**
@@ -64,8 +68,16 @@ export class CrashStage {
     return this.#servers.store.macs;
   }
 
+  /** What was said to people. */
+  get receiver(): Receiver {
+    return this.#servers.receiver;
+  }
+
   static async open(options: WorldOptions): Promise<CrashStage> {
-    const world = await startWorld(options);
+    const receiver = await startReceiver();
+    process.env['CRASH_HOOK'] = `whsec_${randomBytes(32).toString('base64')}`;
+    const channels = `channels: { hook: { kind: webhook, url: '${receiver.url}', secrets: [{ env: CRASH_HOOK }] } }`;
+    const world = await startWorld({ ...options, configuration: channels });
     // The world's own broker works in this process, which must not die.
     await world.broker.close();
     const replica = await startStandby(world.shop);
@@ -73,7 +85,7 @@ export class CrashStage {
     const hook = await compiledHook(world.folder);
     const { configuration } = store;
     return new CrashStage(
-      { world, store, replica },
+      { world, store, replica, receiver },
       { hook, configuration, log: new BrokerLog(join(world.folder, 'broker.log')) },
     );
   }
@@ -252,6 +264,7 @@ export class CrashStage {
     await this.stop();
     await this.#servers.store.postgres.stop();
     await this.#servers.replica.stop();
+    await this.#servers.receiver.close();
     await this.world.stop();
   }
 }

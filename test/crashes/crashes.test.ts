@@ -88,6 +88,9 @@ const lifeOf: Record<StepName, LifeName | { readonly not: string }> = {
   'issues under way looked for': 'removed by others',
   'stranger noted': 'a stranger',
   'alarm recorded': 'a forged lease',
+  'deliveries taken': 'telling',
+  'message sent': 'telling',
+  'delivery recorded': 'telling',
   'target checked': { not: 'only `daypass check --targets` does it, and it only looks' },
 };
 

@@ -33,6 +33,8 @@ create schema stock authorization shop_stock_owner;`,
     'stay.yaml': templateOf('stay', ordersScope),
     'own.yaml': templateOf('own', '{ owner: shop_stock_owner, schema: stock }'),
     'asked.yaml': templateOf('asked', ordersScope).replace('nobody', '{ by: [payments-leads] }'),
+    'told.yaml': `${templateOf('told', ordersScope).replace('nobody', '{ by: [payments-leads] }')}
+notify: [{ tell: hook }]\n`,
   },
 };
 
@@ -99,6 +101,36 @@ async function open(stage: CrashStage, template: string, duration?: string): Pro
 const end = (stage: CrashStage, { grantId }: Held) => stage.call('ana', 'POST', `/v1/grants/${grantId}/end`);
 
 /** As if so much time had passed: in the way that the broker would have written it. */
+/** Told, and recorded as such; told again after a death, it is under the same id. */
+async function isTold(stage: CrashStage, requestId: string, type: string): Promise<void> {
+  await eventually(async () => {
+    const state = await stage.state();
+    try {
+      // What a broker took into its death is another's without waiting for it.
+      await state.query(
+        `update delivery set due_at = least(due_at, clock_timestamp())
+          where request_id = $1 and state = 'waiting' and tried_at < clock_timestamp() - interval '1 second'`,
+        [requestId],
+      );
+      await state.query('notify daypass_delivery');
+      const { rows } = await state.query<{ sent: boolean }>(
+        `select bool_and(state = 'sent') as sent from delivery
+          where request_id = $1 and (about = 'asked') = ($2 = 'request.asked')`,
+        [requestId, type],
+      );
+      return rows[0]?.sent === true || undefined;
+    } finally {
+      await state.end();
+    }
+  });
+  const calls = stage.receiver.calls.filter(
+    ({ json }) => json['type'] === type && (json['data'] as { request: string }).request === requestId,
+  );
+  assert.ok(calls.length > 0);
+  assert.equal(new Set(calls.map(({ headers }) => headers['webhook-id'])).size, 1);
+  assert.equal(new Set(calls.map(({ body }) => body)).size, 1);
+}
+
 async function letNobodyAnswer(stage: CrashStage, requestId: string): Promise<void> {
   const state = await stage.state();
   const answer_by = new Date(Date.now() + 500);
@@ -214,6 +246,14 @@ export const lives = {
       body: { template: 'stay', templateDigest: first.digest, duration: 'PT30M', reason: reasonOf() },
     });
     await stage.call(newcomer.id, 'POST', `/v1/grants/${grantId}/end`);
+    return [];
+  },
+
+  telling: async (stage) => {
+    const { id } = await ask(stage, 'told');
+    await isTold(stage, id, 'request.asked');
+    await stage.call('ana', 'POST', `/v1/requests/${id}/withdraw`);
+    await isTold(stage, id, 'request.withdrawn');
     return [];
   },
 

@@ -32,7 +32,7 @@ interface OfLease extends About {
 /** What happened, in the words of the field. `detail` is shown to auditors and never holds a secret. */
 export type AuditEvent = { readonly detail: Readonly<Record<string, unknown>> } & (
   | (OfRequest & {
-      readonly action: `request ${'created' | 'partly approved' | 'approved' | 'denied' | 'withdrawn' | 'expired' | 'claimed' | 'released' | 'discussed'}`;
+      readonly action: `request ${'created' | 'partly approved' | 'approved' | 'denied' | 'withdrawn' | 'expired' | 'claimed' | 'released' | 'discussed' | 'told' | 'not told'}`;
     })
   | (About & { readonly resource: 'person'; readonly resourceId: string; readonly action: 'request refused' })
   | (Omit<About, 'target'> & {

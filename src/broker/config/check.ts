@@ -11,6 +11,7 @@ interface Described {
   readonly additionalProperties?: Described | boolean;
   readonly items?: Described;
   readonly anyOf?: readonly Described[];
+  readonly oneOf?: readonly Described[];
   readonly $ref?: string;
   readonly $defs?: Readonly<Record<string, Described>>;
 }
@@ -53,9 +54,7 @@ function inWords(file: YamlFile, issue: z.core.$ZodIssue, schema: Described): Pr
   switch (issue.code) {
     case 'unrecognized_keys': {
       const place = describedAt(schema, path);
-      const known = [place, ...(place?.anyOf ?? [])].flatMap((option) =>
-        Object.keys(option?.properties ?? {}),
-      );
+      const known = [place, ...optionsOf(place)].flatMap((option) => Object.keys(option?.properties ?? {}));
       return issue.keys
         .slice(0, mostTold)
         .map((key) =>
@@ -76,10 +75,7 @@ function inWords(file: YamlFile, issue: z.core.$ZodIssue, schema: Described): Pr
         ),
       ];
     case 'invalid_value': {
-      const known = issue.values.map(String);
-      const said =
-        typeof written === 'string' && written.length <= 60 ? `"${written}" is not possible here. ` : '';
-      return [file.at(path, `${said}${suggestion(String(written), known, 'Possible')}`)];
+      return [file.at(path, oneOf(written, issue.values.map(String)))];
     }
     case 'too_small':
       return [
@@ -91,6 +87,8 @@ function inWords(file: YamlFile, issue: z.core.$ZodIssue, schema: Described): Pr
     case 'too_big':
       return [file.at(path, sizeWords(issue.origin, 'at most', Number(issue.maximum)))];
     case 'invalid_union': {
+      if ('options' in issue && Array.isArray(issue.options) && issue.errors.length === 0)
+        return [file.at(path, oneOf(written, issue.options.map(String)))];
       // What fails deeper inside is what was meant.
       const meant = issue.errors.find((branch) =>
         branch.every((inner) => inner.path.length > 0 || isAboutKeys(inner)),
@@ -104,6 +102,12 @@ function inWords(file: YamlFile, issue: z.core.$ZodIssue, schema: Described): Pr
     default:
       return [file.at(path, issue.message)];
   }
+}
+
+function oneOf(written: unknown, known: readonly string[]): string {
+  const said =
+    typeof written === 'string' && written.length <= 60 ? `"${written}" is not possible here. ` : '';
+  return `${said}${suggestion(String(written), known, 'Possible')}`;
 }
 
 /** What several rules say about one value, the first of them says enough. */
@@ -173,7 +177,8 @@ function describedAt(schema: Described, path: Path): Described | undefined {
     here?.$ref === undefined ? here : { ...schema.$defs?.[here.$ref.replace('#/$defs/', '')], ...here };
   let here: Described | undefined = schema;
   for (const part of path) {
-    const options: readonly Described[] = here?.anyOf ?? (here ? [here] : []);
+    const several = optionsOf(here);
+    const options = several.length > 0 ? several : here ? [here] : [];
     const next: (Described | undefined)[] = options.map(followed).map((option) => {
       if (typeof part === 'number') return option?.items;
       const more = option?.additionalProperties;
@@ -182,6 +187,11 @@ function describedAt(schema: Described, path: Path): Described | undefined {
     here = followed(next.find((one) => one !== undefined));
   }
   return here;
+}
+
+/** What a place may be, where that is one of several things; `oneOf` of bare conditions says nothing of that. */
+function optionsOf(place: Described | undefined): readonly Described[] {
+  return place?.anyOf ?? (place?.properties ? [] : (place?.oneOf ?? []));
 }
 
 function valueAt(value: unknown, path: Path): unknown {

@@ -2,6 +2,7 @@ import type { Secret } from '../../contract/secret.ts';
 import type { AudienceParameter } from '../../contract/discovery.ts';
 import type { ClaimPath } from '../identity/claim-path.ts';
 import type { ShiftMoment } from './shifts.ts';
+import type { ChannelConfig } from './channels.ts';
 
 export interface Address {
   readonly host: string;
@@ -177,6 +178,8 @@ export interface Config {
   readonly targets: ReadonlyMap<string, TargetConfig>;
   /** Who is on call when, by name. */
   readonly schedules: ReadonlyMap<string, ScheduleConfig>;
+  /** How people are told, by the name that templates use. */
+  readonly channels: ReadonlyMap<string, ChannelConfig>;
   readonly requests: {
     readonly answerWithinSeconds: number;
     readonly activateWithinSeconds: number;

@@ -1,4 +1,5 @@
 import { secondsOf } from '../../contract/durations.ts';
+import { checkChannels } from './channels.ts';
 import { addressOf, isLoopback } from './pieces.ts';
 import type { Path } from './problem.ts';
 import type { Report } from './report.ts';
@@ -20,6 +21,7 @@ export function checkConsistency(settings: Settings, report: Report): void {
       ['database'],
       'needs "integrity" beside it: { keys: [{ file: /run/secrets/daypass-integrity }] }, made with openssl rand -base64 32 and kept outside the database.',
     );
+  checkChannels(settings.channels, settings.groups, report, unknownGroup);
   for (const [id, target] of Object.entries(settings.targets)) {
     if (!targetId.test(id) || id.length > 40)
       report.isWrong(

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { check } from './check.ts';
+import type { ChannelConfig } from './channels.ts';
 import type { Config, TargetConfig } from './config.ts';
 import { checkConsistency } from './consistency.ts';
 import { failureOf } from './files.ts';
@@ -17,6 +18,7 @@ export interface References {
   readonly targets: ReadonlyMap<string, Pick<TargetConfig, 'kind'>>;
   /** The schedules that say who is on call, by name. */
   readonly schedules?: ReadonlyMap<string, unknown>;
+  readonly channels?: ReadonlyMap<string, Pick<ChannelConfig, 'title' | 'reaches'>>;
 }
 
 export interface ReadConfig {
@@ -25,7 +27,7 @@ export interface ReadConfig {
   /** Present as soon as the file has the right shape. */
   readonly outline?: Pick<
     Config,
-    'groups' | 'identity' | 'publicUrl' | 'schedules' | 'targets' | 'templates'
+    'channels' | 'groups' | 'identity' | 'publicUrl' | 'schedules' | 'targets' | 'templates'
   >;
   /** Wrong wherever the file is used. */
   readonly problems: readonly Problem[];
@@ -59,10 +61,10 @@ export async function readConfig(file: string, environment: Environment = proces
   const report = new Report(document);
   checkConsistency(settings, report);
   const config = await resolveSettings(path, settings, environment, report);
-  const { groups, identity, publicUrl, schedules, targets, templates } = config;
+  const { channels, groups, identity, publicUrl, schedules, targets, templates } = config;
   return {
     ...(report.wrong.length + report.missing.length === 0 ? { config } : {}),
-    outline: { groups, identity, publicUrl, schedules, targets, templates },
+    outline: { channels, groups, identity, publicUrl, schedules, targets, templates },
     problems: inReadingOrder(report.wrong),
     missing: report.missing,
     warnings: report.warnings,

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { secondsOf } from '../../contract/durations.ts';
 import { Secret } from '../../contract/secret.ts';
+import { channelOf, type ChannelConfig } from './channels.ts';
 import type {
   CalendarConfig,
   CertificateFiles,
@@ -55,6 +56,16 @@ export async function resolveSettings(
   const schedules = new Map<string, ScheduleConfig>();
   for (const [name, schedule] of Object.entries(settings.schedules))
     schedules.set(name, await scheduleOf(name, schedule, context));
+  const channels = new Map<string, ChannelConfig>();
+  for (const [name, channel] of Object.entries(settings.channels))
+    channels.set(
+      name,
+      await channelOf(name, channel, {
+        secret: (source, path) => secretOf(source, path, context),
+        authority: (tls, path) => tlsOf(tls, path, context),
+        wrong: (path, words) => report.isWrong(path, words),
+      }),
+    );
   return {
     file,
     listen: addressOf(settings.listen),
@@ -94,6 +105,7 @@ export async function resolveSettings(
     templates: resolve(context.folder, settings.templates),
     targets,
     schedules,
+    channels,
     requests: {
       answerWithinSeconds: secondsOf(requests.answer_within),
       activateWithinSeconds: secondsOf(requests.activate_within),

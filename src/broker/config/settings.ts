@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import * as z from 'zod';
 import { AudienceParameter } from '../../contract/discovery.ts';
 import { plainText } from '../../contract/values.ts';
+import { Channels } from './channels.ts';
 import { signatureAlgorithms } from './config.ts';
 import {
   Address,
@@ -346,6 +347,7 @@ export const Settings = z
         description: 'Who is on call when, by a short name that templates use.',
         propertyNames: { pattern: targetId.source, maxLength: 40 },
       }),
+    channels: Channels,
     requests: z
       .strictObject({
         answer_within: durationBetween('PT1M', 'PT168H')

@@ -6,11 +6,13 @@ import { mayRequest, mostPending } from '../rules/policy.ts';
 import { groupsOf, sizeOf } from '../rules/quorum.ts';
 import { demandAt } from '../rules/sign-in.ts';
 import { digestOfRequest } from '../store/authentic.ts';
+import { planDeliveries } from '../store/delivery.ts';
 import { insertGrant } from '../store/grant.ts';
 import { inSeconds } from '../store/now.ts';
 import { inTurnAt } from '../store/policy-facts.ts';
 import { countOf, insertRequest, stepRequest } from '../store/request.ts';
 import type { Trx } from '../store/schema.ts';
+import { deliverySteps } from '../templates/notify.ts';
 import { present } from '../templates/present.ts';
 import type { ResolvedTemplate } from '../templates/template.ts';
 import { ticketExpression } from '../templates/ticket.ts';
@@ -86,6 +88,7 @@ export async function makeRequest(
     state: 'pending',
     answer_by: await inSeconds(trx, context.config.requests.answerWithinSeconds),
   });
+  if (verdict.is === 'asked') await planDeliveries(trx, request, deliverySteps(template.notify));
   if (verdict.is === 'approved') {
     await stepRequest(trx, request, 'decided: approve', null, { agreed: true });
     await insertGrant(trx, context.integrity.macs, request, {

@@ -19,6 +19,8 @@ export interface Metrics {
   scheduleRead(schedule: string, went: 'well' | 'badly'): void;
   /** A record in the database was not as the broker wrote it. */
   notAuthentic(): void;
+  /** An attempt to tell somebody something through a channel, by its name. */
+  delivery(channel: string, outcome: 'sent' | 'tried' | 'failed'): void;
   text(): Promise<string>;
   readonly contentType: string;
 }
@@ -82,6 +84,12 @@ export function createMetrics(sources: Sources): Metrics {
       for (const [schedule, at] of readAt) this.set({ schedule }, (performance.now() - at) / 1000);
     },
   });
+  const deliveries = new Counter({
+    name: 'daypass_deliveries_total',
+    help: 'Attempts to send a message, by channel: sent, tried (failed and tried again), failed (given up).',
+    labelNames: ['channel', 'outcome'] as const,
+    registers,
+  });
   const issue = new Histogram({
     name: 'daypass_issue_seconds',
     help: 'Time that a credential took to be issued at the target.',
@@ -119,6 +127,7 @@ export function createMetrics(sources: Sources): Metrics {
       if (went === 'well') readAt.set(schedule, performance.now());
     },
     notAuthentic: () => alarms.inc(),
+    delivery: (channel, outcome) => deliveries.inc({ channel, outcome }),
     text: () => register.metrics(),
     contentType: register.contentType,
   };

@@ -7,6 +7,7 @@ import type { Context } from '../context.ts';
 import { mayDecide, mayRevoke } from '../rules/policy.ts';
 import { stillNeeded } from '../rules/quorum.ts';
 import { claimOn } from '../store/claim.ts';
+import { deliveriesOf } from '../store/delivery.ts';
 import { approvalsAmong, decisionsOn, type DecisionRow } from '../store/decision.ts';
 import { activeAt, grantsOf, type ActiveGrant, type GrantRow } from '../store/grant.ts';
 import { leasesOf, receiptsOf, type LeaseRow } from '../store/lease.ts';
@@ -16,6 +17,7 @@ import { requestsById, ruleOf, type RequestRow } from '../store/request.ts';
 import { durationOf } from '../../contract/values.ts';
 import { ticketLink } from '../templates/ticket-link.ts';
 import type { Caller } from './caller.ts';
+import { toldOf } from './told.ts';
 import { mayWrite } from './messages.ts';
 import { shownDigest, templateNow, termsOf } from './template-now.ts';
 
@@ -36,7 +38,8 @@ export async function presentRequests(
   const { integrity } = context;
   const ids = rows.map((row) => row.id);
   const waiting = rows.filter((row) => row.state === 'pending').map((row) => row.id);
-  const [decisions, messages, grants, active] = await Promise.all([
+  const telling = rows.filter((row) => row.template.notify).map((row) => row.id);
+  const [decisions, messages, grants, active, deliveries] = await Promise.all([
     decisionsOn(db, integrity, ids),
     messagesOn(db, integrity, waiting),
     grantsOf(db, ids),
@@ -44,6 +47,7 @@ export async function presentRequests(
       db,
       rows.map((row) => row.target),
     ),
+    deliveriesOf(db, telling),
   ]);
   const people = await peopleById(db, [
     ...rows.flatMap((row) => [row.requester, ...(row.claimed_by === null ? [] : [row.claimed_by])]),
@@ -95,6 +99,7 @@ export async function presentRequests(
           .map((one) => presentMessage(one, people)),
         ...presentClaim(row, people),
         openOnTarget: openFor(row, caller, active),
+        ...toldOf(row, deliveries, new Date()),
         version: row.version,
         may: {
           write: mayWrite(caller, row),

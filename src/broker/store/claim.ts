@@ -1,4 +1,5 @@
 import { append } from '../audit/append.ts';
+import { tellNews } from './delivery.ts';
 import { now } from './now.ts';
 import type { RequestRow } from './request.ts';
 import type { Trx } from './schema.ts';
@@ -11,11 +12,14 @@ export interface Claim {
   readonly until: Date;
 }
 
+/** What says whether somebody looks at a request. */
+export type Claimable = Pick<RequestRow, 'state' | 'claimed_by' | 'claimed_at'>;
+
 const lastsMs = 10 * 60_000;
 
 /** The claim that is in force on a request at this time. */
 export function claimOn(
-  { state, claimed_by: personId, claimed_at: since }: RequestRow,
+  { state, claimed_by: personId, claimed_at: since }: Claimable,
   at: Date,
 ): Claim | undefined {
   if (state !== 'pending' || personId === null || since === null) return undefined;
@@ -51,4 +55,5 @@ export async function setClaim(
     target: request.target,
     detail: overFrom === undefined ? {} : { overFrom },
   });
+  await tellNews(trx, request, claims);
 }

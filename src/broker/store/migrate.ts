@@ -7,6 +7,7 @@ import * as demands from './migrations/002-demands.ts';
 import * as talk from './migrations/003-talk.ts';
 import * as pages from './migrations/004-pages.ts';
 import * as shifts from './migrations/005-shifts.ts';
+import * as deliveries from './migrations/006-deliveries.ts';
 import { StoreUnusable } from './unusable.ts';
 
 /** In order; number 1 is the first. The last one's `privileges` hold for the whole schema. */
@@ -16,6 +17,7 @@ const migrations: readonly { sql: string; privileges: (runtime: string) => strin
   talk,
   pages,
   shifts,
+  deliveries,
 ];
 
 export interface Migrated {

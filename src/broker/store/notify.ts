@@ -11,6 +11,8 @@ export const channels = {
   number: 'daypass_number',
   /** Something has a new time at which it ends by itself. */
   expiry: 'daypass_expiry',
+  /** Somebody is to be told of something. */
+  delivery: 'daypass_delivery',
 } as const;
 
 /** However little they are told, workers and the expiry look at least this often. */

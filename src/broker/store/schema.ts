@@ -3,6 +3,7 @@ import type { GrantState } from '../../contract/grants.ts';
 import type { CloseReason, LeaseState } from '../../contract/leases.ts';
 import type { Receipt } from '../../contract/receipts.ts';
 import type { RequestState } from '../../contract/requests.ts';
+import type { Delivery } from '../../contract/telling.ts';
 import type { Template } from '../../contract/templates.ts';
 import type { Demands } from '../rules/policy.ts';
 
@@ -113,6 +114,26 @@ export interface Schema {
     mac: string;
   };
   receipt: { lease_id: string; receipt: JSONColumnType<Receipt>; at: TimeSetHere };
+  delivery: {
+    id: string;
+    number: Generated<number>;
+    request_id: string;
+    follows: string | null;
+    about: Delivery['about'];
+    step: number;
+    after_s: number;
+    channel: string;
+    state: Delivery['state'];
+    created_at: TimeSetHere;
+    planned_at: Date | null;
+    due_at: Date | null;
+    attempts: Generated<number>;
+    tried_at: Date | null;
+    silent_since: Date | null;
+    done_at: Date | null;
+    outcome: string | null;
+    reference: ColumnType<unknown, string | undefined, string>;
+  };
   idempotency_key: {
     person_id: string;
     route: string;

@@ -6,6 +6,7 @@ import { durationBetween, GroupName } from '../config/pieces.ts';
 import { HoursFile } from './hours.ts';
 import { CapFile } from './policy.ts';
 import { linkProblem } from './ticket-link.ts';
+import { Notify } from './notify.ts';
 import { patternProblem } from './ticket.ts';
 
 const Groups = z.array(GroupName).min(1);
@@ -213,6 +214,7 @@ export function templateFile<Scope extends z.ZodType>(scope: Scope) {
         description: 'Who must approve: members of these groups, or "nobody".',
         examples: [{ by: ['payments-leads'] }, { by: ['sre'], number: 2 }, 'nobody'],
       }),
+      notify: Notify.optional(),
       revoke: z
         .strictObject({
           by: Groups.meta({ description: 'Groups whose members may revoke.', examples: [['security']] }),

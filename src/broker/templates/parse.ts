@@ -15,6 +15,7 @@ import { digestOf } from './digest.ts';
 import { AnyTemplateFile, templateFile } from './file.ts';
 import { hoursOf } from './hours.ts';
 import { capOf, isPolicy, noPolicy, parsePolicy } from './policy.ts';
+import { notifySteps, type NotifyStep } from './notify.ts';
 import { scopeLanguages, type ScopeLanguage } from './scopes.ts';
 import type { ResolvedTemplate, TemplateSet } from './template.ts';
 
@@ -48,6 +49,7 @@ const Mentions = z
     request: By,
     approve: Approve,
     revoke: By,
+    notify: Names,
   })
   .catch({
     target: undefined,
@@ -55,6 +57,7 @@ const Mentions = z
     request: { by: [] },
     approve: { by: [], never: [], all_of: [] },
     revoke: { by: [] },
+    notify: [],
   });
 type Mentions = z.output<typeof Mentions>;
 
@@ -105,12 +108,13 @@ function parseOne(document: YamlFile, references: References, report: Report): R
   const { value: written, problems } = check(document, fileSchema(language));
   report.wrong.push(...problems);
   checkGroups(mentions, references, report);
+  const notify = notifySteps(mentions.notify, references, report);
   if (language?.schema.safeParse(mentions.scope).success === true)
     for (const { path, message } of language.issues(mentions.scope))
       report.isWrong(['scope', ...path], message);
   if (!written) return undefined;
   checkRest(written, document, references, report);
-  return report.wrong.length > 0 ? undefined : resolved(written);
+  return report.wrong.length > 0 ? undefined : resolved(written, notify);
 }
 
 const fileSchemas = new Map<ScopeLanguage | undefined, typeof AnyTemplateFile>();
@@ -192,6 +196,8 @@ function checkRest(
       ['approve'],
       'with "nobody" to approve, say who may end it early. For example: revoke: { by: [security] }',
     );
+  if (approve === 'nobody' && written.notify)
+    report.isWrong(['notify'], 'tells people of requests that wait, and with "nobody" to approve none does.');
   const [name = '', folder = ''] = file
     .replace(/(\.daypass)?\.ya?ml$/i, '')
     .split(sep)
@@ -203,7 +209,7 @@ function checkRest(
     );
 }
 
-function resolved(written: AnyTemplateFile): ResolvedTemplate {
+function resolved(written: AnyTemplateFile, notify: readonly NotifyStep[]): ResolvedTemplate {
   const { request, approve, revoke, documentation } = written;
   const needs = needsOf(approve);
   const content = {
@@ -225,6 +231,7 @@ function resolved(written: AnyTemplateFile): ResolvedTemplate {
     needs,
     never: approve === 'nobody' ? [] : (approve.never ?? []),
     automatic: automaticOf(approve),
+    ...(notify.length > 0 ? { notify } : {}),
     revokeBy: revoke?.by ?? groupsOf(needs),
   };
   return { ...content, digest: digestOf(content) };

@@ -1,6 +1,7 @@
 import type { Template } from '../../contract/templates.ts';
 import { durationOf } from '../../contract/durations.ts';
 import type { Config } from '../config/config.ts';
+import { presentSteps } from './notify.ts';
 import { scopeLanguages } from './scopes.ts';
 import { groupsOf, sizeOf } from '../rules/quorum.ts';
 import type { SignInDemand } from '../rules/sign-in.ts';
@@ -35,6 +36,7 @@ export function present(template: ResolvedTemplate, config: Pick<Config, 'target
     ...(template.ticket ? { ticket: template.ticket } : {}),
     ...(template.mfa ? { mfa: { ...inWords(template.mfa), at: [...template.mfa.at] } } : {}),
     approval: approvalOf(template),
+    ...(template.notify ? { notify: presentSteps(template.notify) } : {}),
     digest: template.digest,
   };
 }

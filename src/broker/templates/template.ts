@@ -1,6 +1,7 @@
 import type { RequesterDemand, SignInDemand } from '../rules/sign-in.ts';
 import type { Need } from '../rules/quorum.ts';
 import type { AutomaticApproval } from '../rules/verdict.ts';
+import type { NotifyStep } from './notify.ts';
 
 /** A template as the broker uses it: parsed, complete, every reference resolved. */
 export interface ResolvedTemplate {
@@ -33,6 +34,8 @@ export interface ResolvedTemplate {
   readonly never: readonly string[];
   /** Approvals that need nobody: one of these is enough. */
   readonly automatic: readonly AutomaticApproval[];
+  /** Who is told of a request, one after the other; absent: nobody but those who look. */
+  readonly notify?: readonly NotifyStep[];
   /** Groups whose members may revoke a grant under it. */
   readonly revokeBy: readonly string[];
   /** SHA-256 of the canonical JSON (RFC 8785) of everything above. */

@@ -7,27 +7,30 @@ import { CommandFailed } from '../fail.ts';
 export interface CheckOptions {
   readonly config: string;
   readonly targets: boolean;
+  readonly channels: boolean;
 }
 
 /**
  * Checks configuration and templates, and the targets if that is wanted. Problems and warnings go to standard error, a
- * line each. Exit code 0: everything is right; 1: something is wrong; 2: only the targets are.
+ * line each. Exit code 0: everything is right; 1: something is wrong; 2: only the targets or the channels are.
  */
-export async function check({ config: file, targets }: CheckOptions): Promise<void> {
+export async function check({ config: file, targets, channels }: CheckOptions): Promise<void> {
   const { config, outline, problems, missing, warnings } = await readConfig(file);
   const templates = outline
     ? await loadTemplates(outline.templates, outline)
     : { templates: new Map(), policy: noPolicy, problems: [], warnings: [] };
 
-  const wrong = [...problems, ...templates.problems, ...(targets ? missing : [])];
+  const wrong = [...problems, ...templates.problems, ...(targets || channels ? missing : [])];
   tell(wrong);
   tell([...warnings, ...templates.warnings], 'warning: ');
-  if (!targets) tell(missing, 'warning: ', ' That is fine unless the broker runs here.');
+  if (!targets && !channels) tell(missing, 'warning: ', ' That is fine unless the broker runs here.');
   if (wrong.length > 0) throw new CommandFailed(count(wrong.length, 'problem'));
   process.stdout.write(
     `The configuration and ${count(templates.templates.size, 'template')} are right. ${count(outline?.targets.size ?? 0, 'target')}.\n`,
   );
-  if (!targets || !config) return;
+  if (!config) return;
+  if (channels) await (await import('./check-channels.ts')).checkChannels(config);
+  if (!targets) return;
   const { checkTargets } = await import('./check-targets.ts');
   await checkTargets(config, templates.templates);
 }

@@ -1,0 +1,106 @@
+import { spokenDuration } from '../../contract/durations.ts';
+import type { Delivery } from '../../contract/telling.ts';
+import { either, lowerFirst } from '../../contract/words.ts';
+import type { ChannelConfig } from '../config/channels.ts';
+
+/** What leaves by a channel: who, what, why, for how long, and where to answer. Nothing else does. */
+export interface Facts {
+  readonly requestId: string;
+  /** The broker's page for it. */
+  readonly url: string;
+  /** A person's own words, as are `reason`, `ticket`, and the names in `by`. */
+  readonly requester: string;
+  readonly template: { readonly id: string; readonly title: string };
+  readonly target: string;
+  /** A line each, in words. */
+  readonly allows: readonly string[];
+  /** ISO 8601. */
+  readonly duration: string;
+  readonly reason: string;
+  readonly ticket?: string;
+  readonly answerBy: Date;
+  readonly stand: Stand;
+}
+
+/** How a request stands while a message about it is written. */
+export interface Stand {
+  readonly is: Delivery['about'];
+  /** Names of those who did it. */
+  readonly by: readonly string[];
+}
+
+/** Instead of a request: somebody tries whether a channel works. */
+export interface Trial {
+  readonly trialOf: string;
+}
+
+export interface Message {
+  /** The same at each attempt. */
+  readonly id: string;
+  /** When it came to be said, the same at each attempt. */
+  readonly at: Date;
+  readonly facts: Facts | Trial;
+  /** The message that it follows. */
+  readonly follows?: { readonly id: string; readonly said: unknown };
+}
+
+/** Whether it came through; a failure says why in words of ours, with nothing secret and nothing that others wrote. */
+export type Sent =
+  /** `said`: what it became there, for what follows. */
+  | { readonly is: 'sent'; readonly said?: unknown }
+  | {
+      readonly is: 'failed';
+      readonly why: string;
+      readonly again: boolean;
+      /** As the other side asks. */
+      readonly afterSeconds?: number;
+      /** Nothing more is to be sent there. */
+      readonly gone?: true;
+    };
+
+export interface Channel {
+  readonly name: string;
+  readonly kind: ChannelConfig['kind'];
+  /** Never throws but for what is wrong here. @param stop abandons the attempt */
+  send(message: Message, stop: AbortSignal): Promise<Sent>;
+  close(): void;
+}
+
+/** Longest that an attempt takes, in milliseconds. */
+export const attemptMs = 10_000;
+
+/** `Ana Lima asks to fix one order's status on shop, 30 min`: people's words pass through `words`. */
+export function headline({ requester, template, target, duration }: Facts, words: (text: string) => string) {
+  return `${words(requester)} asks to ${lowerFirst(template.title)} on ${target}, ${spokenDuration(duration)}`;
+}
+
+/** How it stands, in a sentence. */
+export function standing({ is, by }: Stand, words: (text: string) => string): string {
+  const who = by.length > 0 ? either(by.map(words), 'and') : 'Somebody';
+  switch (is) {
+    case 'asked':
+      return 'Nobody has taken it yet.';
+    case 'claimed':
+      return `${who} is looking at it. Nothing to do for others.`;
+    case 'released':
+      return 'Nobody is looking at it any more.';
+    case 'partly approved':
+      return `${who} approved it. Somebody else must approve it too.`;
+    case 'approved':
+      return `${who} approved it. Nothing is left to do.`;
+    case 'denied':
+      return `${who} denied it. Nothing is left to do.`;
+    case 'withdrawn':
+      return `${words(by[0] ?? 'Whoever asked')} took it back. Nothing is left to do.`;
+    case 'expired':
+      return 'Nobody answered in time, so it is over.';
+  }
+}
+
+export const isTrial = (facts: Facts | Trial): facts is Trial => 'trialOf' in facts;
+
+export const trialWords = ({ trialOf }: Trial) =>
+  `This is a test of Daypass at ${trialOf}: requests will be told here. Nothing to do.`;
+
+export const isOpen = ({ is }: Stand) =>
+  is === 'asked' || is === 'claimed' || is === 'released' || is === 'partly approved';

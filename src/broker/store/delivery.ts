@@ -1,0 +1,329 @@
+import { randomUUID } from 'node:crypto';
+import { sql, type Selectable } from 'kysely';
+import { append } from '../audit/append.ts';
+import { afterFailure, lookAt, nextUp, type Failure, type StepDone, type Waiting } from '../rules/telling.ts';
+import { claimOn, type Claimable } from './claim.ts';
+import { channels, isNear, notify } from './notify.ts';
+import { now } from './now.ts';
+import type { RequestRow } from './request.ts';
+import type { Db, Schema, Trx } from './schema.ts';
+
+export type DeliveryRow = Selectable<Schema['delivery']>;
+export type News = Exclude<DeliveryRow['about'], 'asked'>;
+
+/** How long an attempt may take before another broker takes it for lost, in seconds. It is then made again, under its id. */
+const attemptTakesS = 20;
+/** How long another broker, which may know a channel, has before it counts as not configured any more, in seconds. */
+const patienceS = 5;
+
+interface PlannedStep {
+  /** Its place among the template's steps. */
+  readonly step: number;
+  readonly afterSeconds: number;
+  readonly channel: string;
+}
+
+/** Plans to tell people of a request, one after the other, in the transaction that makes it. */
+export async function planDeliveries(
+  trx: Trx,
+  request: Pick<RequestRow, 'id' | 'created_at'>,
+  steps: readonly PlannedStep[],
+): Promise<void> {
+  const [first] = steps;
+  if (!first) return;
+  const up = new Date(request.created_at.getTime() + first.afterSeconds * 1000);
+  await trx
+    .insertInto('delivery')
+    .values(
+      steps.map(({ step, afterSeconds, channel }) => ({
+        id: randomUUID(),
+        request_id: request.id,
+        about: 'asked' as const,
+        step,
+        after_s: afterSeconds,
+        channel,
+        ...(step === first.step
+          ? { state: 'waiting' as const, planned_at: up, due_at: up }
+          : { state: 'planned' as const }),
+      })),
+    )
+    .execute();
+  await notify(trx, channels.delivery);
+}
+
+/**
+ * Somebody has taken a request, let go of it, or it is settled: whoever was told hears of it. Nobody else is told of
+ * what is settled; what somebody let go of goes on where it stood.
+ */
+export async function tellNews(
+  trx: Trx,
+  { id: requestId, template }: Pick<RequestRow, 'id' | 'template'>,
+  about: News,
+): Promise<void> {
+  if (!template.notify) return;
+  const open = about === 'claimed' || about === 'released' || about === 'partly approved';
+  const stopping = trx.updateTable('delivery').where('request_id', '=', requestId);
+  if (!open)
+    await stopping
+      .set({ state: 'stopped' })
+      .where('follows', 'is', null)
+      .where('state', 'in', ['planned', 'waiting'])
+      .execute();
+  if (open && about !== 'claimed')
+    await stopping
+      .set({ due_at: sql`least(due_at, greatest(planned_at, clock_timestamp()))` })
+      .where('follows', 'is', null)
+      .where('state', '=', 'waiting')
+      .where('silent_since', 'is', null)
+      .execute();
+  // Newer news takes the place of what nobody was told yet.
+  await stopping
+    .set({ state: 'stopped' })
+    .where('follows', 'is not', null)
+    .where('state', '=', 'waiting')
+    .where('attempts', '=', 0)
+    .execute();
+  const told = await trx
+    .selectFrom('delivery')
+    .selectAll()
+    .where('request_id', '=', requestId)
+    .where('follows', 'is', null)
+    .where('state', '=', 'sent')
+    .execute();
+  for (const one of told) await insertNews(trx, one, about);
+  await notify(trx, channels.delivery);
+}
+
+async function insertNews(trx: Trx, told: DeliveryRow, about: News): Promise<void> {
+  const at = await now(trx);
+  await trx
+    .insertInto('delivery')
+    .values({
+      id: randomUUID(),
+      request_id: told.request_id,
+      follows: told.id,
+      about,
+      step: told.step,
+      after_s: told.after_s,
+      channel: told.channel,
+      state: 'waiting',
+      planned_at: at,
+      due_at: at,
+    })
+    .execute();
+}
+
+/** When somebody is next to be told of something, on the database's clock; null: nobody. */
+export async function nextDelivery(db: Db): Promise<{ readonly at: Date | null; readonly now: Date }> {
+  const { at } = await db
+    .selectFrom('delivery')
+    .select((e) => e.fn.min('due_at').as('at'))
+    .where('state', '=', 'waiting')
+    .executeTakeFirstOrThrow();
+  return { at, now: await now(db) };
+}
+
+export interface Taking {
+  /** Names of the channels that this broker can use. */
+  readonly known: readonly string[];
+  /** Those with as much under way as they can bear. */
+  readonly busy: readonly string[];
+  readonly limit: number;
+}
+
+/** A message that is to be sent now, by whoever took it. */
+export interface Taken extends DeliveryRow {
+  /** What the message that it follows became where it was sent. */
+  readonly said: unknown;
+}
+
+/**
+ * Takes messages that are due for an attempt. Whoever dies with one leaves it to be taken again. Of the messages that
+ * follow one message, only the first that is not done.
+ */
+export async function takeDeliveries(trx: Trx, { known, busy, limit }: Taking): Promise<Taken[]> {
+  const due = await trx
+    .selectFrom('delivery as d')
+    .innerJoin('request as r', 'r.id', 'd.request_id')
+    .leftJoin('delivery as f', 'f.id', 'd.follows')
+    .selectAll('d')
+    .select(['f.reference as said', 'r.state as requestState', 'r.claimed_by', 'r.claimed_at'])
+    .where('d.state', '=', 'waiting')
+    .where('d.due_at', '<=', sql<Date>`clock_timestamp()`)
+    .where(
+      sql<boolean>`(d.channel = any(${[...known]}::text[]) or d.due_at < clock_timestamp() - make_interval(secs => ${patienceS}))`,
+    )
+    .where(sql<boolean>`d.channel <> all(${[...busy]}::text[])`)
+    .where(
+      sql<boolean>`not exists (select from delivery e where e.follows = d.follows and e.state = 'waiting' and e.number < d.number)`,
+    )
+    .orderBy('d.due_at')
+    .limit(limit)
+    .forUpdate('d')
+    .skipLocked()
+    .execute();
+  const at = await now(trx);
+  const taken: Taken[] = [];
+  for (const { requestState, claimed_by, claimed_at, ...row } of due) {
+    const request = { state: requestState, claimed_by, claimed_at };
+    const one = trx.updateTable('delivery').where('id', '=', row.id);
+    const look = row.follows === null ? lookAt(waitingOf(request, at), at) : ({ is: 'tell' } as const);
+    switch (look.is) {
+      case 'stop':
+        await one.set({ state: 'stopped' }).execute();
+        break;
+      case 'wait':
+        await one.set({ due_at: look.until }).execute();
+        break;
+      case 'tell':
+        await one
+          .set({
+            attempts: row.attempts + 1,
+            tried_at: at,
+            due_at: new Date(at.getTime() + attemptTakesS * 1000),
+          })
+          .execute();
+        taken.push({ ...row, attempts: row.attempts + 1, tried_at: at });
+    }
+  }
+  return taken;
+}
+
+function waitingOf(request: Claimable, at: Date): Waiting {
+  return {
+    state: request.state === 'pending' ? 'pending' : 'settled',
+    claimedUntil: claimOn(request, at)?.until,
+  };
+}
+
+/** Records that a message was sent. Sent twice, the first word stands. */
+export async function recordSent(trx: Trx, taken: DeliveryRow, reference: unknown): Promise<void> {
+  const at = await now(trx);
+  const request = await lockOf(trx, taken);
+  const done = await trx
+    .updateTable('delivery')
+    .set({
+      state: 'sent',
+      done_at: at,
+      due_at: null,
+      outcome: null,
+      ...(reference === undefined ? {} : { reference: JSON.stringify(reference) }),
+    })
+    .where('id', '=', taken.id)
+    // What was settled while it was under way was told all the same.
+    .where('state', 'in', ['waiting', 'stopped'])
+    .returningAll()
+    .executeTakeFirst();
+  if (!done || done.follows !== null) return;
+  await recordStep(trx, request, 'told', { step: done.step, channel: done.channel, attempts: done.attempts });
+  if (done.silent_since === null)
+    await bringUpNext(trx, done, { afterSeconds: done.after_s, is: 'told', at });
+  const missed = claimOn(request, at) ? 'claimed' : request.state;
+  if (missed !== 'pending' && missed !== 'refused') {
+    await insertNews(trx, done, missed);
+    await notify(trx, channels.delivery);
+  }
+}
+
+/** Records that an attempt failed: when the next one is, and whether the next step has to wait for it. */
+export async function recordFailed(
+  trx: Trx,
+  taken: DeliveryRow,
+  { why, spread, ...failure }: Failure & { readonly why: string; readonly spread: number },
+): Promise<'again' | 'silent' | 'given up'> {
+  const at = await now(trx);
+  const request = await lockOf(trx, taken);
+  const next = afterFailure(failure, taken.attempts, at, spread);
+  const givenUp = next.is === 'given up';
+  const silent = givenUp || next.silent;
+  const done = await trx
+    .updateTable('delivery')
+    .set({
+      outcome: why,
+      ...(givenUp ? { state: 'failed' as const, done_at: at, due_at: null } : { due_at: next.at }),
+      ...(silent && taken.silent_since === null ? { silent_since: at } : {}),
+    })
+    .where('id', '=', taken.id)
+    .where('state', '=', 'waiting')
+    .returningAll()
+    .executeTakeFirst();
+  if (done && silent && taken.silent_since === null && done.follows === null) {
+    await recordStep(trx, request, 'not told', { step: done.step, channel: done.channel, why });
+    await bringUpNext(trx, done, { afterSeconds: done.after_s, is: 'not reached', at });
+  }
+  return givenUp ? 'given up' : silent ? 'silent' : 'again';
+}
+
+async function lockOf(trx: Trx, { request_id }: DeliveryRow): Promise<RequestRow> {
+  return trx
+    .selectFrom('request')
+    .selectAll()
+    .where('id', '=', request_id)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+}
+
+async function recordStep(
+  trx: Trx,
+  request: RequestRow,
+  is: 'told' | 'not told',
+  detail: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const version = request.version + 1;
+  await trx.updateTable('request').set({ version }).where('id', '=', request.id).execute();
+  await append(trx, {
+    action: `request ${is}`,
+    actor: null,
+    resource: 'request',
+    resourceId: request.id,
+    version,
+    requestId: request.id,
+    target: request.target,
+    detail,
+  });
+}
+
+async function bringUpNext(trx: Trx, { request_id, step }: DeliveryRow, done: StepDone): Promise<void> {
+  const next = await trx
+    .selectFrom('delivery')
+    .select(['id', 'after_s'])
+    .where('request_id', '=', request_id)
+    .where('follows', 'is', null)
+    .where('state', '=', 'planned')
+    .where('step', '>', step)
+    .orderBy('step')
+    .limit(1)
+    .executeTakeFirst();
+  if (!next) return;
+  const up = nextUp(done, { afterSeconds: next.after_s });
+  await trx
+    .updateTable('delivery')
+    .set({ state: 'waiting', planned_at: up, due_at: up })
+    .where('id', '=', next.id)
+    .execute();
+  if (isNear(up, done.at)) await notify(trx, channels.delivery);
+}
+
+/** The messages about these requests, in the order in which they were planned. */
+export function deliveriesOf(db: Db, requestIds: readonly string[]): Promise<DeliveryRow[]> {
+  if (requestIds.length === 0) return Promise.resolve([]);
+  return db
+    .selectFrom('delivery')
+    .selectAll()
+    .where('request_id', 'in', [...requestIds])
+    .orderBy('number')
+    .execute();
+}
+
+/** Those of these channels whose last attempt failed, as far as it is recorded. */
+export async function failingChannels(db: Db, names: readonly string[]): Promise<string[]> {
+  if (names.length === 0) return [];
+  const { rows } = await sql<{ name: string }>`
+    select name from unnest(${[...names]}::text[]) as name
+      join lateral (
+        select state, outcome from delivery
+         where channel = name and tried_at is not null and (outcome is not null or state = 'sent')
+         order by tried_at desc limit 1) as last on true
+     where last.outcome is not null order by name`.execute(db);
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,206 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { SMTPServer } from 'smtp-server';
+import { selfMadeCertificates } from './certificates.ts';
+
+/** What somebody was sent over HTTP. */
+export interface Call {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  readonly json: Record<string, unknown>;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** A service of the organisation's on loopback that is called; it answers as the test says. */
+export interface Receiver {
+  readonly url: string;
+  readonly calls: Call[];
+  /** Asked for each call; may take its time. */
+  answer: (call: Call) => HttpAnswer | Promise<HttpAnswer>;
+  close(): Promise<void>;
+}
+
+export async function startReceiver(): Promise<Receiver> {
+  const calls: Call[] = [];
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      const body = Buffer.concat(parts).toString();
+      const call = {
+        path: request.url ?? '',
+        headers: request.headers,
+        body,
+        json: (body === '' ? {} : JSON.parse(body)) as Record<string, unknown>,
+      };
+      calls.push(call);
+      void Promise.resolve(receiver.answer(call)).then(({ status, headers, body: said }) =>
+        response.writeHead(status, headers).end(said === undefined ? '' : JSON.stringify(said)),
+      );
+    });
+  });
+  const port = await listening(server);
+  const receiver: Receiver = {
+    url: `http://127.0.0.1:${port}`,
+    calls,
+    answer: () => ({ status: 204 }),
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+  return receiver;
+}
+
+/**
+ * A stub of two methods of Slack's Web API, as its documentation describes them: there is no Slack to be had here.
+ * `https://docs.slack.dev/reference/methods/chat.postMessage` and `chat.update`.
+ */
+export async function startSlackStub(
+  token: string,
+): Promise<Receiver & { readonly messages: Map<string, unknown> }> {
+  const messages = new Map<string, unknown>();
+  const receiver = await startReceiver();
+  let number = 0;
+  receiver.answer = ({ path, headers, json }) => {
+    const said = (body: unknown): HttpAnswer => ({ status: 200, body });
+    if (headers.authorization !== `Bearer ${token}`) return said({ ok: false, error: 'invalid_auth' });
+    if (path === '/api/chat.postMessage') {
+      const ts = `1700000000.${String((number += 1)).padStart(6, '0')}`;
+      messages.set(ts, json);
+      return said({ ok: true, channel: json['channel'], ts, message: {} });
+    }
+    if (path === '/api/chat.update') {
+      if (!messages.has(String(json['ts']))) return said({ ok: false, error: 'message_not_found' });
+      messages.set(String(json['ts']), json);
+      return said({ ok: true, channel: json['channel'], ts: json['ts'], text: json['text'] });
+    }
+    return said({ ok: false, error: 'unknown_method' });
+  };
+  return Object.assign(receiver, { messages });
+}
+
+export interface Mail {
+  readonly from: string;
+  readonly to: readonly string[];
+  /** As it came over the wire. */
+  readonly raw: string;
+}
+
+/** A real mail server on loopback that takes mail over STARTTLS from whoever has the password. */
+export interface MailServer {
+  readonly port: number;
+  readonly certificateAuthority: string;
+  readonly mails: Mail[];
+  /** An SMTP status with which it refuses the next messages; undefined: it takes them. */
+  refuses: number | undefined;
+  close(): Promise<void>;
+}
+
+export async function startMailServer(login: { user: string; password: string }): Promise<MailServer> {
+  const mails: Mail[] = [];
+  const { certificate, key, certificateAuthority } = selfMadeCertificates(['localhost'], ['127.0.0.1']);
+  const server = new SMTPServer({
+    key,
+    cert: certificate,
+    onAuth({ username, password }, _session, done) {
+      if (username === login.user && password === login.password) done(null, { user: username });
+      else done(Object.assign(new Error('No'), { responseCode: 535 }));
+    },
+    onData(stream, { envelope }, done) {
+      const parts: Buffer[] = [];
+      stream.on('data', (part: Buffer) => parts.push(part));
+      stream.on('end', () => {
+        if (mail.refuses !== undefined) {
+          done(Object.assign(new Error('Refused'), { responseCode: mail.refuses }));
+          return;
+        }
+        mails.push({
+          from: envelope.mailFrom ? envelope.mailFrom.address : '',
+          to: envelope.rcptTo.map(({ address }) => address),
+          raw: Buffer.concat(parts).toString(),
+        });
+        done();
+      });
+    },
+  });
+  server.on('error', () => undefined);
+  server.listen(0, '127.0.0.1');
+  await once(server.server, 'listening');
+  const mail: MailServer = {
+    port: (server.server.address() as AddressInfo).port,
+    certificateAuthority,
+    mails,
+    refuses: undefined,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+  return mail;
+}
+
+async function listening(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+/** The parts of a message as a mail program shows them: headers in one line each, texts decoded. */
+export function readMail(raw: string): {
+  readonly headers: ReadonlyMap<string, string>;
+  readonly text: string;
+  readonly html: string;
+} {
+  const part = (one: string) => {
+    const at = one.indexOf('\r\n\r\n');
+    const headers = new Map(
+      one
+        .slice(0, at)
+        .replace(/\r\n[ \t]+/g, ' ')
+        .split('\r\n')
+        .map((line): [string, string] => [
+          line.slice(0, line.indexOf(':')).toLowerCase(),
+          decodedWords(line.slice(line.indexOf(':') + 1).trim()),
+        ]),
+    );
+    return { headers, body: one.slice(at + 4) };
+  };
+  const { headers, body } = part(raw);
+  const boundary = /boundary="([^"]+)"/.exec(headers.get('content-type') ?? '')?.[1] ?? '';
+  const parts = body
+    .split(`--${boundary}`)
+    .map((one) => part(one.replace(/^\r\n/, '')))
+    .filter((one) => one.headers.has('content-type'));
+  const decoded = (type: string) => {
+    const found = parts.find((one) => one.headers.get('content-type')?.startsWith(type));
+    if (!found) return '';
+    const encoding = found.headers.get('content-transfer-encoding') ?? '7bit';
+    if (encoding === 'base64') return Buffer.from(found.body, 'base64').toString();
+    return encoding === 'quoted-printable' ? fromQuoted(found.body.replace(/=\r\n/g, '')) : found.body;
+  };
+  return { headers, text: decoded('text/plain'), html: decoded('text/html') };
+}
+
+/** RFC 2047. */
+function decodedWords(text: string): string {
+  return text
+    .replace(/\?=\s+=\?/g, '?==?')
+    .replace(/=\?utf-8\?([bq])\?([^?]*)\?=/gi, (_all, how: string, coded: string) =>
+      how.toLowerCase() === 'b'
+        ? Buffer.from(coded, 'base64').toString()
+        : fromQuoted(coded.replace(/_/g, ' ')),
+    );
+}
+
+function fromQuoted(text: string): string {
+  const bytes = text.replace(/=([0-9A-F]{2})/gi, (_all, hex: string) =>
+    String.fromCharCode(parseInt(hex, 16)),
+  );
+  return Buffer.from(bytes, 'latin1').toString();
+}
