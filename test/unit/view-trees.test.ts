@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { lastUsedFirst } from '../../src/extension/views/order.ts';
-import type { Template } from '../../src/extension/state/world.ts';
+import { toldInWords } from '../../src/contract/telling-words.ts';
+import type { AccessRequest, Template } from '../../src/extension/state/world.ts';
 import { requestNodes, type RequestNode } from '../../src/extension/views/requestNodes.ts';
 import { standingOf } from '../../src/extension/views/standing.ts';
 import { templateNodes, whyEmpty, type TemplateNode } from '../../src/extension/views/templateNodes.ts';
@@ -158,6 +159,30 @@ describe('the view "Requests"', () => {
     assert.ok(
       labels(asked(unsafe)).includes('The connection to shop is encrypted, but the server is not verified'),
     );
+  });
+
+  it('says to whoever waits who was told, who is next, and whom to call', () => {
+    const told: AccessRequest['told'] = [
+      { is: 'told', who: 'Ben', at: inMs(-minutes(2)) },
+      { is: 'not reached', who: 'Pager', at: inMs(-minutes(1)) },
+      { is: 'next', who: 'Eva', at: inMs(minutes(3)) },
+      { is: 'not needed', who: 'Dan' },
+      { is: 'call', number: '+49 30 1234', at: inMs(minutes(8)) },
+    ];
+    const [section] = nodes(ana, { requests: [request({ told })] });
+    assert.ok(section?.is === 'section');
+    const lines = labels(section.children[0]).slice(0, 4);
+    assert.deepEqual(lines, [
+      'Ben told 2 min ago',
+      'Pager could not be reached',
+      'Eva in 3 min',
+      'or call +49 30 1234',
+    ]);
+    assert.deepEqual(toldInWords([{ is: 'told', who: 'Ben', at: inMs(-59_000) }], now), [
+      'Ben told just now',
+    ]);
+    assert.deepEqual(toldInWords([{ is: 'next', who: 'Eva', at: inMs(-1) }], now), ['Eva is being told']);
+    assert.deepEqual(toldInWords(undefined, now), []);
   });
 
   it('never offers somebody their own request to decide', () => {

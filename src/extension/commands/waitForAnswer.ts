@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { toldInWords } from '../../contract/telling-words.ts';
 import type { Services } from '../services.ts';
 import type { AccessRequest } from '../state/world.ts';
 import { askedOf, inert, task } from '../views/words.ts';
@@ -6,14 +7,21 @@ import { withdraw } from './withdraw.ts';
 
 /** Shows that a request waits, until it is answered; Cancel withdraws it. What came of it is told by a notification. */
 export async function waitForAnswer(services: Services, request: AccessRequest): Promise<void> {
-  const { store } = services;
+  const { store, clock } = services;
   const isPending = (): boolean => store.world.requests.get(request.id)?.state === 'pending';
   const title = inert(
     `Waiting for ${askedOf(request)} to approve: ${task(request.template)}. Go on working; Cancel withdraws the request.`,
   );
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
-  await vscode.window.withProgress(options, (_progress, token) => {
+  await vscode.window.withProgress(options, (progress, token) => {
     return new Promise<void>((resolve) => {
+      let shown = '';
+      const tell = (): void => {
+        const told = store.world.requests.get(request.id)?.told;
+        const message = inert(toldInWords(told, clock.now()).join('; '));
+        if (message !== shown) progress.report({ message });
+        shown = message;
+      };
       const done = (): void => {
         for (const one of listening) one.dispose();
         resolve();
@@ -21,13 +29,16 @@ export async function waitForAnswer(services: Services, request: AccessRequest):
       const listening = [
         store.onDidChange(() => {
           if (!isPending()) done();
+          else tell();
         }),
+        clock.every(tell),
         token.onCancellationRequested(() => {
           done();
           void withdraw(services, { requestId: request.id });
         }),
       ];
       if (!isPending()) done();
+      else tell();
     });
   });
 }

@@ -1,4 +1,5 @@
 import { spokenDuration } from '../../contract/durations.ts';
+import { toldInWords } from '../../contract/telling-words.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
 import { inSentences, whatIsLate, type Late, type ToLocal } from './endings.ts';
 import { endOf, unconfirmedOf, type Standing } from './standing.ts';
@@ -118,6 +119,7 @@ export function requestNodes(
         tooltip: `${request.template.title} on ${request.template.target.title}, ${standOf(request)}`,
         children: [
           ...talkLines(request),
+          ...toldInWords(request.told, now).flatMap((piece) => inSidebar('megaphone', piece)),
           { icon: 'comment', label: why(request) },
           {
             icon: 'clock',
