@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { ExplainOptions } from './commands/explain.ts';
 import { fail } from './fail.ts';
 import { version } from '../broker/version.ts';
 
@@ -37,6 +38,21 @@ program
       channels: options.channels === true,
     });
   });
+
+program
+  .command('explain')
+  .description('Say what would become of a request, and why.')
+  .argument('<person>', 'who asks, as the examples beside the templates call them')
+  .argument('<template>', 'for what')
+  .option(...config)
+  .option('--at <moment>', 'when: "Sunday 02:14", 2026-12-24T10:00+01:00', 'now')
+  .option('--zone <zone>', 'whose clock that is', 'UTC')
+  .option('--for <duration>', 'how long; the usual time of the template unless said')
+  .option('--groups <groups>', 'the groups of the person, separated by commas')
+  .option('--on-call <schedule>', 'as if they were on call by this schedule')
+  .action(async (person: string, template: string, options: ExplainOptions) =>
+    (await import('./commands/explain.ts')).explain(person, template, options),
+  );
 
 program
   .command('target')

@@ -88,6 +88,7 @@ describe('an editor that has the schemas', function () {
   it('finds all of them', async () => {
     assert.deepEqual((await readdir(folder)).sort(), [
       'daypass.schema.json',
+      'examples.schema.json',
       'policy.schema.json',
       'template.schema.json',
     ]);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { failureOf } from '../config/files.ts';
 import type { References } from '../config/load.ts';
 import type { Problem } from '../config/problem.ts';
+import { examine, isExamples, type Examined } from './examples.ts';
 import { noPolicy } from './policy.ts';
 import { longestTemplate, parseTemplates, type ParsedTemplates, type TemplateText } from './parse.ts';
 
@@ -54,7 +55,7 @@ export async function readTemplates(listing: Listing, references: References): P
     return { templates: new Map(), policy: noPolicy, problems: listing.problems, warnings: [] };
   const texts: TemplateText[] = [];
   const unread: Problem[] = [];
-  for (const file of listing.files) {
+  for (const file of listing.files.filter((one) => !isExamples(one))) {
     try {
       const { size } = await stat(file);
       // A character takes up to four bytes; the text itself is measured again when it is parsed.
@@ -72,6 +73,26 @@ export async function readTemplates(listing: Listing, references: References): P
 /** All templates of a folder, or what is wrong with them. */
 export async function loadTemplates(folder: string, references: References): Promise<ParsedTemplates> {
   return readTemplates(await listTemplates(folder), references);
+}
+
+/** Holds all examples of a folder against its policy. */
+export async function loadExamples(
+  folder: string,
+  rules: Pick<ParsedTemplates, 'templates' | 'policy'>,
+  references: References,
+  now: Date,
+): Promise<Examined> {
+  const { files } = await listTemplates(folder);
+  const all = await Promise.all(
+    files
+      .filter(isExamples)
+      .map(async (file) => examine({ file, text: await readFile(file, 'utf8') }, rules, references, now)),
+  );
+  return {
+    problems: all.flatMap(({ problems }) => problems),
+    proven: all.reduce((sum, { proven }) => sum + proven, 0),
+    people: new Map(all.flatMap(({ people }) => [...people])),
+  };
 }
 
 function whole(file: string, words: string): Problem {

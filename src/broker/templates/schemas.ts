@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { inFlow } from '../config/check.ts';
 import { Settings } from '../config/settings.ts';
+import { ExamplesFile } from './examples.ts';
 import { templateFile } from './file.ts';
 import { PolicyFile } from './policy.ts';
 import { scopeLanguages } from './scopes.ts';
@@ -13,6 +14,7 @@ export function fileSchemas(): ReadonlyMap<string, object> {
     ['daypass.schema.json', schemaOf(Settings)],
     ['template.schema.json', schemaOf(templateFile(scope))],
     ['policy.schema.json', schemaOf(PolicyFile)],
+    ['examples.schema.json', schemaOf(ExamplesFile)],
   ]);
 }
 

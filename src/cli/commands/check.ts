@@ -1,7 +1,10 @@
 import { readConfig } from '../../broker/config/load.ts';
 import { spokenProblem, type Problem } from '../../broker/config/problem.ts';
-import { loadTemplates } from '../../broker/templates/folder.ts';
+import { loadExamples, loadTemplates } from '../../broker/templates/folder.ts';
+import { needWords } from '../../contract/needs.ts';
+import { approversAmong } from '../../broker/templates/examples.ts';
 import { noPolicy } from '../../broker/templates/policy.ts';
+import type { TemplateSet } from '../../broker/templates/template.ts';
 import { CommandFailed } from '../fail.ts';
 
 export interface CheckOptions {
@@ -20,7 +23,17 @@ export async function check({ config: file, targets, channels }: CheckOptions): 
     ? await loadTemplates(outline.templates, outline)
     : { templates: new Map(), policy: noPolicy, problems: [], warnings: [] };
 
-  const wrong = [...problems, ...templates.problems, ...(targets || channels ? missing : [])];
+  const examples =
+    outline && templates.problems.length === 0
+      ? await loadExamples(outline.templates, templates, outline, new Date())
+      : undefined;
+
+  const wrong = [
+    ...problems,
+    ...templates.problems,
+    ...(examples?.problems ?? []),
+    ...(targets || channels ? missing : []),
+  ];
   tell(wrong);
   tell([...warnings, ...templates.warnings], 'warning: ');
   if (!targets && !channels) tell(missing, 'warning: ', ' That is fine unless the broker runs here.');
@@ -28,11 +41,33 @@ export async function check({ config: file, targets, channels }: CheckOptions): 
   process.stdout.write(
     `The configuration and ${count(templates.templates.size, 'template')} are right. ${count(outline?.targets.size ?? 0, 'target')}.\n`,
   );
+  if (examples && examples.proven > 0)
+    process.stdout.write(
+      `${count(examples.proven, 'example')} of the policy ${examples.proven === 1 ? 'holds' : 'hold'}.\n`,
+    );
+  process.stdout.write(table(templates.templates, examples?.people ?? new Map()));
   if (!config) return;
   if (channels) await (await import('./check-channels.ts')).checkChannels(config);
   if (!targets) return;
   const { checkTargets } = await import('./check-targets.ts');
   await checkTargets(config, templates.templates);
+}
+
+/** A line for each template: who must approve, and who of the people in the examples could. */
+function table(templates: TemplateSet, people: ReadonlyMap<string, readonly string[]>): string {
+  return [...templates.values()]
+    .map((template) => {
+      const { id, needs, never, automatic } = template;
+      const could = approversAmong(template, people);
+      return [
+        `  ${id}: ${needs.length > 0 ? needWords(needs) : 'nobody needs to approve'}`,
+        ...(never.length > 0 ? [`never ${never.join(' or ')}`] : []),
+        ...(automatic.length > 0 ? ['automatic where the template says so'] : []),
+        ...(could.length > 0 ? [`could: ${could.join(', ')}`] : []),
+      ].join('; ');
+    })
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 function tell(problems: readonly Problem[], before = '', after = ''): void {
