@@ -201,6 +201,18 @@ describe('daypass.yaml', () => {
       'daypass.yaml:9:18  identity.device_client: stands among "clients" too. It needs a client id of its own: its tokens cannot decide or revoke.',
     ],
     [
+      'pages whose tokens cannot decide',
+      'device_client: daypass-device',
+      'device_client: daypass-device\n  pages_client: { id: daypass-device }',
+      'daypass.yaml:10:23  identity.pages_client.id: is the device client, whose tokens cannot decide. Register a client of its own.',
+    ],
+    [
+      'an audience that is the client of the pages',
+      'device_client: daypass-device',
+      'audience: daypass-pages\n  pages_client: { id: daypass-pages }',
+      'daypass.yaml:9:13  identity.audience: is a client id, so ID tokens would count as access tokens. Give the API a name of its own.',
+    ],
+    [
       'an audience that is a client',
       'device_client: daypass-device',
       'audience: daypass-vscode',

@@ -64,7 +64,9 @@ textarea, select { display: block; width: 100%; font: inherit; color: var(--text
 .actions { position: sticky; bottom: 0; margin: 16px -20px 0; padding: 12px 20px calc(8px + env(safe-area-inset-bottom)); background: var(--card); border-top: 1px solid var(--line); box-shadow: 0 -6px 20px rgb(0 0 0 / .10); }
 .actions .now { margin: 0 0 4px; }
 .actions .now button { width: 100%; }
-.more { display: flex; flex-wrap: wrap; align-items: center; gap: 0 24px; }
+.more { display: flex; flex-wrap: wrap; align-items: center; gap: 0 16px; }
+.more summary { list-style: none; text-decoration: underline; text-underline-offset: 3px; }
+.more summary::-webkit-details-marker { display: none; }
 .more .plain { font-size: 16px; }
 .more > details[open] { flex-basis: 100%; order: -1; padding-bottom: 12px; }
 .more details button { width: 100%; margin-top: 10px; }
