@@ -34,10 +34,13 @@ export interface AccountService {
   ensureSignedIn(): Promise<Me | undefined>;
   /**
    * Whoever is signed in signs in again, as a call demands (RFC 9470). Single flight per window.
-   * @returns `visited`: in the browser; `found`: another window had done so; `no`: cancelled, failed or as somebody else,
+   * @param before `mark` when the call began that needs it
+   * @returns `visited`: in the browser; `found`: there is another one than before, of another window; `no`: cancelled, failed or as somebody else,
    * and what had to be said of it was said
    */
-  signInAgain(challenge: SignInChallenge): Promise<'visited' | 'found' | 'no'>;
+  signInAgain(challenge: SignInChallenge, before: unknown): Promise<'visited' | 'found' | 'no'>;
+  /** Another one for each sign-in that this window works with. */
+  readonly mark: unknown;
   /** Removes every token, in every window of this person. */
   signOut(): Promise<void>;
 }

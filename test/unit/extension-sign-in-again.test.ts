@@ -30,6 +30,7 @@ describe('A call that needs another sign-in', () => {
     const asked: SignInChallenge[] = [];
     let calls = 0;
     const account = {
+      mark: undefined,
       signInAgain: (challenge: SignInChallenge) => {
         asked.push(challenge);
         return Promise.resolve(visits[asked.length - 1] ?? 'no');
@@ -64,6 +65,7 @@ describe('A call that needs another sign-in', () => {
   it('asks for one visit, however many wait for the same call', async () => {
     let visits = 0;
     const account = {
+      mark: undefined,
       signInAgain: () => {
         visits += 1;
         return Promise.resolve('no' as const);
@@ -75,7 +77,7 @@ describe('A call that needs another sign-in', () => {
   });
   it('leaves every other refusal alone', async () => {
     const other = new Error('Something else.');
-    const account = { signInAgain: () => Promise.reject(new Error('Not asked.')) };
+    const account = { mark: undefined, signInAgain: () => Promise.reject(new Error('Not asked.')) };
     await assert.rejects(
       signingInAgain(account, () => Promise.reject(other)),
       other,
@@ -118,11 +120,14 @@ describe('Signing in again', () => {
     const other = open('ana');
     await other.account.settle();
     await other.access();
+    const { mark } = other.account;
     assert.equal((await claims(window))['acr'], 'pwd');
 
     const visits = window.editor.pages.length;
     const challenge = { acrValues: ['mfa'], maxAge: 900 };
-    const both = await Promise.all([1, 2].map(() => window.account.signInAgain(challenge)));
+    const both = await Promise.all(
+      [1, 2].map(() => window.account.signInAgain(challenge, window.account.mark)),
+    );
     assert.deepEqual(both, ['visited', 'visited']);
     assert.equal(window.editor.pages.length, visits + 1);
     const asked = window.editor.pages.at(-1)!.searchParams;
@@ -131,9 +136,9 @@ describe('Signing in again', () => {
     assert.deepEqual([acr, amr], ['mfa', ['pwd', 'otp', 'mfa']]);
     assert.ok(Math.abs(Number(auth_time) - Date.now() / 1000) < 60);
 
-    const before = other.editor.pages.length;
-    assert.equal(await other.account.signInAgain(challenge), 'found');
-    assert.equal(other.editor.pages.length, before);
+    const pages = other.editor.pages.length;
+    assert.equal(await other.account.signInAgain(challenge, mark), 'found');
+    assert.equal(other.editor.pages.length, pages);
     assert.equal((await claims(other))['acr'], 'mfa');
     assert.deepEqual([window.editor.said, other.editor.said], [[], []]);
   });
@@ -144,7 +149,7 @@ describe('Signing in again', () => {
     const before = await window.access();
     broker.accepts = (token) => (decodeJwt(token).sub === 'ben' ? ben : ana);
     window.editor.browse = (url) => void browseAs('ben', url);
-    assert.equal(await window.account.signInAgain({ acrValues: ['mfa'] }), 'no');
+    assert.equal(await window.account.signInAgain({ acrValues: ['mfa'] }, window.account.mark), 'no');
     assert.deepEqual(window.editor.said, [
       'That was Ben Roth. You are signed in here as Ana Lima; nothing was changed. Sign out first to be somebody else.',
     ]);
@@ -156,9 +161,9 @@ describe('Signing in again', () => {
     const window = open('ana');
     await window.account.ensureSignedIn();
     window.editor.browse = (url) => void browseAs('cancel', url);
-    assert.equal(await window.account.signInAgain({ maxAge: 60 }), 'no');
+    assert.equal(await window.account.signInAgain({ maxAge: 60 }, window.account.mark), 'no');
     window.editor.browse = () => window.editor.cancel();
-    assert.equal(await window.account.signInAgain({ maxAge: 60 }), 'no');
+    assert.equal(await window.account.signInAgain({ maxAge: 60 }, window.account.mark), 'no');
     assert.deepEqual(window.editor.said, []);
     await until(() => window.store.world.account.is === 'signed in', 'it stands');
   });
@@ -167,7 +172,7 @@ describe('Signing in again', () => {
     const window = open('ana');
     await window.account.ensureSignedIn();
     broker.metadata['authorization_servers'] = ['http://127.0.0.1:9'];
-    assert.equal(await window.account.signInAgain({ maxAge: 60 }), 'no');
+    assert.equal(await window.account.signInAgain({ maxAge: 60 }, window.account.mark), 'no');
     assert.equal(window.editor.said.length, 1);
     assert.equal(window.store.world.account.is, 'signed in');
   });

@@ -72,8 +72,12 @@ export class Account implements AccountService, Disposable {
     return this.#signingIn;
   }
 
-  signInAgain(challenge: SignInChallenge): Promise<'visited' | 'found' | 'no'> {
-    this.#signingInAgain ??= this.#signInAgain(challenge).finally(() => {
+  get mark(): unknown {
+    return this.#parts.keeper.current?.accessToken.reveal();
+  }
+
+  signInAgain(challenge: SignInChallenge, before: unknown): Promise<'visited' | 'found' | 'no'> {
+    this.#signingInAgain ??= this.#signInAgain(challenge, before).finally(() => {
       this.#signingInAgain = undefined;
     });
     return this.#signingInAgain;
@@ -178,15 +182,14 @@ export class Account implements AccountService, Disposable {
     }
   }
 
-  async #signInAgain(challenge: SignInChallenge): Promise<'visited' | 'found' | 'no'> {
+  async #signInAgain(challenge: SignInChallenge, before: unknown): Promise<'visited' | 'found' | 'no'> {
     const { keeper, store, editor, log } = this.#parts;
     const { account } = store.world;
     if (account.is !== 'signed in') return 'no';
     const { broker, me } = account;
     const { attempt, revoke, wordsFor } = await import('./attempt.ts');
     try {
-      const known = keeper.current;
-      if ((await keeper.look())?.accessToken.reveal() !== known?.accessToken.reveal()) return 'found';
+      if ((await keeper.look())?.accessToken.reveal() !== before) return 'found';
       const signIn = await attempt(broker, { ...this.#parts, wishes: { challenge } });
       if (!signIn) return 'no';
       const still = this.#me()?.person.id === me.person.id && this.#parts.setting.get() === broker;
@@ -198,8 +201,8 @@ export class Account implements AccountService, Disposable {
           );
         return 'no';
       }
-      const before = await keeper.put(signIn);
-      if (before) void revoke(before, this.#parts);
+      const replaced = await keeper.put(signIn);
+      if (replaced) void revoke(replaced, this.#parts);
       log.info(`Signed in again at ${broker}.`);
       await this.settle();
       return 'visited';

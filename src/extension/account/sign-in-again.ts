@@ -10,19 +10,20 @@ const final = new WeakSet<ProblemError>();
  * @throws what `work` throws
  */
 export async function signingInAgain<T>(
-  account: Pick<AccountService, 'signInAgain'>,
+  account: Pick<AccountService, 'mark' | 'signInAgain'>,
   work: () => Promise<T>,
 ): Promise<T> {
   let visited = false;
   let found = false;
   for (;;) {
+    const before = account.mark;
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof ProblemError) || error.kind !== 'step-up-needed' || final.has(error))
         throw error;
       if (visited) throw lastWord(notEnough(error));
-      const how = await account.signInAgain(error.problem.challenge ?? {});
+      const how = await account.signInAgain(error.problem.challenge ?? {}, before);
       if (how === 'no' || (how === 'found' && found)) throw lastWord(error);
       visited = how === 'visited';
       found = true;

@@ -10,8 +10,8 @@ export interface Provider {
   readonly claims: (origin: string) => Record<string, unknown>;
 }
 
-/** When the tokens of a test were issued; a whole number of seconds. */
-export const issuedAt = Math.floor(Date.now() / 1000) - 30;
+/** When a token that is made now was issued; a whole number of seconds. */
+export const issuedAt = (): number => Math.floor(Date.now() / 1000) - 30;
 
 /** A discovery document's endpoints under one address. */
 export function endpoints(at: string, paths: Readonly<Record<string, string>>): Record<string, string> {

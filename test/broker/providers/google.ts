@@ -38,8 +38,8 @@ export const google: Provider = {
     email_verified: true,
     at_hash: 'HK6E_P6Dh8Y93mRNtsDB1Q',
     name: 'Ana Lima',
-    iat: issuedAt,
-    exp: issuedAt + 3600,
+    iat: issuedAt(),
+    exp: issuedAt() + 3600,
   }),
 };
 

@@ -34,9 +34,9 @@ export const keycloak: Provider = {
   }),
   header: { typ: 'JWT', alg: 'RS256' },
   claims: (origin) => ({
-    iat: issuedAt,
-    exp: issuedAt + 300,
-    auth_time: issuedAt - 60,
+    iat: issuedAt(),
+    exp: issuedAt() + 300,
+    auth_time: issuedAt() - 60,
     jti: 'onrtac:4d1c7a2e-51f7-4c4f-9d57-2b7d1c9c8f11',
     iss: realm(origin),
     aud: ['https://access.shop.example', 'account'],

@@ -150,7 +150,7 @@ export function servicesOf(broker: LeaseBroker, storage: string): Services {
     store: broker.store,
     clock,
     api: broker,
-    account: { ensureSignedIn: never, signInAgain: never, signOut: never },
+    account: { ensureSignedIn: never, mark: undefined, signInAgain: never, signOut: never },
     sync: {
       refresh: () => Promise.resolve(),
       reload: () => Promise.resolve(),

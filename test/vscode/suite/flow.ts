@@ -66,6 +66,7 @@ export function requestFlow(): void {
         api: broker,
         account: {
           ensureSignedIn: () => Promise.resolve(account.is === 'signed in' ? account.me : undefined),
+          mark: undefined,
           signInAgain: () => Promise.resolve('no'),
           signOut: () => Promise.resolve(),
         },
