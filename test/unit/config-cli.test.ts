@@ -95,14 +95,17 @@ targets:
     assert.equal((await daypass(['--version'])).out, `${version}\n`);
     const { out, code } = await daypass(['--help']);
     assert.equal(code, 0);
-    for (const command of ['serve', 'check', 'target', 'schemas'])
+    for (const command of ['serve', 'check', 'explain', 'target', 'schemas'])
       assert.match(out, new RegExp(`^ {2}${command} `, 'm'));
   });
 
   it('checks without starting anything, and needs no secrets for that', async () => {
     const { code, out, err } = await daypass(['check', '--config', file]);
     assert.equal(code, 0, err);
-    assert.equal(out, 'The configuration and 1 template are right. 1 target.\n');
+    assert.equal(
+      out,
+      'The configuration and 1 template are right. 1 target.\n  shop-read-orders: one of leads\n',
+    );
     assert.match(err, /^warning: .*SHOP_PASSWORD is not set. That is fine unless the broker runs here.\n$/);
     assert.deepEqual((await readdir(folder)).sort(), ['daypass.yaml', 'templates']);
   });
