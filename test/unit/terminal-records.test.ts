@@ -100,6 +100,8 @@ describe('what is kept of a terminal', function () {
 
   it('by another machine that shares the home folder is left to that', async () => {
     const { prepared, terminal } = await working();
+    // One that is under way has read the record as it was.
+    await window.keeper.look();
     window.editRecord(prepared.name, { machine: 'another', host: spawnSync('true').pid });
     const file = join(prepared.path, 'launcher.json');
     const told = JSON.parse(readFileSync(file, 'utf8')) as object;
