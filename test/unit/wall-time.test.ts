@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { instantIn, isZone, wallTimeIn, wallTimeOf } from '../../src/broker/schedules/wall-time.ts';
+import { instantIn, isZone, wallTimeIn, wallTimeOf } from '../../src/broker/rules/wall-time.ts';
 
 const wall = (text: string) => wallTimeOf(Date.parse(`${text}Z`));
 

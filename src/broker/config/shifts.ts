@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { plainText } from '../../contract/values.ts';
-import { isZone, wallTimeOf, type WallTime } from '../schedules/wall-time.ts';
+import { isZone, wallTimeOf, type WallTime } from '../rules/wall-time.ts';
 import { durationBetween, File, isLoopback, SecretSource } from './pieces.ts';
 
 /** Schedules of `daypass.yaml` as they are written: who is on call when. */

@@ -1,3 +1,5 @@
+import { wallTimeIn, weekday } from './wall-time.ts';
+
 /** Stated hours of a week, in a time zone. */
 export interface Hours {
   /** 1 for Monday to 7 for Sunday (ISO 8601). */
@@ -12,35 +14,10 @@ export interface Hours {
 const names = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 
 /** Whether a moment falls into them, by the clock on the wall there. */
-export function isWithin(hours: Hours, at: Date): boolean {
-  const { day, minute } = onTheWall(at, hours.zone);
-  return hours.days.includes(day) && minute >= hours.fromMinute && minute < hours.untilMinute;
-}
-
-/** Day of the week (1 for Monday) and minute of the day in a zone. */
-export function onTheWall(at: Date, zone: string): { day: number; minute: number } {
-  const parts = formatOf(zone).formatToParts(at);
-  const part = (type: Intl.DateTimeFormatPartTypes) => parts.find((one) => one.type === type)?.value ?? '';
-  return {
-    day: names.indexOf(part('weekday')) + 1,
-    minute: Number(part('hour')) * 60 + Number(part('minute')),
-  };
-}
-
-const formats = new Map<string, Intl.DateTimeFormat>();
-
-function formatOf(zone: string): Intl.DateTimeFormat {
-  const known = formats.get(zone);
-  if (known) return known;
-  const made = new Intl.DateTimeFormat('en-GB', {
-    timeZone: zone,
-    weekday: 'short',
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-  });
-  formats.set(zone, made);
-  return made;
+export function isWithin({ days, fromMinute, untilMinute, zone }: Hours, at: Date): boolean {
+  const wall = wallTimeIn(zone, at);
+  const minute = wall.hour * 60 + wall.minute;
+  return days.includes(weekday(wall)) && minute >= fromMinute && minute < untilMinute;
 }
 
 /** `Mon to Fri, 09:00 to 17:00 (Europe/Berlin)` */

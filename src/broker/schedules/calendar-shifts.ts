@@ -3,7 +3,7 @@
  * not known before: this runs in a thread that is ended when it takes too long (`read-calendar.ts`).
  */
 import ICAL from 'ical.js';
-import { instantIn, isZone, shownMs, wallTimeOf, type WallTime } from './wall-time.ts';
+import { instantIn, isZone, shownMs, wallTimeOf, type WallTime } from '../rules/wall-time.ts';
 
 /** Times in milliseconds since 1970. */
 export interface CalendarQuestion {

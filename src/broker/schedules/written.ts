@@ -1,6 +1,6 @@
 import type { WrittenShift } from '../config/config.ts';
 import type { Shift } from '../rules/on-call.ts';
-import { instantIn, shownMs, wallTimeIn, wallTimeOf, type WallTime } from './wall-time.ts';
+import { instantIn, shownMs, wallTimeIn, wallTimeOf, type WallTime } from '../rules/wall-time.ts';
 import type { Window } from './window.ts';
 
 const dayMs = 24 * 3600_000;

@@ -11,7 +11,7 @@ import { Report } from '../config/report.ts';
 import { suggestion } from '../config/suggest.ts';
 import { readYaml } from '../config/yaml.ts';
 import { judge, type Policy, type Verdict } from '../rules/verdict.ts';
-import { isZone } from '../schedules/wall-time.ts';
+import { Zone } from './hours.ts';
 import { momentForms, momentOf } from './moment.ts';
 import type { ResolvedTemplate, TemplateSet } from './template.ts';
 
@@ -23,14 +23,10 @@ export function isExamples(file: string): boolean {
 /** A file of examples as it is written. */
 export const ExamplesFile = z
   .strictObject({
-    zone: z
-      .string()
-      .refine(isZone, 'is no time zone that is known here. Zones are called like Europe/Berlin, or UTC.')
-      .default('UTC')
-      .meta({
-        description: 'Whose clock the moments are read by; UTC unless said.',
-        examples: ['Europe/Berlin'],
-      }),
+    zone: Zone.default('UTC').meta({
+      description: 'Whose clock the moments are read by; UTC unless said.',
+      examples: ['Europe/Berlin'],
+    }),
     people: z
       .record(z.string(), z.array(GroupName))
       .meta({ description: 'Who is in which groups.', examples: [{ dan: ['engineering'] }] }),

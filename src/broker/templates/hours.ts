@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Hours } from '../rules/hours.ts';
+import { isZone } from '../rules/wall-time.ts';
 
 const dayNames = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 
@@ -7,17 +8,10 @@ const Clock = z
   .string()
   .regex(/^([01]\d|2[0-3]):[0-5]\d$|^24:00$/, 'should be a time of day, like 09:00, in quotes.');
 
-const Zone = z
+export const Zone = z
   .string()
   .max(64)
-  .refine((zone) => {
-    try {
-      new Intl.DateTimeFormat('en', { timeZone: zone });
-      return true;
-    } catch {
-      return false;
-    }
-  }, 'is no time zone that is known here. Zones are called like Europe/Berlin, or UTC.');
+  .refine(isZone, 'is no time zone that is known here. Zones are called like Europe/Berlin, or UTC.');
 
 /** Hours of a week as they are written. */
 export const HoursFile = z

@@ -1,6 +1,6 @@
-import { instantIn, isZone, wallTimeIn, wallTimeOf, shownMs } from '../schedules/wall-time.ts';
+import { instantIn, isZone, wallTimeIn, wallTimeOf, shownMs, weekday } from '../rules/wall-time.ts';
 
-const days = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
+const days = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'];
 
 /**
  * A moment as people say it: `Sunday 02:14`, the next one by the clock on the wall of a zone; `now`; or a time with its
@@ -18,7 +18,7 @@ export function momentOf(text: string, zone: string, now: Date): Date | undefine
   const today = wallTimeIn(zone, now);
   for (let ahead = 0; ahead <= 7; ahead += 1) {
     const wall = wallTimeOf(shownMs({ ...today, hour: 12, minute: 0, second: 0 }) + ahead * 24 * 3600_000);
-    if (new Date(shownMs(wall)).getUTCDay() !== index) continue;
+    if (weekday(wall) !== index + 1) continue;
     const at = instantIn(zone, { ...wall, hour: Number(hour), minute: Number(minute), second: 0 });
     if (at >= now) return at;
   }

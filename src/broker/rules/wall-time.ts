@@ -50,6 +50,11 @@ export function wallTimeIn(zone: string, at: Date): WallTime {
   return wallTimeOf(at.getTime() + offsetMs(zone, at.getTime()));
 }
 
+/** 1 for Monday to 7 for Sunday (ISO 8601). */
+export function weekday(wall: WallTime): number {
+  return new Date(shownMs(wall)).getUTCDay() || 7;
+}
+
 /** The other way of `shownMs`. */
 export function wallTimeOf(shown: number): WallTime {
   const date = new Date(shown);
