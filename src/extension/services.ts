@@ -1,4 +1,5 @@
 import type { SignInChallenge } from '../contract/problems.ts';
+import type { Secret } from '../contract/secret.ts';
 import type { Api } from './client/call.ts';
 import type { Disposable } from './state/event.ts';
 import type { ReadableClock } from './state/clock.ts';
@@ -38,9 +39,9 @@ export interface AccountService {
    * @returns `visited`: in the browser; `found`: there is another one than before, of another window; `no`: cancelled, failed or as somebody else,
    * and what had to be said of it was said
    */
-  signInAgain(challenge: SignInChallenge, before: unknown): Promise<'visited' | 'found' | 'no'>;
+  signInAgain(challenge: SignInChallenge, before: Secret | undefined): Promise<'visited' | 'found' | 'no'>;
   /** Another one for each sign-in that this window works with. */
-  readonly mark: unknown;
+  readonly mark: Secret | undefined;
   /** Removes every token, in every window of this person. */
   signOut(): Promise<void>;
 }

@@ -143,6 +143,20 @@ describe('Signing in again', () => {
     assert.deepEqual([window.editor.said, other.editor.said], [[], []]);
   });
 
+  it('by a code renews what is too old where no browser comes back, and is never offered for a second factor', async () => {
+    broker.metadata['daypass_device_client_id'] = 'daypass-device';
+    const window = open('ana');
+    window.editor.reach = () => Promise.resolve(undefined);
+    Object.assign(window.editor, { window: { node: true, ui: 'web', remote: true } });
+    await window.account.ensureSignedIn();
+    const before = await window.access();
+    const again = (challenge: SignInChallenge) => window.account.signInAgain(challenge, window.account.mark);
+    assert.equal(await again({ maxAge: 900 }), 'visited');
+    assert.notEqual((await window.access()).reveal(), before.reveal());
+    assert.equal(await again({ acrValues: ['mfa'] }), 'no');
+    assert.match(window.editor.said.join(), /This needs your second factor, which only counts/);
+  });
+
   it('as somebody else changes nothing, and says so', async () => {
     const window = open('ana');
     await window.account.ensureSignedIn();

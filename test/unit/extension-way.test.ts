@@ -86,6 +86,13 @@ describe('The way in', () => {
       const without = chooseWay({ ...environment, deviceCodes: false });
       if ('redirectUri' in expected) assert.deepEqual(without, { ...expected, otherwise: undefined });
       else assert.equal(without.by, 'none');
+      // A code never counts for a second factor, and nobody is told that codes were not allowed.
+      const stronger = chooseWay({ ...environment, secondFactor: true });
+      if ('redirectUri' in expected) assert.deepEqual(stronger, { ...expected, otherwise: undefined });
+      else if (environment.node) {
+        assert.ok(stronger.by === 'none');
+        assert.match(stronger.why, /needs your second factor/);
+      }
     });
 
   describe('where the provider sends browsers back to a few ports only', () => {

@@ -1,4 +1,5 @@
 import type { SignInChallenge } from '../../contract/problems.ts';
+import type { Secret } from '../../contract/secret.ts';
 import type { Clock } from '../state/clock.ts';
 import type { AccountService, Log } from '../services.ts';
 import type { Disposable, Event } from '../state/event.ts';
@@ -72,11 +73,11 @@ export class Account implements AccountService, Disposable {
     return this.#signingIn;
   }
 
-  get mark(): unknown {
-    return this.#parts.keeper.current?.accessToken.reveal();
+  get mark(): Secret | undefined {
+    return this.#parts.keeper.current?.accessToken;
   }
 
-  signInAgain(challenge: SignInChallenge, before: unknown): Promise<'visited' | 'found' | 'no'> {
+  signInAgain(challenge: SignInChallenge, before: Secret | undefined): Promise<'visited' | 'found' | 'no'> {
     this.#signingInAgain ??= this.#signInAgain(challenge, before).finally(() => {
       this.#signingInAgain = undefined;
     });
@@ -182,14 +183,17 @@ export class Account implements AccountService, Disposable {
     }
   }
 
-  async #signInAgain(challenge: SignInChallenge, before: unknown): Promise<'visited' | 'found' | 'no'> {
+  async #signInAgain(
+    challenge: SignInChallenge,
+    before: Secret | undefined,
+  ): Promise<'visited' | 'found' | 'no'> {
     const { keeper, store, editor, log } = this.#parts;
     const { account } = store.world;
     if (account.is !== 'signed in') return 'no';
     const { broker, me } = account;
     const { attempt, revoke, wordsFor } = await import('./attempt.ts');
     try {
-      if ((await keeper.look())?.accessToken.reveal() !== before) return 'found';
+      if ((await keeper.look())?.accessToken.reveal() !== before?.reveal()) return 'found';
       const signIn = await attempt(broker, { ...this.#parts, wishes: { challenge } });
       if (!signIn) return 'no';
       const still = this.#me()?.person.id === me.person.id && this.#parts.setting.get() === broker;

@@ -30,7 +30,7 @@ export interface Tokens {
 export interface Wishes {
   /** Asks who somebody is although the provider knows: after a sign-out it may be somebody else. */
   readonly again?: boolean;
-  /** What the sign-in is to be; a code on another device answers to no challenge. */
+  /** What the sign-in is to be. */
   readonly challenge?: SignInChallenge;
 }
 
@@ -81,10 +81,7 @@ export class IdentityProvider {
    * What one attempt at signing in through the browser needs: PKCE (RFC 7636), state and nonce, each made anew.
    * @param wishes what the sign-in is to be (RFC 9470 section 4)
    */
-  async attempt(
-    redirectUri: string,
-    { again = false, challenge: { acrValues, maxAge } = {} }: Wishes = {},
-  ): Promise<Attempt> {
+  async attempt(redirectUri: string, { again = false, challenge: wanted }: Wishes = {}): Promise<Attempt> {
     const oidc = this.#oidc;
     const [verifier, state, nonce] = [oidc.randomPKCECodeVerifier(), oidc.randomState(), oidc.randomNonce()];
     const challenge = await oidc.calculatePKCECodeChallenge(verifier);
@@ -97,8 +94,7 @@ export class IdentityProvider {
         state,
         nonce,
         ...(again ? { prompt: 'login' } : {}),
-        ...(acrValues ? { acr_values: acrValues.join(' ') } : {}),
-        ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
+        ...askedOf(wanted),
       });
       return pageOf(url.href, this.#audience.issuer);
     });
@@ -118,10 +114,13 @@ export class IdentityProvider {
   }
 
   /** RFC 8628: a code to type on a page, and the wait until somebody has. */
-  async deviceCode(): Promise<DeviceCode> {
+  async deviceCode({ challenge }: Wishes = {}): Promise<DeviceCode> {
     const { issuer } = this.#audience;
     const { answer, page, pageWithCode } = await providerFailure(issuer, async () => {
-      const answer = await this.#oidc.initiateDeviceAuthorization(this.#configuration, this.#asked());
+      const answer = await this.#oidc.initiateDeviceAuthorization(this.#configuration, {
+        ...this.#asked(),
+        ...askedOf(challenge),
+      });
       const { verification_uri: plain, verification_uri_complete: complete = plain } = answer;
       return { answer, page: pageOf(plain, issuer), pageWithCode: pageOf(complete, issuer) };
     });
@@ -187,6 +186,14 @@ export class IdentityProvider {
       idToken: answer.id_token === undefined ? undefined : new Secret(answer.id_token),
     };
   }
+}
+
+/** RFC 9470 section 4. */
+function askedOf({ acrValues, maxAge }: SignInChallenge = {}): Record<string, string> {
+  return {
+    ...(acrValues ? { acr_values: acrValues.join(' ') } : {}),
+    ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
+  };
 }
 
 export interface Attempt {

@@ -47,7 +47,8 @@ export async function signInAtProvider(flow: Flow): Promise<Outcome | undefined>
       listening: loopback?.address,
       reachedAt: loopback && (await editor.reach(loopback.address)),
       ports,
-      deviceCodes: metadata.daypass_device_client_id !== undefined && !flow.wishes?.challenge,
+      deviceCodes: metadata.daypass_device_client_id !== undefined,
+      secondFactor: flow.wishes?.challenge?.acrValues !== undefined,
     });
     if (way.by === 'none') throw new NoWay(way.why);
     if (way.by === 'browser' && loopback) {
@@ -100,12 +101,12 @@ function wanted({ acrValues }: SignInChallenge): string {
   return acrValues ? 'this needs your second factor' : 'this needs a fresh sign-in';
 }
 
-async function withCode({ metadata, editor, clock }: Flow): Promise<Outcome | undefined> {
+async function withCode({ metadata, editor, clock, wishes }: Flow): Promise<Outcome | undefined> {
   const audience = audienceOf(metadata, metadata.daypass_device_client_id ?? '');
   const { host } = new URL(audience.issuer);
   const code = await editor.wait(`Asking ${host} for a code`, async () => {
     const provider = await IdentityProvider.find(audience, clock);
-    if (provider.givesDeviceCodes) return provider.deviceCode();
+    if (provider.givesDeviceCodes) return provider.deviceCode(wishes);
     throw new ProviderFailure(
       'misconfigured',
       `${host} gives no codes to sign in with. Tell whoever runs Daypass.`,
