@@ -68,7 +68,12 @@ describe('the view "Templates"', () => {
 
   it('says what a template allows, line by line, and links the documentation', () => {
     const [target] = templateNodes({
-      templates: [template({ ticket: { pattern: 'INC-\\d+', required: true } })],
+      templates: [
+        template({
+          ticket: { pattern: 'INC-\\d+', required: true },
+          mfa: { acr: ['mfa'], within: 'PT15M', at: ['request'] },
+        }),
+      ],
     });
     const [one] = target?.is === 'target' ? target.children : [];
     assert.deepEqual(labels(one), [
@@ -77,6 +82,7 @@ describe('the view "Templates"', () => {
       'Up to 1 h, usually 30 min',
       'One of payments-leads must approve',
       'Needs a ticket',
+      'Needs your second factor, at most 15 min old',
       'Documentation',
     ]);
   });

@@ -3,7 +3,7 @@ import { needsOf, needWords } from '../../contract/needs.ts';
 import type { TemplateList } from '../../contract/templates.ts';
 import type { Template } from '../state/world.ts';
 import { inOrder } from './order.ts';
-import { either, inShort, tlsWarning } from './words.ts';
+import { either, inShort, signInWords, tlsWarning } from './words.ts';
 
 /** An item of the view "Templates"; `id` is stable. */
 export type TemplateNode =
@@ -26,7 +26,7 @@ export type TemplateNode =
   | {
       readonly is: 'line';
       readonly id: string;
-      readonly icon: 'check' | 'clock' | 'person' | 'tag' | 'warning' | 'book';
+      readonly icon: 'check' | 'clock' | 'person' | 'tag' | 'key' | 'warning' | 'book';
       readonly label: string;
       /** Of the template whose documentation a click opens. */
       readonly templateId?: string;
@@ -50,7 +50,7 @@ export function templateNodes(list: TemplateList | undefined): TemplateNode[] {
 }
 
 function templateNode(template: Template): TemplateNode {
-  const line = (icon: 'check' | 'clock' | 'person' | 'tag' | 'warning', label: string, at = 0) => ({
+  const line = (icon: 'check' | 'clock' | 'person' | 'tag' | 'key' | 'warning', label: string, at = 0) => ({
     is: 'line' as const,
     id: `${template.id} ${icon} ${at}`,
     icon,
@@ -67,6 +67,7 @@ function templateNode(template: Template): TemplateNode {
     ),
     line('person', approvalOf(template)),
     ...(template.ticket?.required ? [line('tag', 'Needs a ticket')] : []),
+    ...(template.mfa ? [line('key', signInWords(template.mfa))] : []),
     ...warningOf(template).map((text) => line('warning', text)),
   ];
   return {

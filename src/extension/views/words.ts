@@ -18,7 +18,14 @@ export function inShort(template: Template): string {
     template.access,
     `up to ${spokenDuration(template.duration.longest)}`,
     needs.length > 0 ? `needs ${needWords(needs)}` : 'no approval needed',
+    ...(template.mfa?.acr ? ['second factor'] : []),
   ].join(' · ');
+}
+
+/** `Needs your second factor, at most 15 min old`: the sign-in that a template demands. */
+export function signInWords({ acr, within }: NonNullable<Template['mfa']>): string {
+  const what = acr ? 'your second factor' : 'a fresh sign-in';
+  return `Needs ${what}${within === undefined ? '' : `, at most ${spokenDuration(within)} old`}`;
 }
 
 /**
