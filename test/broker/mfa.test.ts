@@ -38,7 +38,7 @@ const strict = 'mfa: { within: PT15M, acr: [mfa] }';
 const minutes = (count: number) => count * 60;
 const hours = (count: number) => count * 3600;
 const byCode = { client: 'daypass-device', acrValues: 'mfa' };
-const challenge = 'Bearer error="insufficient_user_authentication", acr_values="mfa", max_age="900"';
+const challenge = 'Bearer error="insufficient_user_authentication", acr_values="mfa", max_age="840"';
 
 describe('A sign-in that is not enough', function () {
   this.timeout(60_000);
@@ -119,7 +119,7 @@ describe('A sign-in that is not enough', function () {
   it('is answered with what it must be, in the header and in the body (RFC 9470)', async () => {
     const answer = await ask(await signIn('ana', 0), 'refund');
     refused(answer);
-    assert.deepEqual(answer.body.challenge, { acrValues: ['mfa'], maxAge: 900 });
+    assert.deepEqual(answer.body.challenge, { acrValues: ['mfa'], maxAge: 840 });
     assert.match(answer.body.detail, /^This needs a sign-in with a second factor/);
     assert.equal(answer.headers.get('content-type'), 'application/problem+json');
   });
@@ -185,7 +185,7 @@ describe('A sign-in that is not enough', function () {
     assert.equal(body.state, 'approved');
     refused(
       await open(weak, body.grantId),
-      'Bearer error="insufficient_user_authentication", acr_values="mfa", max_age="43200"',
+      'Bearer error="insufficient_user_authentication", acr_values="mfa", max_age="43140"',
     );
     assert.equal((await open(await withMfa('ana', hours(1)), body.grantId)).status, 201);
   });
@@ -206,7 +206,7 @@ describe('A sign-in that is not enough', function () {
   });
 
   it('that is older than any may be can look, end, withdraw and revoke, and nothing else', async () => {
-    const header = 'Bearer error="insufficient_user_authentication", max_age="43200"';
+    const header = 'Bearer error="insufficient_user_authentication", max_age="43140"';
     const fresh = await signIn('ana', 0);
     const [ana, ben] = [await signIn('ana', hours(12) + 60), await signIn('ben', hours(12) + 60)];
     const old = await ask(ana, 'read-orders');

@@ -28,7 +28,7 @@ export function demandSignIn(
 }
 
 function wordsFor(
-  { why, challenge: { maxAge = 0 } }: Extract<Verdict, { is: 'too little' }>,
+  { why, withinSeconds = 0 }: Extract<Verdict, { is: 'too little' }>,
   { authenticatedAt }: SignInFacts,
   now: Date,
 ): string {
@@ -40,7 +40,7 @@ function wordsFor(
     case 'of unknown age':
       return 'The identity provider does not say when you signed in (auth_time), so it may be too long ago. Sign in again. If that does not help, tell whoever runs the identity provider.';
     case 'old':
-      return `This needs a sign-in of the last ${spoken(maxAge)}; yours is ${spoken(ageIn(authenticatedAt, now))} old. Sign in again.`;
+      return `This needs a sign-in of the last ${spoken(withinSeconds)}; yours is ${spoken(ageIn(authenticatedAt, now))} old. Sign in again.`;
   }
 }
 

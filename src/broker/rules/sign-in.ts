@@ -33,7 +33,7 @@ export function demandAt(moment: Moment, mfa: RequesterDemand | undefined): Sign
 /** What a sign-in is to be instead: all that is demanded, so that one that answers to it is enough. */
 export interface Challenge {
   readonly acrValues?: readonly string[];
-  /** Seconds. */
+  /** Seconds, fewer than are demanded: what the provider takes must still count when it is back here. */
   readonly maxAge?: number;
 }
 
@@ -42,11 +42,21 @@ export type Verdict =
   | {
       readonly is: 'too little';
       readonly why: 'by code' | 'weak' | 'old' | 'of unknown age';
+      /** The strictest of what is demanded, as `SignInDemand` has it. */
+      readonly withinSeconds: number | undefined;
       readonly challenge: Challenge;
     };
 
 /** How far ahead the identity provider's clock may be; what lies further ahead says nothing. */
 const aheadSeconds = 300;
+
+/** From the provider's look at a sign-in to ours: the browser's way back, the tokens, the call made again. */
+const wayBackSeconds = 60;
+
+/** How old a sign-in may be for the provider that may be so old for us: a minute less, or half of what is short. */
+function askedAge(withinSeconds: number): number {
+  return Math.max(withinSeconds - wayBackSeconds, Math.floor(withinSeconds / 2));
+}
 
 /**
  * Judges a sign-in.
@@ -59,18 +69,22 @@ export function judge(
   now: Date,
 ): Verdict {
   const bounds = [everybody, mfa?.withinSeconds].filter((bound) => bound !== undefined);
-  const maxAge = bounds.length > 0 ? Math.min(...bounds) : undefined;
+  const withinSeconds = bounds.length > 0 ? Math.min(...bounds) : undefined;
   const acrValues = mfa?.acr;
   const tooLittle = (why: Extract<Verdict, { is: 'too little' }>['why']): Verdict => ({
     is: 'too little',
     why,
-    challenge: { ...(acrValues ? { acrValues } : {}), ...(maxAge === undefined ? {} : { maxAge }) },
+    withinSeconds,
+    challenge: {
+      ...(acrValues ? { acrValues } : {}),
+      ...(withinSeconds === undefined ? {} : { maxAge: askedAge(withinSeconds) }),
+    },
   });
   // Codes can be passed on: whoever typed one in may have proven who they are for somebody else.
   if (mfa && signIn.byCode) return tooLittle('by code');
   if (acrValues && (signIn.acr === undefined || !acrValues.includes(signIn.acr))) return tooLittle('weak');
-  if (maxAge === undefined) return { is: 'enough' };
+  if (withinSeconds === undefined) return { is: 'enough' };
   const age = signIn.authenticatedAt && (now.getTime() - signIn.authenticatedAt.getTime()) / 1000;
   if (age === undefined || !(age >= -aheadSeconds)) return tooLittle('of unknown age');
-  return age <= maxAge ? { is: 'enough' } : tooLittle('old');
+  return age <= withinSeconds ? { is: 'enough' } : tooLittle('old');
 }
