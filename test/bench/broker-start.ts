@@ -11,7 +11,8 @@ import { startShipped } from '../broker/support/shipped-broker.ts';
 import { newKey, startWorld, type World } from '../broker/support/world.ts';
 import type { Benchmark, Surroundings } from './benchmark.ts';
 import { rounded } from './numbers.ts';
-import { goneAt, inLanes, newSecret } from './stage/logins.ts';
+import { inLanes } from './stage/lanes.ts';
+import { goneAt, newSecret } from './stage/logins.ts';
 import { addPast } from './stage/past.ts';
 
 const finished = 100_000;

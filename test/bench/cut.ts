@@ -7,7 +7,8 @@ import type { LeaseRow } from '../../src/broker/store/lease.ts';
 import { throwaway } from '../../src/broker/targets/postgresql/scram.ts';
 import type { Benchmark } from './benchmark.ts';
 import { percentile, rounded } from './numbers.ts';
-import { goneAt, inLanes, makeBareLogins, newSecret } from './stage/logins.ts';
+import { inLanes } from './stage/lanes.ts';
+import { goneAt, makeBareLogins, newSecret } from './stage/logins.ts';
 import { Stage } from './stage/stage.ts';
 
 const perGrant = 10;

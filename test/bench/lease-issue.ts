@@ -4,6 +4,7 @@ import { issueStatements } from '../../src/broker/targets/postgresql/issue.ts';
 import { storedScope } from '../../src/broker/targets/postgresql/scope.ts';
 import type { Benchmark } from './benchmark.ts';
 import { rounded, spoken, spreadOf } from './numbers.ts';
+import { eventsInsert } from './stage/bare-events.ts';
 import { newSecret } from './stage/logins.ts';
 import { bareRole, Stage, template } from './stage/stage.ts';
 
@@ -69,12 +70,6 @@ export const leaseIssue: Benchmark = {
 
 const bareQueries = 10;
 
-const event = (rows: number) => {
-  const row = (n: number) => `(${[1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((m) => `$${n * 10 + m}`).join(', ')})`;
-  return `insert into audit_event (id, action, actor, resource, resource_id, version, request_id, grant_id, target, detail)
-    values ${Array.from({ length: rows }, (_, n) => row(n)).join(', ')}`;
-};
-
 /** Intent, target, outcome: what must be written, and nothing else. Milliseconds. */
 async function bareLease(
   state: pg.Client,
@@ -103,7 +98,7 @@ async function bareLease(
      values ($1, $2, $3, 'bare', $4, 'issuing', $5, $6, $7) returning *`,
     [leaseId, grantId, grant.holder, role, grant.expires_at, randomUUID(), verifier],
   );
-  await state.query(event(2), [
+  await state.query(eventsInsert(2), [
     ...about('grant activated', 'grant', grantId, 2, { expiresAt: grant.expires_at }),
     ...about('lease issuing', 'lease', leaseId, 3, { role, dueAt: grant.expires_at }),
   ]);
@@ -117,7 +112,7 @@ async function bareLease(
     `update lease set state = 'issued', issued_at = clock_timestamp(), version = version + 1 where id = $1 returning *`,
     [leaseId],
   );
-  await state.query(event(1), about('lease issued', 'lease', leaseId, 4, { role }));
+  await state.query(eventsInsert(1), about('lease issued', 'lease', leaseId, 4, { role }));
   await state.query('commit');
   return performance.now() - began;
 }

@@ -14,11 +14,15 @@ import {
   deadlineTwoBrokersUnderLoad,
   deadlineUnderLoad,
 } from './deadline-to-dead.ts';
+import { decisionToSeen } from './decision-to-seen.ts';
+import { decisions } from './decisions.ts';
 import { writeFigures } from './figures.ts';
 import { flood } from './flood.ts';
 import { leaseIssue } from './lease-issue.ts';
 import { liveLeases } from './live-leases.ts';
 import { json, table } from './report.ts';
+import { requestsList } from './requests-list.ts';
+import { requestsView } from './requests-view.ts';
 import { requestToPrompt } from './request-to-prompt.ts';
 import { vsix } from './vsix.ts';
 import { connectedWindows } from './windows.ts';
@@ -35,6 +39,10 @@ const benchmarks: readonly Benchmark[] = [
   cut1000,
   brokerStart,
   connectedWindows,
+  decisionToSeen,
+  decisions,
+  requestsList,
+  requestsView,
   requestToPrompt,
   countdown,
   activation,

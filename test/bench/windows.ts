@@ -7,7 +7,7 @@ import * as z from 'zod';
 import { eventsPath } from '../../src/contract/routes.ts';
 import type { Benchmark, Surroundings } from './benchmark.ts';
 import { rounded } from './numbers.ts';
-import { inLanes } from './stage/logins.ts';
+import { inLanes } from './stage/lanes.ts';
 import { Usage } from './stage/messages.ts';
 import { Stage } from './stage/stage.ts';
 

@@ -6,8 +6,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { findPostmaster } from '../../../src/broker/store/embedded-postmaster.ts';
-import { ana, people } from '../../../src/sandbox/provider/people.ts';
+import { ana, ben, people } from '../../../src/sandbox/provider/people.ts';
 import { startWorld, type World } from '../../broker/support/world.ts';
+import { inLanes } from './lanes.ts';
 import { usageOfProcess } from './usage.ts';
 import { startSecondBroker } from './second-broker.ts';
 import { Wishes, type Description } from './messages.ts';
@@ -16,6 +17,10 @@ const wishes = Wishes.parse(JSON.parse(process.argv[2] ?? '{}'));
 
 /** Engineers who do nothing but have windows open. */
 const others = Array.from({ length: wishes.others }, (_, n) => ({ ...ana, id: `engineer-${n}` }));
+const leads = Array.from({ length: wishes.leads }, (_, n) => ({ ...ben, id: `lead-${n}` }));
+
+/** So many sign in at once. */
+const lanes = 20;
 
 /** Whoever started this may be gone by now. */
 const tell = (message: unknown) => process.connected && process.send?.(message);
@@ -32,7 +37,8 @@ async function describeStage(of: World): Promise<Description> {
     url: of.url,
     secondUrl: second?.url ?? of.url,
     token: await of.token('ana'),
-    otherTokens: await Promise.all(others.map(({ id }) => of.token(id))),
+    otherTokens: await inLanes(others, lanes, ({ id }) => of.token(id)),
+    leadTokens: await inLanes(leads, lanes, ({ id }) => of.token(id)),
     shop: { port: of.shop.port, password: of.shop.password },
     state: {
       port: postmaster.port,
@@ -57,7 +63,7 @@ const building = startWorld({
   accessTokenTtl: 4 * 3600,
   shop: { settings: { fsync: 'on', ...wishes.shopSettings } },
   templates: wishes.templates,
-  people: [...people, ...others],
+  people: [...people, ...others, ...leads],
   // One person stands for many here.
   mostOpen: 1000,
   ...(wishes.usualLimits ? { limits: {} } : {}),

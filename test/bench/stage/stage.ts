@@ -32,6 +32,12 @@ approve: nobody
 revoke: { by: [payments-leads] }
 `;
 
+/** The same, of which somebody else decides. */
+const askedTemplate = `${template}-asked`;
+const askedTemplateText = templateText
+  .replace(`template: ${template}`, `template: ${askedTemplate}`)
+  .replace('approve: nobody', 'approve: { by: [payments-leads] }');
+
 const startWithinMs = 120_000;
 const endWithinMs = 60_000;
 const callWithinMs = 60_000;
@@ -49,7 +55,7 @@ export class Stage {
   readonly #at: Description;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   readonly #clients: pg.Client[] = [];
-  #digest: string | undefined;
+  readonly #digests = new Map<string, string>();
 
   /** Authenticates records as the stage's broker does. */
   get macs(): Macs {
@@ -66,7 +72,12 @@ export class Stage {
     // The second broker is what is shipped: an old one would be measured for this one.
     if (wishes.secondBroker) await ensureBuilt(silent, signal);
     progress('Starting a broker and its databases…');
-    const all: Wishes = { ...wishes, templates: { [`${template}.yaml`]: templateText, ...wishes.templates } };
+    const templates = {
+      [`${template}.yaml`]: templateText,
+      [`${askedTemplate}.yaml`]: askedTemplateText,
+      ...wishes.templates,
+    };
+    const all: Wishes = { ...wishes, templates };
     // In a process group of its own, Ctrl-C does not reach it: it ends when it is let go.
     const child = fork(fileURLToPath(new URL('host.ts', import.meta.url)), [JSON.stringify(all)], {
       detached: true,
@@ -115,6 +126,11 @@ export class Stage {
     return this.#at.otherTokens;
   }
 
+  /** The tokens of those who decide. */
+  get leadTokens(): readonly string[] {
+    return this.#at.leadTokens;
+  }
+
   /** Until the broker has nothing to do for a moment, so that what one measures is not what another left to do. */
   async quiet(): Promise<void> {
     const deadline = performance.now() + 5_000;
@@ -159,16 +175,42 @@ export class Stage {
 
   /** An approved grant that nobody has activated: its id. */
   async grant(duration: string, as?: string): Promise<string> {
-    this.#digest ??= TemplateList.parse((await this.call('GET', '/v1/templates')).body).templates.find(
-      ({ id }) => id === template,
-    )?.digest;
+    return z.string().parse((await this.#request(template, duration, as)).grantId);
+  }
+
+  /** A request that waits for a lead's decision. */
+  ask(as?: string): Promise<AccessRequest> {
+    return this.#request(askedTemplate, 'PT1H', as);
+  }
+
+  async #request(of: string, duration: string, as?: string): Promise<AccessRequest> {
+    const templateDigest = this.#digests.get(of) ?? (await this.#digestOf(of));
+    const reason = 'Measuring how long it takes';
     const { body } = await this.call(
       'POST',
       '/v1/requests',
-      { template, templateDigest: this.#digest, duration, reason: 'Measuring how long it takes' },
+      { template: of, templateDigest, duration, reason },
       as,
     );
-    return z.string().parse(AccessRequest.parse(body).grantId);
+    return AccessRequest.parse(body);
+  }
+
+  async #digestOf(of: string): Promise<string | undefined> {
+    const { templates } = TemplateList.parse((await this.call('GET', '/v1/templates')).body);
+    for (const { id, digest } of templates) this.#digests.set(id, digest);
+    return this.#digests.get(of);
+  }
+
+  /** An approval as a lead's window sends it, and its answer. */
+  async approve({ id, digest }: AccessRequest, as: string): Promise<Called> {
+    const answer = await this.call(
+      'POST',
+      `/v1/requests/${id}/decisions`,
+      { verdict: 'approve', digest },
+      as,
+    );
+    if (answer.status !== 201) throw new Error(`No decision: ${JSON.stringify(answer.body)}`);
+    return answer;
   }
 
   /** A lease under a grant, as an extension gets it. */
@@ -181,6 +223,11 @@ export class Stage {
     const { status, body, ms } = await this.call('POST', `/v1/grants/${grantId}/leases`, wanted, as);
     if (status !== 201) throw new Error(`No lease: ${JSON.stringify(body)}`);
     return { ...IssuedLease.parse(body), ms };
+  }
+
+  /** The server of the production database, and its superuser's password. */
+  get shopServer(): Description['shop'] {
+    return this.#at.shop;
   }
 
   /** Connects to the production database: as its superuser unless told. */
