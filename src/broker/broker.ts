@@ -152,6 +152,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   const verifier = createVerifier({
     identity: config.identity,
     publicUrl: config.publicUrl,
+    macs,
     log: (message, error) => log.warn({ err: error }, message),
   });
   void verifier.prepare();
@@ -170,7 +171,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   const callerOf = callers(context);
   const app = running.add(
     buildServer({
-      verify: async (authorization) => callerOf(await verifier.verify(authorization)),
+      verify: async (authorization, call) => callerOf(await verifier.verify(authorization, call)),
       log,
       tls: config.tls,
       lanes,

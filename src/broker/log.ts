@@ -1,6 +1,15 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
 
-const secretNames = ['authorization', 'cookie', 'password', 'verifier', 'token', 'access_token', 'secret'];
+const secretNames = [
+  'authorization',
+  'dpop',
+  'cookie',
+  'password',
+  'verifier',
+  'token',
+  'access_token',
+  'secret',
+];
 
 /**
  * The broker's log: JSON, a line each, to standard output unless told otherwise. Of an error it keeps name, code, words,

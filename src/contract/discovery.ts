@@ -36,6 +36,9 @@ export const ResourceMetadata = z
     authorization_servers: z.array(z.url()).min(1),
     bearer_methods_supported: z.array(z.literal('header')),
     scopes_supported: z.array(z.string()).optional(),
+    dpop_signing_alg_values_supported: z.array(z.string()).optional().meta({
+      description: 'What proofs may be signed with (RFC 9449); absent: bound tokens are not taken.',
+    }),
     daypass_contract: z.int().meta({ description: 'Major version of the contract.' }),
     daypass_version: z.string(),
     daypass_organisation: z.string(),

@@ -46,7 +46,7 @@ export function openApi({ version, publicUrl }: { version: string; publicUrl: st
           scheme: 'bearer',
           bearerFormat: 'JWT',
           description:
-            'An access token of the authorization server that the resource metadata names (RFC 9728).',
+            'An access token of the authorization server that the resource metadata names (RFC 9728). One that is bound to a key comes as DPoP, with a proof (RFC 9449).',
         },
       },
     },
@@ -129,7 +129,7 @@ function refusals(kinds: readonly ProblemKind[], schemas: Schemas): Json {
           ...(status === 401
             ? {
                 'www-authenticate': {
-                  description: 'RFC 6750, RFC 9470, RFC 9728',
+                  description: 'RFC 6750, RFC 9449, RFC 9470, RFC 9728',
                   schema: { type: 'string' },
                 },
               }

@@ -5,8 +5,11 @@ import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import type { IdentityConfig } from '../../src/broker/config/config.ts';
 import { NotSignedIn, ProviderUnavailable } from '../../src/broker/identity/failures.ts';
 import type { TokenHolder } from '../../src/broker/identity/token-holder.ts';
-import { createVerifier, type Verifier } from '../../src/broker/identity/verifier.ts';
+import { createVerifier, type Verifier, type VerifierOptions } from '../../src/broker/identity/verifier.ts';
+import { macsWith } from '../../src/broker/integrity/macs.ts';
+import { Secret } from '../../src/contract/secret.ts';
 import { Liar } from './support/liar.ts';
+import { Prover } from './support/prover.ts';
 import { startProvider, type RunningProvider } from '../../src/sandbox/provider/provider.ts';
 
 const publicUrl = 'http://127.0.0.1:8443';
@@ -119,6 +122,88 @@ describe('access tokens of a real identity provider', () => {
     elapsed += 11 * 60_000;
     assert.equal((await own.verify(`Bearer ${fresh.accessToken}`)).subject, 'ana');
     await refusal(own, old.accessToken);
+  });
+});
+
+describe('access tokens of a real identity provider that are bound to a key', () => {
+  const key = new Prover();
+  let provider: RunningProvider;
+  let seconds: number;
+  const later = { now: () => new Date(Date.now() + seconds * 1000), elapsed: () => seconds * 1000 };
+  const macs = () => macsWith([new Secret('one that all brokers have')]);
+  const broker = (options: Partial<VerifierOptions> = {}) =>
+    createVerifier({ identity: identity(provider.issuer), publicUrl, macs: macs(), ...later, ...options });
+  const prove = (by = key) => ({ prove: (method: string, url: string) => by.proof(method, url) });
+  /** A call of `GET /v1/me`, with what its proof says otherwise. */
+  const call = async (at: Verifier, token: string, claims: Record<string, unknown> = {}) => {
+    const proof = await key.sign({ ...key.claims('GET', `${publicUrl}/v1/me`, token), ...claims });
+    return at.verify(`DPoP ${token}`, { method: 'GET', target: '/v1/me', proofs: [proof] });
+  };
+  /** What is asked of whoever calls with a clock that is wrong. */
+  const nonceOf = async (at: Verifier, token: string) => {
+    const wrong = { iat: Math.floor(Date.now() / 1000) - 3600 };
+    const asked = await call(at, token, wrong).catch((error: unknown) => error);
+    assert.ok(asked instanceof NotSignedIn && asked.nonce !== undefined, inspect(asked));
+    return { nonce: asked.nonce, ...wrong };
+  };
+
+  before(async () => {
+    provider = await startProvider({ resource: publicUrl, accessTokenTtl: 1_000 });
+  });
+  beforeEach(() => (seconds = 0));
+  after(() => provider.close());
+
+  it('count with a proof, in the browser’s way and by code, and say what they are bound to', async () => {
+    for (const client of ['daypass-vscode', 'daypass-device']) {
+      const { accessToken } = await provider.tokenFor('ana', { client, ...prove() });
+      const holder = await call(broker(), accessToken);
+      assert.deepEqual([holder.subject, holder.boundTo], ['ana', await key.thumbprint()]);
+    }
+  });
+
+  it('are renewed for whoever has the key, and for nobody who stole the refresh token alone', async () => {
+    const { refreshToken } = await provider.tokenFor('ana', prove());
+    const url = `${provider.issuer}/token`;
+    const renew = async (by?: Prover) => {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: by ? { dpop: await by.proof('POST', url) } : {},
+        body: new URLSearchParams({
+          grant_type: 'refresh_token',
+          client_id: 'daypass-vscode',
+          refresh_token: refreshToken,
+        }),
+      });
+      const { error } = (await response.json()) as { error?: string };
+      return error ?? response.status;
+    };
+    assert.equal(await renew(), 'invalid_grant');
+    assert.equal(await renew(new Prover()), 'invalid_grant');
+    assert.equal(await renew(key), 200);
+  });
+
+  it('count with each proof once, for as long as it is a proof', async () => {
+    const { accessToken } = await provider.tokenFor('ana', prove());
+    const at = broker();
+    const proof = await key.proof('GET', `${publicUrl}/v1/me`, accessToken);
+    const send = () => at.verify(`DPoP ${accessToken}`, { method: 'GET', target: '/v1/me', proofs: [proof] });
+    seconds = -9;
+    await send();
+    for (; seconds < 120; seconds++) await assert.rejects(send(), NotSignedIn, `after ${seconds} s`);
+    await assert.rejects(send(), /not of this moment/);
+  });
+
+  it('count from a machine whose clock is wrong, with what the broker asks for, at each broker', async () => {
+    const { accessToken } = await provider.tokenFor('ana', prove());
+    const [one, two] = [broker(), broker()];
+    const asked = await nonceOf(one, accessToken);
+    assert.equal((await call(one, accessToken, asked)).subject, 'ana');
+    assert.equal((await call(two, accessToken, asked)).subject, 'ana');
+    const stranger = broker({ macs: macsWith([new Secret('another one')]) });
+    await assert.rejects(call(stranger, accessToken, asked), /not of this moment/);
+    seconds = 41;
+    await assert.rejects(call(one, accessToken, asked), /not of this moment/);
+    await call(one, accessToken, await nonceOf(two, accessToken));
   });
 });
 
@@ -306,7 +391,7 @@ describe('forged, broken and foreign access tokens', () => {
       assert.match(error.words, words);
       assert.match(
         error.wwwAuthenticate,
-        /^Bearer error="invalid_token", resource_metadata="http:\/\/127\.0\.0\.1:8443\/\.well-known\/oauth-protected-resource"$/,
+        /^Bearer error="invalid_token", resource_metadata="http:\/\/127\.0\.0\.1:8443\/\.well-known\/oauth-protected-resource", DPoP algs="ES256"$/,
       );
     });
 

@@ -10,7 +10,7 @@ import { Writable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import * as z from 'zod';
-import { Admission, network } from '../../src/broker/http/admission.ts';
+import { Admission, network, type Knock } from '../../src/broker/http/admission.ts';
 import { Buckets } from '../../src/broker/http/buckets.ts';
 import type { Caller } from '../../src/broker/http/caller.ts';
 import { ConnectionBounds } from '../../src/broker/http/connections.ts';
@@ -37,7 +37,7 @@ const person = (name: string): Caller => ({
 });
 
 /** `Bearer ana` is Ana; `Bearer away`: the provider is away; everything else does not count. */
-const verify: ServerParts['verify'] = (authorization) => {
+const verify: Knock['verify'] = (authorization) => {
   const name = /^Bearer (ana|ben|ana-anew)$/.exec(authorization ?? '')?.[1];
   if (name) return Promise.resolve(person(name.replace('-anew', '')));
   if (authorization === 'Bearer away') return Promise.reject(new ProviderUnavailable('away'));
@@ -88,19 +88,22 @@ describe('How many calls are let in', () => {
   let now: number;
   let verified: number;
   let admission: Admission;
+  let whose: Knock['verify'];
   beforeEach(() => {
     now = verified = 0;
-    admission = new Admission({
-      verify: (authorization) => {
-        verified++;
-        return verify(authorization);
-      },
-      limits: { person: 60, address: 60 },
-      elapsed: () => now,
-    });
+    whose = verify;
+    admission = new Admission({ limits: { person: 60, address: 60 }, elapsed: () => now });
   });
   const knock = (authorization: string, { ends = false, address = '192.0.2.7' } = {}) =>
-    admission.admit({ authorization, address, ends });
+    admission.admit({
+      authorization,
+      address,
+      ends,
+      verify: (credential) => {
+        verified++;
+        return whose(credential);
+      },
+    });
   const outcome = async (...call: Parameters<typeof knock>): Promise<string> => {
     try {
       return (await knock(...call)).name;
@@ -159,14 +162,13 @@ describe('How many calls are let in', () => {
     const renewed = (sub: string) => token({ iss: issuer, sub }, 'good');
     const refused = 'too-many-calls, 1 s';
     beforeEach(async () => {
+      whose = (authorization = '') => {
+        const [, part = '', signature] = authorization.split('.');
+        if (signature !== 'good') return verify('Bearer forged');
+        const { sub } = JSON.parse(Buffer.from(part, 'base64url').toString()) as { sub: string };
+        return Promise.resolve(person(sub));
+      };
       admission = new Admission({
-        verify: (authorization = '') => {
-          verified++;
-          const [, part = '', signature] = authorization.split('.');
-          if (signature !== 'good') return verify('Bearer forged');
-          const { sub } = JSON.parse(Buffer.from(part, 'base64url').toString()) as { sub: string };
-          return Promise.resolve(person(sub));
-        },
         limits: { person: 60, address: 60 },
         elapsed: () => now,
         refuseAfterMs: 0,

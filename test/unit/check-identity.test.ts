@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Prover } from '../broker/support/prover.ts';
 import { startProvider, type RunningProvider } from '../../src/sandbox/provider/provider.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -87,6 +88,14 @@ targets:
     const { code, out } = await explain(accessToken);
     assert.equal(code, 0, out);
     assert.match(out, /^Decides: +no: a token of the device client/m);
+  });
+
+  it('says to which key a token is bound', async () => {
+    const key = new Prover();
+    const prove = (method: string, url: string) => key.proof(method, url);
+    const { code, out } = await explain((await provider.tokenFor('ana', { prove })).accessToken);
+    assert.equal(code, 0, out);
+    assert.ok(out.includes(`\nBound to:   the key ${await key.thumbprint()} (cnf, DPoP)`), out);
   });
 
   it('says everything that is wrong, and what to change', async () => {

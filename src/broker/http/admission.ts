@@ -21,12 +21,11 @@ export interface Knock {
   readonly address: string;
   /** It takes access away: it is looked at after many more came before. */
   readonly ends: boolean;
-  /** Where it signs in by something else than a token. */
-  readonly verify?: (credential: string | undefined) => Promise<Caller>;
+  /** Whose the credential is. Throws `NotSignedIn` or `ProviderUnavailable`. */
+  readonly verify: (credential: string | undefined) => Promise<Caller>;
 }
 
 export interface AdmissionParts {
-  readonly verify: (authorization: string | undefined) => Promise<Caller>;
   readonly limits: CallLimits;
   /** Milliseconds on a clock that is never set. */
   readonly elapsed?: () => number;
@@ -57,7 +56,6 @@ const mostRemembered = 50_000;
  * nobody has after its start, is not spared that.
  */
 export class Admission {
-  readonly #verify: AdmissionParts['verify'];
   readonly #people: Buckets;
   readonly #addresses: Buckets;
   readonly #endings: Buckets;
@@ -69,8 +67,7 @@ export class Admission {
   readonly #lately = new Map<string, true>();
 
   constructor(parts: AdmissionParts) {
-    const { verify, limits, elapsed } = parts;
-    this.#verify = verify;
+    const { limits, elapsed } = parts;
     this.#refuseAfterMs = parts.refuseAfterMs ?? refuseAfterMs;
     this.#people = new Buckets(limits.person, elapsed);
     this.#addresses = new Buckets(limits.address, elapsed);
@@ -79,7 +76,7 @@ export class Admission {
   }
 
   /** @throws NotSignedIn, ProviderUnavailable, Refusal `too-many-calls` */
-  async admit({ authorization, address, ends, verify = this.#verify }: Knock): Promise<Caller> {
+  async admit({ authorization, address, ends, verify }: Knock): Promise<Caller> {
     const hash = createHash('sha256')
       .update(authorization ?? '')
       .digest('base64');
@@ -126,11 +123,7 @@ export class Admission {
     return refusal;
   }
 
-  async #verified(
-    hash: string,
-    authorization: string | undefined,
-    verify: AdmissionParts['verify'],
-  ): Promise<Caller> {
+  async #verified(hash: string, authorization: string | undefined, verify: Knock['verify']): Promise<Caller> {
     try {
       const caller = await verify(authorization);
       const before = this.#remembered.get(hash);

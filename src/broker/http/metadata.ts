@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { contractVersion } from '../../contract/discovery.ts';
 import { routes } from '../../contract/routes.ts';
 import type { Config, IdentityConfig } from '../config/config.ts';
+import { proofAlgorithms } from '../identity/proofs.ts';
 import { version } from '../version.ts';
 import { handle } from './server.ts';
 
@@ -14,6 +15,7 @@ export function metadataRoute(app: FastifyInstance, { publicUrl, organisation, i
       authorization_servers: [identity.issuer],
       bearer_methods_supported: ['header' as const],
       scopes_supported: [...identity.scopes],
+      dpop_signing_alg_values_supported: [...proofAlgorithms],
       daypass_contract: contractVersion,
       daypass_version: version,
       daypass_organisation: organisation.name,

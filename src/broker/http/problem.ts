@@ -52,7 +52,10 @@ export interface Answer {
 export function answerTo(error: unknown, instance: string): Answer {
   if (error instanceof NotSignedIn)
     return answer(error.problem, error.words, instance, {
-      headers: { 'www-authenticate': error.wwwAuthenticate },
+      headers: {
+        'www-authenticate': error.wwwAuthenticate,
+        ...(error.nonce === undefined ? {} : { 'dpop-nonce': error.nonce }),
+      },
     });
   if (error instanceof ProviderUnavailable)
     return answer('not-ready', error.words, instance, { headers: soon });

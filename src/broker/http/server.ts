@@ -14,6 +14,7 @@ import { IdempotencyKey, type Route } from '../../contract/routes.ts';
 import type { CertificateFiles } from '../config/config.ts';
 import type { Caller } from './caller.ts';
 import { NotSignedIn } from '../identity/failures.ts';
+import type { Call } from '../identity/proofs.ts';
 import { Admission, type CallLimits, type Knock } from './admission.ts';
 import { Lanes, type Lane } from './lanes.ts';
 import type { Attempt } from './attempts.ts';
@@ -30,7 +31,7 @@ declare module 'fastify' {
     lanes: Lanes;
     attempted: (attempt: Attempt) => Promise<void>;
     /** Lets in whoever calls by other means than a token; counted and noted like every call. */
-    admit: (request: FastifyRequest, knock: OtherKnock) => Promise<Caller>;
+    admit: (request: FastifyRequest, knock: Presented) => Promise<Caller>;
   }
   interface FastifyContextConfig {
     /** Answers without asking who calls. Everything else asks, also what is registered without a word about it. */
@@ -40,12 +41,15 @@ declare module 'fastify' {
   }
 }
 
-/** A call that signs in by something that is no token. */
-export type OtherKnock = Required<Pick<Knock, 'authorization' | 'verify'>>;
+/** What a call signs in with, and whoever can say whose it is. */
+export type Presented = Pick<Knock, 'authorization' | 'verify'>;
 
 export interface ServerParts {
-  /** Whoever calls, from the value of the `Authorization` header. Throws `NotSignedIn` or `ProviderUnavailable`. */
-  readonly verify: (authorization: string | undefined) => Promise<Caller>;
+  /**
+   * Whoever calls, from the value of the `Authorization` header and what its proof must be about. Throws `NotSignedIn`
+   * or `ProviderUnavailable`.
+   */
+  readonly verify: (authorization: string | undefined, call: Call) => Promise<Caller>;
   readonly log: Logger;
   readonly tls?: CertificateFiles | undefined;
   /** Unlimited unless said. */
@@ -94,7 +98,7 @@ export function buildServer(parts: ServerParts): FastifyInstance {
   app.removeContentTypeParser('text/plain');
   takeEmptyBodies(app);
 
-  const admission = new Admission({ verify: parts.verify, limits: parts.limits ?? unlimited });
+  const admission = new Admission({ limits: parts.limits ?? unlimited });
   const refused = new RefusedCalls(parts.log);
   const tellOfProxy = once(() =>
     parts.log.warn(
@@ -108,14 +112,15 @@ export function buildServer(parts: ServerParts): FastifyInstance {
     const { open, ends = false } = request.routeOptions.config;
     if (request.is404 || open) return;
     // Of two, a proxy before us may have looked at the other one: then none counts.
-    const authorization = request.raw.headersDistinct['authorization']?.join(', ');
-    request.caller = await admit(request, { authorization }, ends);
+    const { headersDistinct: headers } = request.raw;
+    const call = { method: request.method, target: request.url, proofs: headers['dpop'] ?? [] };
+    const knock: Presented = {
+      authorization: headers['authorization']?.join(', '),
+      verify: (authorization) => parts.verify(authorization, call),
+    };
+    request.caller = await admit(request, knock, ends);
   });
-  const admit = async (
-    request: FastifyRequest,
-    knock: Pick<Knock, 'authorization' | 'verify'>,
-    ends = false,
-  ): Promise<Caller> => {
+  const admit = async (request: FastifyRequest, knock: Presented, ends = false): Promise<Caller> => {
     if (request.headers['x-forwarded-for'] !== undefined && request.ip === request.socket.remoteAddress)
       tellOfProxy();
     try {
@@ -134,7 +139,7 @@ export function buildServer(parts: ServerParts): FastifyInstance {
       throw error;
     }
   };
-  app.decorate('admit', (request: FastifyRequest, knock: OtherKnock) => admit(request, knock));
+  app.decorate('admit', (request: FastifyRequest, knock: Presented) => admit(request, knock));
   app.addHook('onClose', (_app, done) => {
     refused.close();
     done();

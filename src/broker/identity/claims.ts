@@ -21,7 +21,8 @@ const notForUs =
 const askPlatform = 'Tell whoever runs the identity provider; signing in again does not help.';
 
 /**
- * Who holds a token whose signature, issuer, audience and times are verified already.
+ * Who holds a token whose signature, issuer, audience and times are verified already; whether its key (`boundTo`) is
+ * proved is another matter.
  * Follows RFC 9068 sections 2 and 4 and RFC 8725 section 3, and tells access tokens from ID tokens without `typ` too.
  * @throws Refused
  */
@@ -32,6 +33,7 @@ export function holderOf(
   now = new Date(),
 ): TokenHolder {
   refuseOtherTokens(header, payload, identity);
+  const boundTo = keyOf(payload);
   const clientId = clientOf(payload, identity);
   const subject = subjectOf(payload, clientId, identity);
   return {
@@ -43,6 +45,7 @@ export function holderOf(
     mayDecide: clientId !== identity.deviceClient,
     signIn: signInOf(payload, clientId === identity.deviceClient),
     expiresAt: expiryOf(payload, now),
+    ...(boundTo === undefined ? {} : { boundTo }),
   };
 }
 
@@ -69,11 +72,19 @@ function refuseOtherTokens(header: JWTHeaderParameters, payload: JWTPayload, ide
       'The token was handed on: somebody acts for the person (act).',
       'This sign-in lets somebody else act for you. Access is for people themselves: sign in as yourself.',
     );
-  if ('cnf' in payload)
-    throw new Refused(
-      'The token is bound to a key (cnf), and came without its proof.',
-      `The identity provider binds sign-ins to a key, which is not possible here. ${askPlatform}`,
-    );
+}
+
+/** RFC 9449 section 6.1, and nothing beside it. */
+const Confirmation = z.strictObject({ jkt: z.string().regex(/^[A-Za-z0-9_-]{43}$/) });
+
+function keyOf(payload: JWTPayload): string | undefined {
+  if (!('cnf' in payload)) return undefined;
+  const confirmation = Confirmation.safeParse(payload['cnf']);
+  if (confirmation.success) return confirmation.data.jkt;
+  throw new Refused(
+    'The token is bound to a key (cnf) in another way than DPoP, which cannot be proved here.',
+    `The identity provider binds sign-ins to a key in a way that is not possible here. ${askPlatform}`,
+  );
 }
 
 /**

@@ -9,18 +9,21 @@ export class NotSignedIn extends Error {
   /** Value of the `WWW-Authenticate` header (RFC 6750 section 3, RFC 9728 section 5.1). */
   readonly wwwAuthenticate: string;
   readonly problem: 'not-signed-in' | 'invalid-request';
+  /** What the proof of the next try must contain (RFC 9449 section 9). */
+  readonly nonce: string | undefined;
 
   constructor(
     reason: string,
     words: string,
     wwwAuthenticate: string,
-    problem: NotSignedIn['problem'] = 'not-signed-in',
+    more: { readonly problem?: NotSignedIn['problem']; readonly nonce?: string | undefined } = {},
   ) {
     super(reason);
     this.name = 'NotSignedIn';
     this.words = words;
     this.wwwAuthenticate = wwwAuthenticate;
-    this.problem = problem;
+    this.problem = more.problem ?? 'not-signed-in';
+    this.nonce = more.nonce;
   }
 }
 

@@ -13,4 +13,6 @@ export interface TokenHolder {
   /** How and when they signed in. */
   readonly signIn: SignInFacts;
   readonly expiresAt: Date;
+  /** Thumbprint (RFC 7638) of the key that whoever carries the token must prove to have; absent: a bearer token. */
+  readonly boundTo?: string;
 }

@@ -33,7 +33,7 @@ export async function checkIdentity({ config: file }: { readonly config: string 
   let holder: TokenHolder;
   let unchecked = false;
   try {
-    holder = await verifier.verify(`Bearer ${token}`);
+    holder = await verifier.inspect(token);
   } catch (error) {
     if (!(error instanceof NotSignedIn) && !(error instanceof ProviderUnavailable)) throw error;
     unchecked = error instanceof ProviderUnavailable;
@@ -65,7 +65,7 @@ async function readToken(): Promise<string> {
     if (text.length > longest)
       throw new CommandFailed(`Standard input holds more than ${longest / 1024} KB; that is no token.`);
   }
-  const token = text.trim().replace(/^Bearer +/i, '');
+  const token = text.trim().replace(/^(?:Bearer|DPoP) +/i, '');
   if (token === '') throw new CommandFailed('No token came on standard input.');
   return token;
 }
@@ -117,6 +117,8 @@ function tellHolder(holder: TokenHolder, known: readonly string[], identity: Ide
       ? 'yes, where a template lets these groups'
       : 'no: a token of the device client decides nothing',
   );
+  if (holder.boundTo !== undefined)
+    tell('Bound to', `the key ${holder.boundTo} (cnf, DPoP): it counts only with a proof of that key`);
 }
 
 /** Everything that is wrong with what a token says, as the verifier would say it one at a time. */

@@ -38,7 +38,7 @@ export function remedyFor(
     [
       /bound to a key/,
       () =>
-        'Have the provider issue plain bearer tokens for this client: switch DPoP or mutual TLS off for it.',
+        'Have the provider bind tokens of this client by DPoP or not at all: switch mutual TLS off for it.',
     ],
     [/does not say who somebody is/, () => whoItCouldBe(payload)],
     [

@@ -116,7 +116,7 @@ export function configuration(setup: Setup): Configuration {
     },
     features: {
       devInteractions: { enabled: false },
-      dPoP: { enabled: false },
+      dPoP: { enabled: true },
       claimsParameter: { enabled: true },
       revocation: {
         enabled: true,

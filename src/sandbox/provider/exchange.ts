@@ -12,7 +12,11 @@ export interface TokenWishes {
   readonly acrValues?: string;
   /** Signs in without the second factor that was asked for. */
   readonly withoutSecondFactor?: boolean;
+  /** Makes a proof of the key that the tokens are to be bound to (RFC 9449 section 5). */
+  readonly prove?: Prove;
 }
+
+type Prove = (method: string, url: string) => Promise<string>;
 
 export interface Tokens {
   readonly accessToken: string;
@@ -40,7 +44,8 @@ export async function exchange(issuer: string, person: string, wishes: TokenWish
     ...(wishes.acrValues === undefined ? {} : { acr_values: wishes.acrValues }),
   };
   const who = { person, ...(wishes.withoutSecondFactor ? { without: 'yes' } : {}) };
-  return client === deviceClient ? byDevice(issuer, who, asked) : byCode(issuer, who, asked);
+  const { prove } = wishes;
+  return client === deviceClient ? byDevice(issuer, who, asked, prove) : byCode(issuer, who, asked, prove);
 }
 
 /** What is sent with the form on which somebody says who they are. */
@@ -53,7 +58,12 @@ async function signIn(browser: Browser, page: Page, who: Who): Promise<Page> {
   return code === undefined ? next : browser.follow(next.url, { ...who, code });
 }
 
-async function byCode(issuer: string, who: Who, asked: Record<string, string>): Promise<Tokens> {
+async function byCode(
+  issuer: string,
+  who: Who,
+  asked: Record<string, string>,
+  prove?: Prove,
+): Promise<Tokens> {
   const verifier = randomBytes(32).toString('base64url');
   const query = new URLSearchParams({
     ...asked,
@@ -69,16 +79,22 @@ async function byCode(issuer: string, who: Who, asked: Record<string, string>): 
   const back = await signIn(browser, page, who);
   const code = back.leftTo?.searchParams.get('code');
   if (code === undefined || code === null) throw refused(back.leftTo ?? new URL(back.url), back.text);
-  return token(issuer, {
+  const grant = {
     grant_type: 'authorization_code',
     client_id: asked['client_id'] ?? '',
     code,
     code_verifier: verifier,
     redirect_uri: redirectUri,
-  });
+  };
+  return token(issuer, grant, prove);
 }
 
-async function byDevice(issuer: string, who: Who, asked: Record<string, string>): Promise<Tokens> {
+async function byDevice(
+  issuer: string,
+  who: Who,
+  asked: Record<string, string>,
+  prove?: Prove,
+): Promise<Tokens> {
   const begun = await fetch(`${issuer}/device/auth`, { method: 'POST', body: new URLSearchParams(asked) });
   if (!begun.ok) throw new Error(`The provider refused the device request: ${await begun.text()}`);
   const { device_code, verification_uri_complete } = deviceResponse.parse(await begun.json());
@@ -87,15 +103,20 @@ async function byDevice(issuer: string, who: Who, asked: Record<string, string>)
   page = await browser.follow(`${issuer}/device`, hiddenFields(page.text));
   page = await browser.follow(`${issuer}/device`, hiddenFields(page.text));
   await signIn(browser, page, who);
-  return token(issuer, {
+  const grant = {
     grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
     client_id: asked['client_id'] ?? '',
     device_code,
-  });
+  };
+  return token(issuer, grant, prove);
 }
 
-async function token(issuer: string, body: Record<string, string>): Promise<Tokens> {
-  const response = await fetch(`${issuer}/token`, { method: 'POST', body: new URLSearchParams(body) });
+async function token(issuer: string, grant: Record<string, string>, prove?: Prove): Promise<Tokens> {
+  const response = await fetch(`${issuer}/token`, {
+    method: 'POST',
+    body: new URLSearchParams(grant),
+    headers: prove ? { dpop: await prove('POST', `${issuer}/token`) } : {},
+  });
   if (!response.ok) throw new Error(`The provider gave no token: ${await response.text()}`);
   const answer = tokenResponse.parse(await response.json());
   return {

@@ -9,7 +9,7 @@ import { problemType } from '../../../src/contract/problems.ts';
 import { Liar } from '../support/liar.ts';
 import { freePort } from '../support/postgres.ts';
 import { startWorld, type World } from '../support/world.ts';
-import { tokenAttacks, type Forge, type Sent } from './tokens.ts';
+import { tokenAttacks, type Forge, type Sent, type TokenAttack } from './tokens.ts';
 
 interface Answer {
   readonly status: number;
@@ -78,6 +78,13 @@ describe('Attacks on tokens, at a whole broker', function () {
     return new Map([...lines].map(([, reason, count]) => [reason!, Number(count)]));
   };
   const written = () => world.log.join('');
+  /** RFC 6750 section 3, RFC 9449 section 7.1, RFC 9728 section 5.1. */
+  const challenge = (error: NonNullable<TokenAttack['error']> | 'invalid_token') => {
+    const where = `resource_metadata="${world.url}/.well-known/oauth-protected-resource"`;
+    return error.includes('dpop')
+      ? `DPoP error="${error}", algs="ES256", ${where}`
+      : `Bearer ${error === 'none' ? '' : `error="${error}", `}${where}, DPoP algs="ES256"`;
+  };
 
   for (const { from, says, attack, forge: forged, expected, error = 'invalid_token' } of tokenAttacks)
     it(`${attack} (${from}): ${says}`, async () => {
@@ -99,10 +106,8 @@ describe('Attacks on tokens, at a whole broker', function () {
       assert.equal(answer.status, status, answer.text);
       const problem = JSON.parse(answer.text) as { type: string; instance: string };
       assert.equal(problem.type, problemType(kind));
-      assert.equal(
-        answer.headers['www-authenticate'],
-        `Bearer ${error === 'none' ? '' : `error="${error}", `}resource_metadata="${world.url}/.well-known/oauth-protected-resource"`,
-      );
+      assert.equal(answer.headers['www-authenticate'], challenge(error));
+      assert.equal('dpop-nonce' in answer.headers, error === 'use_dpop_nonce');
       const [[reason] = [''], ...others] = counted;
       assert.match(reason, expected);
       assert.deepEqual(others, []);

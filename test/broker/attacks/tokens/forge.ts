@@ -34,8 +34,8 @@ export interface TokenAttack {
   readonly forge: (forge: Forge) => Sent | Promise<Sent>;
   /** Why it is refused, in the log; `counts`: it is no attack, and is let in. */
   readonly expected: RegExp | 'counts';
-  /** The error code of RFC 6750 section 3.1; `invalid_token` unless said. */
-  readonly error?: 'none' | 'invalid_request';
+  /** The error code of RFC 6750 section 3.1 or RFC 9449; `invalid_token` unless said. */
+  readonly error?: 'none' | 'invalid_request' | 'invalid_dpop_proof' | 'use_dpop_nonce';
 }
 
 export const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
