@@ -160,6 +160,10 @@ export const Outlook = z
       is: z.literal('asked'),
       needs: z.array(ApprovalNeed),
       people: z.array(z.string()).meta({ description: 'Names of people known to be able to approve.' }),
+      missing: z.array(ApprovalNeed).optional().meta({
+        description:
+          'What they cannot fill together; others may be able to who have not signed in yet. Absent: nothing.',
+      }),
       usually: Duration.optional().meta({
         description: 'How long it took lately; absent where there was too little to tell from.',
       }),

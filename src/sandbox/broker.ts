@@ -84,6 +84,8 @@ async function writeConfiguration(
       device_client: deviceClient,
       pages_client: { id: pagesClient, secret: { file: pagesSecretFile } },
       groups_claim: 'groups',
+      // Everybody has one account there.
+      person_claim: 'sub',
     },
     audit: { by: ['auditors'] },
     database: { embedded: join(folder, 'database') },

@@ -30,6 +30,7 @@ describe('policy', function () {
       people: [
         ...['ana', 'eva', 'kim', 'tom'].map((name) => named(name, 'engineering')),
         named('ben', 'engineering', 'payments-leads'),
+        named('new', 'security', 'newcomers'),
       ],
       templates: {
         'short.yaml': template(
@@ -37,6 +38,10 @@ describe('policy', function () {
           `{ by: [payments-leads], automatic: [{ up_to: PT15M, hours: ${everyHour}, a_day: { of_person: 1, in_total: 3 } }] }`,
         ),
         'asked.yaml': template('asked', '{ by: [payments-leads] }'),
+        'rare.yaml': template(
+          'rare',
+          '{ all_of: [{ by: [payments-leads], number: 2 }, { by: [security] }], never: [newcomers] }',
+        ),
       },
     });
   });
@@ -80,6 +85,21 @@ describe('policy', function () {
     });
     assert.equal((await ask('ana', 'short')).body.state, 'pending');
     assert.equal((await ask('ben', 'short', 'PT20M')).body.state, 'pending');
+  });
+
+  it('says before whom nobody has seen here yet: never the requester, nor who is kept out', async () => {
+    await world.call('new', 'GET', '/v1/me');
+    const needs = [
+      { number: 2, by: ['payments-leads'] },
+      { number: 1, by: ['security'] },
+    ];
+    const rest = { is: 'asked', needs, notAutomatic: [] };
+    assert.deepEqual(await outlook('ben', 'rare'), { ...rest, people: [], missing: needs });
+    assert.deepEqual(await outlook('ana', 'rare'), {
+      ...rest,
+      people: ['ben'],
+      missing: [{ ...needs[0], number: 1 }, needs[1]],
+    });
   });
 
   it('counts those who ask at the same moment one after the other', async () => {

@@ -41,6 +41,20 @@ describe('what a person reads before asking', () => {
       asked({ people: ['Ben'], notAutomatic: ['longer than 15 min'], usually: 'PT1H2M' }),
       'Ben will read this; usually 1 h 2 min. Not automatic: longer than 15 min.',
     ],
+    [
+      asked({ missing: [leads] }),
+      'Nobody who could approve this has signed in here yet. Ask one of payments-leads to do so.',
+    ],
+    [
+      asked({
+        needs: [{ ...leads, number: 3 }],
+        people: ['Ben'],
+        missing: [{ ...leads, number: 2 }],
+        usually: 'PT3M',
+        notAutomatic: ['not on call (payments)'],
+      }),
+      'Too few who could approve this have signed in here yet. Ask 2 of payments-leads to do so. Not automatic: not on call (payments).',
+    ],
   ];
   for (const [outlook, words] of table) it(words, () => assert.equal(outlookInWords(outlook), words));
 });

@@ -65,7 +65,7 @@ describe('the command daypass', function () {
 public_url: http://127.0.0.1:${port}
 organisation: { name: Shop }
 groups: [engineering, leads]
-identity: { issuer: '${provider.issuer}', clients: [daypass-vscode] }
+identity: { issuer: '${provider.issuer}', clients: [daypass-vscode], person_claim: sub }
 database: { embedded: data }
 targets:
   shop:
@@ -108,6 +108,32 @@ targets:
     );
     assert.match(err, /^warning: .*SHOP_PASSWORD is not set. That is fine unless the broker runs here.\n$/);
     assert.deepEqual((await readdir(folder)).sort(), ['daypass.yaml', 'templates']);
+  });
+
+  it('warns of what a policy hardly means, and says who of the people in the examples could approve', async () => {
+    await writeFile(file, config.replace(', person_claim: sub', ''));
+    const alone = template.replace('select on', 'update on').replace('{ by: [leads] }', 'nobody');
+    await writeFile(
+      join(folder, 'templates/fix.yaml'),
+      `${alone.replace('shop-read-orders', 'fix')}revoke: { by: [leads] }\n`,
+    );
+    const examples = join(folder, 'templates/shop.examples.yaml');
+    await writeFile(
+      examples,
+      'people: { dan: [engineering], eva: [engineering, leads] }\nexamples: ["dan, now, shop-read-orders → one of leads"]\n',
+    );
+    const { code, out, err } = await daypass(['check', '--config', file]);
+    await Promise.all([rm(join(folder, 'templates/fix.yaml')), rm(examples)]);
+    assert.equal(code, 0, err);
+    assert.match(out, /^ {2}shop-read-orders: one of leads; could: eva; too few when eva asks$/m);
+    assert.match(
+      err,
+      /^warning: \S*daypass.yaml:5:11 {2}identity.person_claim: is missing, so two accounts of one person count as two/m,
+    );
+    assert.match(
+      err,
+      /^warning: \S*fix.yaml:8:10 {2}approve: whoever is in engineering gets this alone, and it changes data\./m,
+    );
   });
 
   it('says everything that is wrong, a line each, without a stack, and fails', async () => {

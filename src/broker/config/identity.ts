@@ -86,7 +86,7 @@ export const IdentitySettings = z
       .optional()
       .meta({
         description:
-          'Claim that is the same for all accounts of one person; absent: sub. Never an e-mail address.',
+          'Claim that is the same for all accounts of one person; sub where nobody has two, and unless said. Never an e-mail address.',
         examples: ['employee_id'],
       }),
     scopes: z

@@ -10,7 +10,7 @@ import { Report } from './report.ts';
 import { resolveSettings } from './resolve.ts';
 import type { Environment } from './secrets.ts';
 import { Settings } from './settings.ts';
-import { longestFile, readYaml } from './yaml.ts';
+import { longestFile, readYaml, type YamlFile } from './yaml.ts';
 
 /** What templates may refer to. */
 export interface References {
@@ -29,6 +29,8 @@ export interface ReadConfig {
     Config,
     'channels' | 'groups' | 'identity' | 'publicUrl' | 'schedules' | 'targets' | 'templates'
   >;
+  /** The file, for what is found about it later; present like the outline. */
+  readonly document?: YamlFile;
   /** Wrong wherever the file is used. */
   readonly problems: readonly Problem[];
   /** Named by the file and not to be had on this machine: secrets, certificates. */
@@ -65,6 +67,7 @@ export async function readConfig(file: string, environment: Environment = proces
   return {
     ...(report.wrong.length + report.missing.length === 0 ? { config } : {}),
     outline: { channels, groups, identity, publicUrl, schedules, targets, templates },
+    document,
     problems: inReadingOrder(report.wrong),
     missing: report.missing,
     warnings: report.warnings,

@@ -3,11 +3,11 @@ import { durationOf } from '../../contract/values.ts';
 import type { Context } from '../context.ts';
 import { judge, type Policy, type Verdict } from '../rules/verdict.ts';
 import { now } from '../store/now.ts';
-import { peopleIn } from '../store/person.ts';
+import { peopleIn, type PersonRow } from '../store/person.ts';
 import { countedFor, usualWait } from '../store/policy-facts.ts';
 import type { Db } from '../store/schema.ts';
 import type { ResolvedTemplate } from '../templates/template.ts';
-import { groupsOf } from '../rules/quorum.ts';
+import { sizeOf, stillNeeded, type Need } from '../rules/quorum.ts';
 import type { Caller } from './caller.ts';
 
 const nothing = { ofPerson: 0, inTotal: 0 };
@@ -47,17 +47,39 @@ export async function outlookFor(
   const verdict = await verdictOn(db, context, caller, template, durationSeconds);
   if (verdict.is !== 'asked') return { is: verdict.is, why: verdict.why };
   const [people, seconds] = await Promise.all([
-    peopleIn(db, groupsOf(verdict.needs)),
+    approversFor(db, caller, template),
     usualWait(db, template.id),
   ]);
-  const could = people.filter(
-    ({ id, groups }) => id !== caller.id && !template.never.some((group) => groups.includes(group)),
+  const missing = stillNeeded(
+    verdict.needs,
+    people.map(({ id, groups }) => ({ person: id, groups })),
   );
   return {
     is: 'asked',
-    needs: verdict.needs.map(({ number, by }) => ({ number, by: [...by] })),
-    people: could.map(({ name }) => name),
+    needs: verdict.needs.map(spelled),
+    people: people.map(({ name }) => name),
+    ...(missing.length > 0 ? { missing: missing.map(spelled) } : {}),
     ...(seconds === undefined ? {} : { usually: durationOf(Math.max(1, seconds)) }),
     notAutomatic: [...verdict.notAutomatic],
   };
+}
+
+/**
+ * Those known who could approve what the caller asks for; where they are many, so many for each need that whoever there
+ * is fills the quorum.
+ */
+async function approversFor(
+  db: Db,
+  caller: Caller,
+  { needs, never }: ResolvedTemplate,
+): Promise<PersonRow[]> {
+  // One more than the quorum, since the caller may be among them.
+  const most = Math.max(20, sizeOf(needs) + 1);
+  const found = await Promise.all(needs.map(({ by }) => peopleIn(db, by, { never, most })));
+  const others = found.flat().filter(({ id }) => id !== caller.id);
+  return [...new Map(others.map((one) => [one.id, one])).values()];
+}
+
+function spelled({ number, by }: Need) {
+  return { number, by: [...by] };
 }

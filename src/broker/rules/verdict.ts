@@ -123,7 +123,7 @@ export function judge({ template, groups, durationSeconds, at }: Asked, facts: F
     miss: whatMisses(one, { durationSeconds, at }, facts),
   }));
   const met = tried.find(({ miss }) => miss === undefined);
-  if (met) return { is: 'approved', why: inWords(met.one) };
+  if (met) return { is: 'approved', why: automaticInWords(met.one) };
   return { is: 'asked', needs: template.needs, notAutomatic: tried.flatMap(({ miss }) => miss ?? []) };
 }
 
@@ -157,7 +157,7 @@ const notOnCall: Record<Exclude<Standing, 'on call'>, string> = {
 };
 
 /** `on call (payments)`, `up to 15 min, Mon to Fri, 09:00 to 17:00 (Europe/Berlin)` */
-function inWords({ onCall, upToSeconds, hours }: AutomaticApproval): string {
+export function automaticInWords({ onCall, upToSeconds, hours }: AutomaticApproval): string {
   return [
     ...(onCall === undefined ? [] : [`on call (${onCall})`]),
     ...(upToSeconds === undefined ? [] : [`up to ${spoken(upToSeconds)}`]),

@@ -97,15 +97,21 @@ export async function peopleById(db: Db, ids: readonly string[]): Promise<Map<st
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** People last seen in one of the groups. What a token says when they decide is what counts. */
-export function peopleIn(db: Db, groups: readonly string[]): Promise<PersonRow[]> {
+/** People last seen in one of the groups and in none of the others, `most` of them. What a token says when they decide is what counts. */
+export function peopleIn(
+  db: Db,
+  groups: readonly string[],
+  { never = [], most = 20 }: { readonly never?: readonly string[]; readonly most?: number } = {},
+): Promise<PersonRow[]> {
   if (groups.length === 0) return Promise.resolve([]);
+  const isIn = (names: readonly string[]) => sql<boolean>`groups && ${[...names]}::text[]`;
   return db
     .selectFrom('person')
     .selectAll()
-    .where('groups', '&&', sql<string[]>`${[...groups]}::text[]`)
+    .where(isIn(groups))
+    .$if(never.length > 0, (query) => query.where((e) => e.not(isIn(never))))
     .orderBy('seen_at', 'desc')
-    .limit(20)
+    .limit(most)
     .execute();
 }
 

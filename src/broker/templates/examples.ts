@@ -11,9 +11,10 @@ import { Report } from '../config/report.ts';
 import { suggestion } from '../config/suggest.ts';
 import { readYaml } from '../config/yaml.ts';
 import { judge, type Policy, type Verdict } from '../rules/verdict.ts';
+import type { People } from './approvers.ts';
 import { Zone } from './hours.ts';
 import { momentForms, momentOf } from './moment.ts';
-import type { ResolvedTemplate, TemplateSet } from './template.ts';
+import type { TemplateSet } from './template.ts';
 
 /** Files of examples stand beside the templates that they are about. A broker does not read them. */
 export function isExamples(file: string): boolean {
@@ -47,7 +48,7 @@ export interface Examined {
   readonly problems: readonly Problem[];
   /** Examples that hold. */
   readonly proven: number;
-  readonly people: ReadonlyMap<string, readonly string[]>;
+  readonly people: People;
 }
 
 interface Rules {
@@ -84,7 +85,7 @@ const form =
 
 function whyWrong(
   line: string,
-  people: ReadonlyMap<string, readonly string[]>,
+  people: People,
   { zone, now }: { readonly zone: string; readonly now: Date },
   { templates, policy }: Rules,
 ): string | undefined {
@@ -152,18 +153,4 @@ export function inWords(verdict: Verdict): string {
   return verdict.is === 'approved'
     ? `it is approved: ${verdict.why}`
     : `it is refused (${verdict.because}): ${verdict.why.replace(/\.$/, '')}`;
-}
-
-/** Which of these people could approve what somebody else asks for, by template. */
-export function approversAmong(
-  template: ResolvedTemplate,
-  people: ReadonlyMap<string, readonly string[]>,
-): string[] {
-  return [...people]
-    .filter(
-      ([, groups]) =>
-        template.needs.some(({ by }) => by.some((group) => groups.includes(group))) &&
-        !template.never.some((group) => groups.includes(group)),
-    )
-    .map(([name]) => name);
 }

@@ -7,6 +7,15 @@ import { examine, isExamples, type Examined } from './examples.ts';
 import { noPolicy } from './policy.ts';
 import { longestTemplate, parseTemplates, type ParsedTemplates, type TemplateText } from './parse.ts';
 
+/** Where none could be read. */
+export const noTemplates: ParsedTemplates = {
+  templates: new Map(),
+  files: new Map(),
+  policy: noPolicy,
+  problems: [],
+  warnings: [],
+};
+
 const deepest = 8;
 const mostFiles = 2000;
 
@@ -51,8 +60,7 @@ export async function listTemplates(folder: string): Promise<Listing> {
 
 /** Reads and checks what was listed. Never throws: what is wrong is in the result. */
 export async function readTemplates(listing: Listing, references: References): Promise<ParsedTemplates> {
-  if (listing.problems.length > 0)
-    return { templates: new Map(), policy: noPolicy, problems: listing.problems, warnings: [] };
+  if (listing.problems.length > 0) return { ...noTemplates, problems: listing.problems };
   const texts: TemplateText[] = [];
   const unread: Problem[] = [];
   for (const file of listing.files.filter((one) => !isExamples(one))) {

@@ -11,6 +11,7 @@ import { suggestion } from '../config/suggest.ts';
 import { readYaml, type YamlFile } from '../config/yaml.ts';
 import { groupsOf, type Need } from '../rules/quorum.ts';
 import type { AutomaticApproval, Policy } from '../rules/verdict.ts';
+import { checkApprovers } from './approvers.ts';
 import { digestOf } from './digest.ts';
 import { AnyTemplateFile, templateFile } from './file.ts';
 import { hoursOf } from './hours.ts';
@@ -27,6 +28,8 @@ export interface TemplateText {
 export interface ParsedTemplates {
   /** Every template that is right by itself; to be used only if there are no problems. */
   readonly templates: TemplateSet;
+  /** Where each of them stands, by id. */
+  readonly files: ReadonlyMap<string, YamlFile>;
   readonly policy: Policy;
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
@@ -64,7 +67,7 @@ type Mentions = z.output<typeof Mentions>;
 /** Templates from the texts of their files. Pure; what is wrong is in the result, in reading order. */
 export function parseTemplates(files: readonly TemplateText[], references: References): ParsedTemplates {
   const templates = new Map<string, ResolvedTemplate>();
-  const firstFile = new Map<string, Problem>();
+  const written = new Map<string, YamlFile>();
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
   for (const { file, text } of files) {
@@ -75,7 +78,7 @@ export function parseTemplates(files: readonly TemplateText[], references: Refer
     problems.push(...report.wrong);
     warnings.push(...report.warnings);
     if (!template) continue;
-    const first = firstFile.get(template.id);
+    const first = written.get(template.id)?.at(['template'], '');
     if (first)
       problems.push(
         document.at(
@@ -85,7 +88,7 @@ export function parseTemplates(files: readonly TemplateText[], references: Refer
       );
     else {
       templates.set(template.id, template);
-      firstFile.set(template.id, document.at(['template'], ''));
+      written.set(template.id, document);
     }
   }
   let policy = noPolicy;
@@ -94,7 +97,13 @@ export function parseTemplates(files: readonly TemplateText[], references: Refer
     problems.push(...parsed.problems);
     policy = joined(policy, parsed.policy);
   }
-  return { templates, policy, problems: inReadingOrder(problems), warnings: inReadingOrder(warnings) };
+  return {
+    templates,
+    files: written,
+    policy,
+    problems: inReadingOrder(problems),
+    warnings: inReadingOrder(warnings),
+  };
 }
 
 /** Where several folders have one each, the freezes of all hold, and the last cap of a target. */
@@ -174,6 +183,7 @@ function checkRest(
     );
   if (approve !== 'nobody' && approve.all_of && approve.number !== undefined)
     report.isWrong(['approve', 'number'], 'belongs into each part of "all_of".');
+  checkApprovers(approve, report);
   if (approve !== 'nobody')
     for (const [at, { on_call: name }] of (approve.automatic ?? []).entries())
       if (name !== undefined && !schedules.has(name))

@@ -1,7 +1,14 @@
 import type * as z from 'zod';
 import type { Template } from '../../contract/templates.ts';
 import type { TargetConfig } from '../config/config.ts';
-import { parseScope, ScopeSchema, storedScope, type ScopeIssue } from '../targets/postgresql/scope.ts';
+import { changesOf, includes } from '../targets/postgresql/compare.ts';
+import {
+  parseScope,
+  ScopeSchema,
+  storedScope,
+  type PostgresScope,
+  type ScopeIssue,
+} from '../targets/postgresql/scope.ts';
 import { accessOf, allowsOf, termsOf } from '../targets/postgresql/words.ts';
 
 /** How scopes of one kind of target are written and read aloud. */
@@ -13,6 +20,10 @@ export interface ScopeLanguage {
   readonly describe: (scope: unknown) => Pick<Template, 'allows' | 'access'>;
   /** The same in the target's own terms, a line each. */
   readonly terms: (scope: unknown) => string[];
+  /** How much of the data somebody can change with it, as far as it says. */
+  readonly changes: (scope: unknown) => 'nothing' | 'something' | 'everything';
+  /** Whether the one scope allows all that the other does, as far as they say; both are for this target. */
+  readonly includes: (more: unknown, less: unknown, target: Pick<TargetConfig, 'database'>) => boolean;
 }
 
 export const scopeLanguages: Readonly<Record<TargetConfig['kind'], ScopeLanguage>> = {
@@ -27,5 +38,20 @@ export const scopeLanguages: Readonly<Record<TargetConfig['kind'], ScopeLanguage
       return { allows: allowsOf(read), access: accessOf(read) };
     },
     terms: (scope) => termsOf(storedScope(scope)),
+    changes: (scope) => changesOf(storedScope(scope)),
+    includes: (one, other, { database }) => {
+      const [more, less] = [readOnce(one), readOnce(other)];
+      return (more.database ?? database) === (less.database ?? database) && includes(more, less);
+    },
   },
 };
+
+const readBefore = new WeakMap<object, PostgresScope>();
+
+/** Where each scope is held against each other one. */
+function readOnce(scope: unknown): PostgresScope {
+  const key = Object(scope) as object;
+  const read = readBefore.get(key) ?? storedScope(scope);
+  readBefore.set(key, read);
+  return read;
+}

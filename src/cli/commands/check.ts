@@ -1,10 +1,10 @@
 import { readConfig } from '../../broker/config/load.ts';
-import { spokenProblem, type Problem } from '../../broker/config/problem.ts';
-import { loadExamples, loadTemplates } from '../../broker/templates/folder.ts';
+import { inReadingOrder, spokenProblem, type Problem } from '../../broker/config/problem.ts';
+import { loadExamples, loadTemplates, noTemplates } from '../../broker/templates/folder.ts';
 import { needWords } from '../../contract/needs.ts';
-import { approversAmong } from '../../broker/templates/examples.ts';
-import { noPolicy } from '../../broker/templates/policy.ts';
+import { approversAmong, missedWhenAsking, type People } from '../../broker/templates/approvers.ts';
 import type { TemplateSet } from '../../broker/templates/template.ts';
+import { policyWarnings, secondAccounts } from '../../broker/templates/warnings.ts';
 import { CommandFailed } from '../fail.ts';
 
 export interface CheckOptions {
@@ -18,15 +18,15 @@ export interface CheckOptions {
  * line each. Exit code 0: everything is right; 1: something is wrong; 2: only the targets or the channels are.
  */
 export async function check({ config: file, targets, channels }: CheckOptions): Promise<void> {
-  const { config, outline, problems, missing, warnings } = await readConfig(file);
-  const templates = outline
-    ? await loadTemplates(outline.templates, outline)
-    : { templates: new Map(), policy: noPolicy, problems: [], warnings: [] };
-
-  const examples =
-    outline && templates.problems.length === 0
-      ? await loadExamples(outline.templates, templates, outline, new Date())
-      : undefined;
+  const { config, outline, document, problems, missing, warnings } = await readConfig(file);
+  const templates = outline ? await loadTemplates(outline.templates, outline) : noTemplates;
+  const now = new Date();
+  const areRight = outline && templates.problems.length === 0;
+  const examples = areRight ? await loadExamples(outline.templates, templates, outline, now) : undefined;
+  const people = examples?.people ?? new Map<string, readonly string[]>();
+  const ofPolicy = areRight ? policyWarnings(templates, { targets: outline.targets, people, now }) : [];
+  const ofAccounts =
+    areRight && document ? secondAccounts(outline.identity, templates.templates, document) : [];
 
   const wrong = [
     ...problems,
@@ -35,7 +35,8 @@ export async function check({ config: file, targets, channels }: CheckOptions): 
     ...(targets || channels ? missing : []),
   ];
   tell(wrong);
-  tell([...warnings, ...templates.warnings], 'warning: ');
+  tell([...warnings, ...ofAccounts], 'warning: ');
+  tell(inReadingOrder([...templates.warnings, ...ofPolicy]), 'warning: ');
   if (!targets && !channels) tell(missing, 'warning: ', ' That is fine unless the broker runs here.');
   if (wrong.length > 0) throw new CommandFailed(count(wrong.length, 'problem'));
   process.stdout.write(
@@ -45,7 +46,7 @@ export async function check({ config: file, targets, channels }: CheckOptions): 
     process.stdout.write(
       `${count(examples.proven, 'example')} of the policy ${examples.proven === 1 ? 'holds' : 'hold'}.\n`,
     );
-  process.stdout.write(table(templates.templates, examples?.people ?? new Map()));
+  process.stdout.write(table(templates.templates, people));
   if (!config) return;
   if (channels) await (await import('./check-channels.ts')).checkChannels(config);
   if (!targets) return;
@@ -54,16 +55,18 @@ export async function check({ config: file, targets, channels }: CheckOptions): 
 }
 
 /** A line for each template: who must approve, and who of the people in the examples could. */
-function table(templates: TemplateSet, people: ReadonlyMap<string, readonly string[]>): string {
+function table(templates: TemplateSet, people: People): string {
   return [...templates.values()]
     .map((template) => {
       const { id, needs, never, automatic } = template;
       const could = approversAmong(template, people);
+      const missed = missedWhenAsking(template, people);
       return [
         `  ${id}: ${needs.length > 0 ? needWords(needs) : 'nobody needs to approve'}`,
         ...(never.length > 0 ? [`never ${never.join(' or ')}`] : []),
         ...(automatic.length > 0 ? ['automatic where the template says so'] : []),
         ...(could.length > 0 ? [`could: ${could.join(', ')}`] : []),
+        ...(missed.length > 0 ? [`too few when ${missed.join(' or ')} asks`] : []),
       ].join('; ');
     })
     .map((line) => `${line}\n`)

@@ -1,8 +1,10 @@
 import { durationOf, spokenDuration } from '../../contract/durations.ts';
+import { needWords } from '../../contract/needs.ts';
 import { readConfig } from '../../broker/config/load.ts';
 import { suggestion } from '../../broker/config/suggest.ts';
 import { judge } from '../../broker/rules/verdict.ts';
-import { approversAmong, inWords, secondsSaid } from '../../broker/templates/examples.ts';
+import { approversAmong, missingAmong } from '../../broker/templates/approvers.ts';
+import { inWords, secondsSaid } from '../../broker/templates/examples.ts';
 import { loadExamples, loadTemplates } from '../../broker/templates/folder.ts';
 import { momentForms, momentOf } from '../../broker/templates/moment.ts';
 import { CommandFailed } from '../fail.ts';
@@ -57,13 +59,18 @@ export async function explain(person: string, id: string, options: ExplainOption
       automatic: nothing,
     },
   );
-  const could = approversAmong(template, people).filter((name) => name !== person);
+  const others = new Map([...people].filter(([name]) => name !== person));
+  const could = approversAmong(template, others);
+  const missing = missingAmong(template, others);
   const lines = [
     `${person} (${groups.join(', ')}) asks at ${at.toISOString()} for "${template.title}" (${id}), ${spokenDuration(durationOf(durationSeconds))}:`,
     `  ${inWords(verdict)}.`,
     ...(template.never.length > 0 ? [`  Members of ${template.never.join(' or ')} do not approve.`] : []),
     ...(verdict.is === 'asked' && could.length > 0
       ? [`  Of the people in the examples, ${could.join(', ')} could approve.`]
+      : []),
+    ...(verdict.is === 'asked' && others.size > 0 && missing.length > 0
+      ? [`  The people in the examples are too few: it would still take ${needWords(missing)}.`]
       : []),
     ...(template.mfa ? [`  The requester must have signed in as "mfa" says.`] : []),
     '  Not looked at, since only a running broker knows: what is open now, and what was approved automatically today.',

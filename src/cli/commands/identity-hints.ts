@@ -55,7 +55,7 @@ export function notesOn(payload: JWTPayload, identity: IdentityConfig): string[]
   if (claimAt(payload, identity.groupsClaim) === undefined && !('_claim_names' in payload))
     notes.push(noGroups(payload, identity));
   const { sub } = payload;
-  if (identity.personClaim === undefined && typeof sub === 'string' && sub.includes('@'))
+  if ((identity.personClaim ?? 'sub') === 'sub' && typeof sub === 'string' && sub.includes('@'))
     notes.push(
       `sub looks like an e-mail address, which somebody else may have one day. Set identity.person_claim to a claim that stays with one person${also(payload)}.`,
     );

@@ -1,6 +1,9 @@
 import type { Outlook } from '../../../contract/requests.ts';
 import { spokenDuration } from '../../../contract/durations.ts';
 import { needWords } from '../../../contract/needs.ts';
+import type { ApprovalNeed } from '../../../contract/templates.ts';
+
+type Asked = Extract<Outlook, { is: 'asked' }>;
 
 /** Who reads the reason and what comes of it, before anybody is asked: `One of Ben, Eva will read this; usually 3 min.` */
 export function outlookInWords(outlook: Outlook): string {
@@ -12,14 +15,22 @@ export function outlookInWords(outlook: Outlook): string {
         ? 'Nobody needs to approve; it stands in the audit log.'
         : `Nobody needs to approve: ${outlook.why}. It stands in the audit log.`;
     case 'asked': {
+      const notAutomatic = outlook.notAutomatic.map((why) => ` Not automatic: ${why}.`).join('');
+      if (outlook.missing) return `${whoIsMissing(outlook, outlook.missing)}${notAutomatic}`;
       const usually = outlook.usually === undefined ? '' : `; usually ${roughly(outlook.usually)}`;
-      const missing = outlook.notAutomatic.map((why) => ` Not automatic: ${why}.`).join('');
-      return `${upperFirst(approvers(outlook))} will read this${usually}.${missing}`;
+      return `${upperFirst(approvers(outlook))} will read this${usually}.${notAutomatic}`;
     }
   }
 }
 
-function approvers({ needs, people }: Extract<Outlook, { is: 'asked' }>): string {
+/** Whoever has never signed in is not known, so that more is not promised than can be seen. */
+function whoIsMissing({ people }: Asked, missing: readonly ApprovalNeed[]): string {
+  const who =
+    people.length === 0 ? 'Nobody who could approve this has' : 'Too few who could approve this have';
+  return `${who} signed in here yet. Ask ${needWords(missing)} to do so.`;
+}
+
+function approvers({ needs, people }: Asked): string {
   const wanted = needs.reduce((sum, { number }) => sum + number, 0);
   const [only] = people;
   if (people.length > 3 || only === undefined || people.length < wanted || needs.length > 1)
