@@ -34,17 +34,22 @@ export interface AccountService {
    */
   ensureSignedIn(): Promise<Me | undefined>;
   /**
-   * Whoever is signed in signs in again, as a call demands (RFC 9470). Single flight per window.
+   * Whoever is signed in signs in again, as a call demands (RFC 9470). One visit at a time per window: who asks for what
+   * it brings anyway joins it, who asks for more comes after it.
    * @param before `mark` when the call began that needs it
-   * @returns `visited`: in the browser; `found`: there is another one than before, of another window; `no`: cancelled, failed or as somebody else,
-   * and what had to be said of it was said
    */
-  signInAgain(challenge: SignInChallenge, before: Secret | undefined): Promise<'visited' | 'found' | 'no'>;
+  signInAgain(challenge: SignInChallenge, before: Secret | undefined): Promise<SignedInAgain>;
   /** Another one for each sign-in that this window works with. */
   readonly mark: Secret | undefined;
   /** Removes every token, in every window of this person. */
   signOut(): Promise<void>;
 }
+
+/**
+ * `visited`: in the browser; `found`: there is another one than before, of another window or another call; `no`: cancelled,
+ * failed or as somebody else, and what had to be said of it was said.
+ */
+export type SignedInAgain = 'visited' | 'found' | 'no';
 
 export interface SyncService {
   /** Reads everything again, e.g. for a refresh button. Never rejects: a failure shows in `world.stream`. */

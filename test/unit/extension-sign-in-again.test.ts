@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { decodeJwt } from 'jose';
-import { signingInAgain } from '../../src/extension/account/sign-in-again.ts';
+import { answers, signingInAgain } from '../../src/extension/account/sign-in-again.ts';
 import { ProblemError } from '../../src/extension/client/call.ts';
 import { problemType, type SignInChallenge } from '../../src/contract/problems.ts';
 import { startProvider, type RunningProvider } from '../../src/sandbox/provider/provider.ts';
@@ -85,6 +85,24 @@ describe('A call that needs another sign-in', () => {
   });
 });
 
+describe('One visit for two calls', () => {
+  for (const [visited, wanted, expected] of [
+    [{ acrValues: ['mfa'], maxAge: 840 }, { acrValues: ['mfa'], maxAge: 840 }, true],
+    [{ acrValues: ['mfa'], maxAge: 840 }, { maxAge: 43_140 }, true],
+    [{ acrValues: ['mfa'] }, {}, true],
+    [{ acrValues: ['phr'] }, { acrValues: ['mfa', 'phr'] }, true],
+    [{ acrValues: ['mfa', 'phr'] }, { acrValues: ['phr'] }, false],
+    [{ acrValues: [] }, { acrValues: ['mfa'] }, false],
+    [{ maxAge: 840 }, { acrValues: ['mfa'], maxAge: 840 }, false],
+    [{ acrValues: ['mfa'], maxAge: 841 }, { maxAge: 840 }, false],
+    [{ acrValues: ['mfa'] }, { maxAge: 43_140 }, false],
+  ] as const)
+    it(`${JSON.stringify(visited)} ${expected ? 'is' : 'is not'} enough for ${JSON.stringify(wanted)}`, () => {
+      const plain = (challenge: object) => structuredClone(challenge) as SignInChallenge;
+      assert.equal(answers(plain(visited), plain(wanted)), expected);
+    });
+});
+
 describe('Signing in again', () => {
   let broker: TestBroker;
   let provider: RunningProvider;
@@ -141,6 +159,37 @@ describe('Signing in again', () => {
     assert.equal(other.editor.pages.length, pages);
     assert.equal((await claims(other))['acr'], 'mfa');
     assert.deepEqual([window.editor.said, other.editor.said], [[], []]);
+  });
+
+  describe('for two calls at once', () => {
+    /** A call that goes through with a sign-in that is enough. @returns its `acr` */
+    const calling = (window: TestWindow, challenge: SignInChallenge, isEnough: (token: string) => boolean) =>
+      signingInAgain(window.account, async () => {
+        const token = (await window.access()).reveal();
+        if (!isEnough(token)) throw needed(challenge);
+        return decodeJwt(token)['acr'];
+      });
+    const both = async (which: 'fresh first' | 'strong first') => {
+      const window = open('ana');
+      await window.account.ensureSignedIn();
+      const before = (await window.access()).reveal();
+      const visits = window.editor.pages.length;
+      const fresh = () => calling(window, { maxAge: 43_140 }, (token) => token !== before);
+      const strong = () =>
+        calling(window, { acrValues: ['mfa'], maxAge: 840 }, (token) => decodeJwt(token)['acr'] === 'mfa');
+      const acr = await Promise.all(which === 'fresh first' ? [fresh(), strong()] : [strong(), fresh()]);
+      return {
+        acr,
+        asked: window.editor.pages.slice(visits).map((page) => page.searchParams.get('acr_values')),
+      };
+    };
+
+    it('is one visit where that is enough for both', async () => {
+      assert.deepEqual(await both('strong first'), { acr: ['mfa', 'mfa'], asked: ['mfa'] });
+    });
+    it('never takes a visit for less as the answer to more', async () => {
+      assert.deepEqual(await both('fresh first'), { acr: ['pwd', 'mfa'], asked: [null, 'mfa'] });
+    });
   });
 
   it('by a code renews what is too old where no browser comes back, and is never offered for a second factor', async () => {

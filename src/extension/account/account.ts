@@ -1,12 +1,13 @@
 import type { SignInChallenge } from '../../contract/problems.ts';
 import type { Secret } from '../../contract/secret.ts';
 import type { Clock } from '../state/clock.ts';
-import type { AccountService, Log } from '../services.ts';
+import type { AccountService, Log, SignedInAgain } from '../services.ts';
 import type { Disposable, Event } from '../state/event.ts';
 import { withAccount } from '../state/learn.ts';
 import type { Store } from '../state/store.ts';
 import type { Me } from '../state/world.ts';
 import type { Editor } from './editor.ts';
+import { answers } from './sign-in-again.ts';
 import type { SignIn } from './sign-in.ts';
 import type { TokenKeeper } from './tokens.ts';
 
@@ -45,7 +46,7 @@ export class Account implements AccountService, Disposable {
   /** Somebody has signed out here: who signs in next chooses the account, whoever the browser remembers. */
   #somebodyElseNext = false;
   #unread = 0;
-  #signingInAgain: Promise<'visited' | 'found' | 'no'> | undefined;
+  #visit: { readonly challenge: SignInChallenge; readonly outcome: Promise<SignedInAgain> } | undefined;
   #again: NodeJS.Timeout | undefined;
 
   constructor(parts: AccountParts) {
@@ -77,11 +78,16 @@ export class Account implements AccountService, Disposable {
     return this.#parts.keeper.current?.accessToken;
   }
 
-  signInAgain(challenge: SignInChallenge, before: Secret | undefined): Promise<'visited' | 'found' | 'no'> {
-    this.#signingInAgain ??= this.#signInAgain(challenge, before).finally(() => {
-      this.#signingInAgain = undefined;
-    });
-    return this.#signingInAgain;
+  async signInAgain(challenge: SignInChallenge, before: Secret | undefined): Promise<SignedInAgain> {
+    // What is asked of the person for less than this is no answer to it.
+    while (this.#visit && !answers(this.#visit.challenge, challenge)) await this.#visit.outcome;
+    this.#visit ??= {
+      challenge,
+      outcome: this.#signInAgain(challenge, before).finally(() => {
+        this.#visit = undefined;
+      }),
+    };
+    return this.#visit.outcome;
   }
 
   async signOut(): Promise<void> {
@@ -183,10 +189,7 @@ export class Account implements AccountService, Disposable {
     }
   }
 
-  async #signInAgain(
-    challenge: SignInChallenge,
-    before: Secret | undefined,
-  ): Promise<'visited' | 'found' | 'no'> {
+  async #signInAgain(challenge: SignInChallenge, before: Secret | undefined): Promise<SignedInAgain> {
     const { keeper, store, editor, log } = this.#parts;
     const { account } = store.world;
     if (account.is !== 'signed in') return 'no';

@@ -1,3 +1,4 @@
+import type { SignInChallenge } from '../../contract/problems.ts';
 import { ProblemError } from '../client/call.ts';
 import type { AccountService } from '../services.ts';
 
@@ -29,6 +30,14 @@ export async function signingInAgain<T>(
       found = true;
     }
   }
+}
+
+/** Whether every sign-in that satisfies `visited` satisfies `wanted` too, so that one visit is enough for both. */
+export function answers(visited: SignInChallenge, wanted: SignInChallenge): boolean {
+  const { acrValues, maxAge = Infinity } = wanted;
+  const brings = visited.acrValues ?? [];
+  const asStrong = !acrValues || (brings.length > 0 && brings.every((acr) => acrValues.includes(acr)));
+  return asStrong && (visited.maxAge ?? Infinity) <= maxAge;
 }
 
 function lastWord(error: ProblemError): ProblemError {
