@@ -220,6 +220,22 @@ describe('Signing in again', () => {
     assert.equal(window.store.world.account.is, 'signed in');
   });
 
+  it('never undoes a sign-out in another window in that very moment', async () => {
+    const window = open('ana');
+    await window.account.ensureSignedIn();
+    const other = open('ana');
+    await other.account.settle();
+    window.disk.before = async () => {
+      window.disk.before = () => Promise.resolve();
+      await other.account.signOut();
+    };
+    assert.equal(await window.account.signInAgain({ acrValues: ['mfa'] }, window.account.mark), 'no');
+    assert.equal(await other.vault.read(), undefined);
+    for (const { store } of [window, other])
+      await until(() => store.world.account.is === 'signed out', 'nobody is signed in');
+    assert.deepEqual(window.editor.said, []);
+  });
+
   it('can be cancelled, in the browser and in the window; the sign-in that was there stands', async () => {
     const window = open('ana');
     await window.account.ensureSignedIn();

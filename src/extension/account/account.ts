@@ -199,17 +199,17 @@ export class Account implements AccountService, Disposable {
       if ((await keeper.look())?.accessToken.reveal() !== before?.reveal()) return 'found';
       const signIn = await attempt(broker, { ...this.#parts, wishes: { challenge } });
       if (!signIn) return 'no';
-      const still = this.#me()?.person.id === me.person.id && this.#parts.setting.get() === broker;
-      if (!still || this.#disposed || signIn.me.person.id !== me.person.id) {
+      const isSomebodyElse = signIn.me.person.id !== me.person.id;
+      const replaced = isSomebodyElse || this.#disposed ? undefined : await keeper.replace(signIn);
+      if (!replaced) {
         await revoke(signIn, this.#parts);
-        if (still)
+        if (isSomebodyElse && this.#me()?.person.id === me.person.id)
           await editor.say(
             `That was ${signIn.me.person.name}. You are signed in here as ${me.person.name}; nothing was changed. Sign out first to be somebody else.`,
           );
         return 'no';
       }
-      const replaced = await keeper.put(signIn);
-      if (replaced) void revoke(replaced, this.#parts);
+      void revoke(replaced, this.#parts);
       log.info(`Signed in again at ${broker}.`);
       await this.settle();
       return 'visited';

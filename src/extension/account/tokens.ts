@@ -84,6 +84,26 @@ export class TokenKeeper implements TokenSource {
     return before;
   }
 
+  /**
+   * Replaces the sign-in of the same person at the same broker, and no other: whoever signed out meanwhile, in whichever
+   * window, stays so.
+   * @returns the sign-in before, for its token to be revoked; undefined if there is none any more: nothing was put then
+   */
+  async replace(signIn: SignIn): Promise<SignIn | undefined> {
+    const before = await this.#parts.vault.change((stored) => {
+      const current = this.#unstored.insteadOf(stored);
+      const isOurs = signIn.broker === this.#parts.broker() && isSame(current, signIn);
+      const verdict: Verdict<SignIn | undefined> = isOurs
+        ? { next: signIn, result: current }
+        : { keep: true, result: undefined };
+      return Promise.resolve(verdict);
+    });
+    if (!before) return undefined;
+    this.#unstored.forget();
+    this.#current = signIn;
+    return before;
+  }
+
   /** Removes the sign-in, in every window. @returns it, for its token to be revoked */
   async remove(): Promise<SignIn | undefined> {
     this.#current = undefined;
@@ -201,6 +221,10 @@ export class TokenKeeper implements TokenSource {
   #now(): number {
     return (this.#parts.wall ?? Date.now)();
   }
+}
+
+function isSame(one: SignIn | undefined, other: SignIn): boolean {
+  return one?.broker === other.broker && one.me.person.id === other.me.person.id;
 }
 
 /** A sign-in that cannot be renewed for lack of room stands: it is renewed once there is some. */

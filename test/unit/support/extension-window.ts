@@ -109,20 +109,25 @@ export function openWindow(options: {
   let broker = options.broker;
   const setting = { get: () => broker, onDidChange: settingChanged.event };
   const vault = new Vault({ folder: options.folder, secrets: options.secrets, log });
-  /** What goes wrong with the folder: its disk is full when something is to be written, or it cannot be read. */
-  const disk = { full: false, unreadable: false };
+  /**
+   * What goes wrong with the folder: its disk is full when something is to be written, or it cannot be read; what
+   * happens `before` this window gets at it.
+   */
+  const disk = { full: false, unreadable: false, before: () => Promise.resolve() };
   const refuse = (code: string) => Object.assign(new Error(`${code}: not now`), { code });
   const onDisk: Pick<Vault, 'read' | 'change' | 'remove'> = {
     read: async () => {
       if (disk.unreadable) throw refuse('EIO');
       return vault.read();
     },
-    change: (work, read) =>
-      vault.change(async (current) => {
+    change: async (work, read) => {
+      await disk.before();
+      return vault.change(async (current) => {
         const verdict = await work(current);
         if (disk.full && !('keep' in verdict)) throw refuse('ENOSPC');
         return verdict;
-      }, read),
+      }, read);
+    },
     remove: () => vault.remove(),
   };
   const refreshed = { count: 0 };
