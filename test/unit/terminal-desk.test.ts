@@ -258,6 +258,53 @@ describe('production terminals', function () {
     assert.equal(broker.leases.size, 1);
   });
 
+  describe('that waited for an approval and need a second factor then', () => {
+    const approved = async () => {
+      const asked = request();
+      broker.learn(asked);
+      const terminal = await window.terminal(await window.desk.wait(asked));
+      await terminal.see(/Waiting for Ben Roth/);
+      broker.needsSecondFactor = true;
+      const grant = unopened({
+        requestId: asked.id,
+        expiresAt: new Date(Date.now() + 600_000).toISOString(),
+      });
+      broker.change(grant);
+      broker.learn({ ...asked, state: 'approved', grantId: grant.id });
+      await terminal.see(
+        /Approved, 30 min\. It needs your second factor: press "Sign in" in the notification/,
+      );
+      await window.keeper.look();
+      await window.keeper.look();
+      assert.deepEqual(window.offers, [
+        'Fix one order’s status on shop: approved by Ben Roth. It needs your second factor, then the terminal opens.',
+      ]);
+      assert.deepEqual([broker.visits, broker.leases.size], [0, 0]);
+      return { terminal, grant };
+    };
+
+    it('open no browser before somebody presses the button, then go on by themselves', async () => {
+      const { terminal } = await approved();
+      window.answer(true);
+      await terminal.see(/psql is ready/);
+      assert.deepEqual([broker.visits, broker.leases.size], [1, 1]);
+    });
+    it('say where it goes on for whoever turns it away', async () => {
+      const { terminal } = await approved();
+      window.answer(false);
+      await terminal.see(/Not opened: .*open a terminal from the sidebar\./s);
+      assert.deepEqual([broker.visits, broker.leases.size], [0, 0]);
+    });
+    it('end with their access, and are closed without a trace, while nobody answers', async () => {
+      const { terminal, grant } = await approved();
+      broker.change({ ...grant, state: 'lapsed' });
+      await terminal.see(/This access is over\. Nothing was opened here\./);
+      terminal.close();
+      await settled(() => window.left.length === 0);
+      assert.deepEqual([broker.visits, broker.leases.size], [0, 0]);
+    });
+  });
+
   it('open in the window that shows them, in no other', async () => {
     const other = new Window(broker, place, window.storage);
     const asked = request();

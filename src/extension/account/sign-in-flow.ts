@@ -1,6 +1,6 @@
 import type { ResourceMetadata } from '../../contract/discovery.ts';
-import type { SignInChallenge } from '../../contract/problems.ts';
 import type { Clock } from '../state/clock.ts';
+import { missing } from '../views/words.ts';
 import type { Editor } from './editor.ts';
 import { ProviderFailure } from './failures.ts';
 import { Loopback } from './loopback.ts';
@@ -89,16 +89,11 @@ async function throughBrowser(
   const host = new URL(audience.issuer).host;
   return editor.wait(
     wishes?.challenge
-      ? `Sign in again at ${host}, in the browser: ${wanted(wishes.challenge)}`
+      ? `Sign in again at ${host}, in the browser: this needs ${missing(wishes.challenge.acrValues)}`
       : `Sign in at ${host}, in the browser`,
     work,
     canUseCode ? 'Use a code instead' : undefined,
   );
-}
-
-/** In the middle of a sentence. */
-function wanted({ acrValues }: SignInChallenge): string {
-  return acrValues ? 'this needs your second factor' : 'this needs a fresh sign-in';
 }
 
 async function withCode({ metadata, editor, clock, wishes }: Flow): Promise<Outcome | undefined> {

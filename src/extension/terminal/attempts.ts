@@ -19,6 +19,8 @@ export interface Purpose {
   /** An attempt whose answer was lost is taken up by the next one with the same id. */
   readonly id: string;
   readonly grantId: string;
+  /** Somebody has just asked for it: where another sign-in is needed, their browser may open. */
+  readonly pressed: boolean;
   /** Writes the call down before it is made. @returns the name of the record and the folder. @throws FolderTrouble */
   readonly writeDown: (asked: Asked) => Promise<string>;
   /** Nothing came of it, and the broker need not be told: what is left here is of no use. Never rejects. */
@@ -144,8 +146,9 @@ export class Attempts {
       await purpose.giveUp(name);
       throw new Cancelled();
     }
+    const ask = (): Promise<IssuedLease> => this.#leases.ask(purpose.grantId, { key, verifier });
     try {
-      return await signingInAgain(this.#account, () => this.#leases.ask(purpose.grantId, { key, verifier }));
+      return await (purpose.pressed ? signingInAgain(this.#account, ask) : ask());
     } catch (error) {
       if (isRefusal(error)) await purpose.giveUp(name);
       else if (signal?.aborted) await this.#leaveToKeeper(name);

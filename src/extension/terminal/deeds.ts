@@ -1,13 +1,18 @@
 import type { SessionFile } from '../../contract/session-file.ts';
+import { ProblemError } from '../client/call.ts';
 import type { Services } from '../services.ts';
+import type { Grant } from '../state/world.ts';
 import type { Desk } from './desk.ts';
 import { stopOrphans } from './launcherProcess.ts';
+import { signInHeading, signInOffer } from './lines.ts';
 import { launcherOf, sessionOf, type Kept } from './records.ts';
 import type { Action } from './settle.ts';
 
 /** The terminals of this window, by the process ids of their launchers. */
 export interface Windowed {
   has(launcherPid: number): Promise<boolean>;
+  /** Tells the person that the terminal of an approved access needs another sign-in. @returns whether they want it */
+  offerSignIn(words: string): Promise<boolean>;
 }
 
 /** Does what `settle` found to be owed to a credential's folder. */
@@ -15,12 +20,15 @@ export class Deeds {
   readonly #services: Services;
   readonly #desk: Desk;
   readonly #window: Windowed;
+  readonly #lookAgain: () => void;
   readonly #notOpened = new Map<string, unknown>();
+  readonly #offered = new Map<string, 'unanswered' | 'wanted'>();
 
-  constructor(services: Services, desk: Desk, window: Windowed) {
+  constructor(services: Services, desk: Desk, window: Windowed, lookAgain: () => void) {
     this.#services = services;
     this.#desk = desk;
     this.#window = window;
+    this.#lookAgain = lookAgain;
   }
 
   /** @throws as `Api.call`, `launcherOf` and `stopOrphans`; FolderTrouble */
@@ -63,13 +71,17 @@ export class Deeds {
     const { requests, grants } = this.#services.store.world;
     const request = requests.get(kept.record.requestId ?? '');
     const grant = grants.get(request?.grantId ?? '');
-    if (!grant) return;
+    const offered = this.#offered.get(kept.name);
+    if (!grant || offered === 'unanswered') return;
+    this.#offered.delete(kept.name);
     if (!this.#notOpened.has(kept.name))
       try {
-        await this.#desk.fill(kept.name, grant);
+        await this.#desk.fill(kept.name, grant, offered === 'wanted');
         return;
       } catch (error) {
         if (this.#desk.attempts.isLost(kept.name)) throw error;
+        if (!offered && error instanceof ProblemError && error.kind === 'step-up-needed')
+          return this.#offerSignIn(kept, grant, error);
         this.#notOpened.set(kept.name, error);
       }
     // Where even this cannot be written, opening is not tried a second time: each would be a lease.
@@ -84,8 +96,24 @@ export class Deeds {
     });
   }
 
-  async #tell({ folder }: Kept, state: SessionFile['state']): Promise<void> {
+  /** The approval may have taken hours, and the person may be anywhere: no browser opens before they say so. */
+  async #offerSignIn(kept: Kept, grant: Grant, refused: ProblemError): Promise<void> {
+    const { name } = kept;
+    const acr = refused.problem.challenge?.acrValues;
+    await this.#tell(kept, { is: 'waiting' }, signInHeading(grant, acr));
+    this.#offered.set(name, 'unanswered');
+    void this.#window.offerSignIn(signInOffer(grant, acr)).then((wanted) => {
+      if (wanted) this.#offered.set(name, 'wanted');
+      else {
+        this.#offered.delete(name);
+        this.#notOpened.set(name, refused);
+      }
+      this.#lookAgain();
+    });
+  }
+
+  async #tell({ folder }: Kept, state: SessionFile['state'], heading?: string[]): Promise<void> {
     const before = await sessionOf(folder);
-    await folder.tell({ version: 1, heading: before?.heading ?? [], state });
+    await folder.tell({ version: 1, heading: heading ?? before?.heading ?? [], state });
   }
 }

@@ -70,17 +70,21 @@ export class Desk {
     return this.#prepared(name, request.template.title);
   }
 
-  /** Makes a folder that waited the credential's: its terminal becomes the production terminal. */
-  async fill(name: string, grant: Grant): Promise<void> {
+  /**
+   * Makes a folder that waited the credential's: its terminal becomes the production terminal.
+   * @param pressed see `Purpose`
+   */
+  async fill(name: string, grant: Grant, pressed: boolean): Promise<void> {
     const purpose = {
       id: `waiting ${name}`,
       grantId: grant.id,
+      pressed,
       writeDown: async (asked: Asked) => {
         await this.records.add(name, { grantId: grant.id, asked });
         return name;
       },
       // Its terminal is there and is told.
-      giveUp: () => Promise.resolve(),
+      giveUp: () => this.records.add(name, { asked: undefined }).catch(() => undefined),
     };
     await this.attempts.lease(purpose, (attempt, issued) => this.#furnish(attempt, grant, issued));
     this.#hasBegun(grant);
@@ -138,6 +142,7 @@ export class Desk {
     return {
       id: `${use} ${grantId}`,
       grantId,
+      pressed: true,
       writeDown: (asked) => this.#make({ ...this.#newRecord(use, { grantId }), asked }),
       giveUp: (name) => this.drop(name),
     };

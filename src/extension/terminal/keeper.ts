@@ -38,7 +38,7 @@ export class Keeper implements Disposable {
   constructor(services: Services, desk: Desk, window: Windowed) {
     this.#services = services;
     this.#desk = desk;
-    this.#deeds = new Deeds(services, desk, window);
+    this.#deeds = new Deeds(services, desk, window, () => void this.look());
     this.#finished = desk.attempts.onDidFinish(() => void this.look());
   }
 

@@ -3,7 +3,7 @@ import type { ConnectionDetails, Lease } from '../../contract/leases.ts';
 import { endedAsPlanned } from '../../contract/session-file.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
 import { howItEnded, notYetConfirmed, proofAt, proofOf, type ToLocal } from '../views/endings.ts';
-import { askedOf, task, timeOfDay, tlsWarning, why } from '../views/words.ts';
+import { approvedBy, askedOf, missing, task, timeOfDay, tlsWarning, why } from '../views/words.ts';
 
 /** The first lines of a production terminal: what it may do, until when, how to end it. */
 export function heading(
@@ -32,6 +32,20 @@ export function waitingHeading(request: AccessRequest): string[] {
     `Waiting for ${askedOf(request)}. Go on working: this terminal opens by itself.`,
     '"Withdraw" in the sidebar takes the request back.',
   ];
+}
+
+/** What a terminal says that waited long enough for another sign-in to be needed. */
+export function signInHeading({ template, duration }: Grant, acr: readonly string[] | undefined): string[] {
+  return [
+    `Production: ${task(template)}`,
+    `Approved, ${spokenDuration(duration)}. It needs ${missing(acr)}: press "Sign in" in the notification, and this terminal opens.`,
+  ];
+}
+
+/** The same in one sentence, for whoever looks elsewhere. */
+export function signInOffer(grant: Grant, acr: readonly string[] | undefined): string {
+  const { title, target } = grant.template;
+  return `${title} on ${target.title}: ${approvedBy(grant)}. It needs ${missing(acr)}, then the terminal opens.`;
 }
 
 /** The last lines of a terminal, and whether there will be no more. */

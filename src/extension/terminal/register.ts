@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import type { Services } from '../services.ts';
 import type { Disposable } from '../state/event.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
+import { inert } from '../views/words.ts';
 import type { Copied, Desk, Prepared } from './desk.ts';
 import type { Keeper } from './keeper.ts';
 import { launchOptions } from './launch.ts';
@@ -53,7 +54,7 @@ export function registerTerminals(services: Services): Terminals {
         base,
         hasPsql: () => isInstalled('psql', base),
       });
-      keeper = new Keeper(services, desk, { has: isTerminalHere });
+      keeper = new Keeper(services, desk, { has: isTerminalHere, offerSignIn });
       if (disposed) keeper.dispose();
       return { desk, keeper };
     })());
@@ -150,4 +151,9 @@ async function isTerminalHere(pid: number): Promise<boolean> {
     vscode.window.terminals.map((terminal) => Promise.race([terminal.processId, impatient])),
   );
   return pids.includes(pid);
+}
+
+async function offerSignIn(words: string): Promise<boolean> {
+  const signIn = 'Sign in';
+  return (await vscode.window.showInformationMessage(inert(words), signIn)) === signIn;
 }

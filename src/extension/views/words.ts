@@ -22,10 +22,14 @@ export function inShort(template: Template): string {
   ].join(' · ');
 }
 
+/** What somebody lacks of whom one of these contexts of sign-in is demanded, or none but a new one. */
+export function missing(acr: readonly string[] | undefined): string {
+  return acr ? 'your second factor' : 'a fresh sign-in';
+}
+
 /** `Needs your second factor, at most 15 min old`: the sign-in that a template demands. */
 export function signInWords({ acr, within }: NonNullable<Template['mfa']>): string {
-  const what = acr ? 'your second factor' : 'a fresh sign-in';
-  return `Needs ${what}${within === undefined ? '' : `, at most ${spokenDuration(within)} old`}`;
+  return `Needs ${missing(acr)}${within === undefined ? '' : `, at most ${spokenDuration(within)} old`}`;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ConnectionDetails, Lease } from '../../../src/contract/leases.ts';
-import { problems, problemType, type ProblemKind } from '../../../src/contract/problems.ts';
+import { problems, problemType, type Problem, type ProblemKind } from '../../../src/contract/problems.ts';
 import {
   ProblemError,
   Unreachable,
@@ -24,6 +24,9 @@ export class LeaseBroker implements Api {
   loses = 0;
   /** The next call for a lease is refused. */
   refuses: ProblemKind | undefined;
+  /** Calls for a lease need a second factor until somebody has been in the browser. */
+  needsSecondFactor = false;
+  visits = 0;
   /** Nothing reaches it; that is known after `until`. */
   down = false;
   /** Calls for a lease are answered, or lost, only after this. */
@@ -109,6 +112,7 @@ export class LeaseBroker implements Api {
     const { refuses } = this;
     this.refuses = undefined;
     if (refuses) throw refusal(refuses);
+    if (this.needsSecondFactor) throw refusal('step-up-needed', { challenge: { acrValues: ['mfa'] } });
     const known = [...this.leases.values()].find((lease) => lease.key === key);
     if (known && known.verifier !== verifier) throw refusal('key-reused');
     const lease = known ?? {
@@ -135,22 +139,27 @@ interface Loose {
   readonly body?: { readonly verifier: string };
 }
 
-export function refusal(kind: ProblemKind): ProblemError {
+export function refusal(kind: ProblemKind, more: Partial<Problem> = {}): ProblemError {
   const { title, status } = problems[kind];
-  return new ProblemError(kind, { type: problemType(kind), title, status, detail: `${title}.` });
+  return new ProblemError(kind, { type: problemType(kind), title, status, detail: `${title}.`, ...more });
 }
 
 /** What one window gives to its terminals, with this broker behind it. */
 export function servicesOf(broker: LeaseBroker, storage: string): Services {
   const never = () => Promise.reject(new Error('Not played here.'));
   const silent = () => undefined;
+  const signInAgain = () => {
+    broker.visits += 1;
+    broker.needsSecondFactor = false;
+    return Promise.resolve('visited' as const);
+  };
   const clock = new Clock();
   clock.observe(Date.now() + broker.aheadMs, clock.mark(), clock.mark());
   return {
     store: broker.store,
     clock,
     api: broker,
-    account: { ensureSignedIn: never, mark: undefined, signInAgain: never, signOut: never },
+    account: { ensureSignedIn: never, mark: undefined, signInAgain, signOut: never },
     sync: {
       refresh: () => Promise.resolve(),
       reload: () => Promise.resolve(),

@@ -31,6 +31,9 @@ export class Window {
   readonly pids = new Set<number>();
   /** What stands in the log, apart from debugging. */
   readonly log: string[] = [];
+  /** What was said of sign-ins that are needed; `answer` presses the button of the last, or turns it away. */
+  readonly offers: string[] = [];
+  answer: (wanted: boolean) => void = () => undefined;
   readonly #place: string;
   readonly #listening;
   readonly #opened: Terminal[] = [];
@@ -51,7 +54,13 @@ export class Window {
       base: { PATH: process.env['PATH'], HOME: home, SHELL: '/bin/sh', PS1: '$ ' },
       hasPsql: () => Promise.resolve(true),
     });
-    this.keeper = new Keeper(services, this.desk, { has: (pid) => Promise.resolve(this.pids.has(pid)) });
+    this.keeper = new Keeper(services, this.desk, {
+      has: (pid) => Promise.resolve(this.pids.has(pid)),
+      offerSignIn: (words) => {
+        this.offers.push(words);
+        return new Promise((resolve) => (this.answer = resolve));
+      },
+    });
     this.#listening = broker.store.onDidChange(() => void this.keeper.look());
   }
 
