@@ -27,3 +27,8 @@ export function spokenDuration(duration: string): string {
   const s = total % 60;
   return [h ? `${h} h` : '', m ? `${m} min` : '', s ? `${s} s` : ''].filter(Boolean).join(' ');
 }
+
+/** What people read of an age: to the minute from two minutes up, since nobody's sign-in is `3 h 12 min 7 s` old. */
+export function spokenAge(seconds: number): string {
+  return spokenDuration(durationOf(seconds < 120 ? seconds : Math.floor(seconds / 60) * 60)) || '0 s';
+}

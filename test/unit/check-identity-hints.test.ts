@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import type { IdentityConfig } from '../../src/broker/config/config.ts';
 import { notesOn, remedyFor, whyUnreadable } from '../../src/cli/commands/identity-hints.ts';
+import { signInFindings } from '../../src/cli/commands/check-sign-in.ts';
+import type { SignInFacts } from '../../src/broker/rules/sign-in.ts';
+import type { ResolvedTemplate } from '../../src/broker/templates/template.ts';
 import * as ms from '../broker/providers/entra.ts';
 import { auth0 } from '../broker/providers/auth0.ts';
 import { accessToken } from '../broker/providers/google.ts';
@@ -137,4 +140,68 @@ describe('What daypass check --identity says of well-known providers’ tokens',
       for (const part of token.split('.')) if (part !== '') assert.ok(!said.includes(part));
     }
   });
+});
+
+describe('What daypass check --identity says of a sign-in', () => {
+  const now = new Date('2026-03-01T02:14:00Z');
+  const ago = (minutes: number) => new Date(now.getTime() - minutes * 60_000);
+  const template = (id: string, demands: Pick<ResolvedTemplate, 'mfa' | 'approverMfa'>) =>
+    [id, { id, ...demands } as ResolvedTemplate] as const;
+  const templates = new Map([
+    template('read', {}),
+    template('refund', { mfa: { withinSeconds: 900, acr: ['mfa', 'phr'], at: ['request', 'activation'] } }),
+    template('migrate', { mfa: { acr: ['mfa'], at: ['activation'] }, approverMfa: { acr: ['mfa'] } }),
+  ]);
+  const say = (signIn: SignInFacts, sessionSeconds: number | undefined = 12 * 3600, of = templates) => {
+    const { session, isOfUse, mfa } = signInFindings(
+      signIn,
+      sessionSeconds === Infinity ? {} : { sessionSeconds },
+      of,
+      now,
+    );
+    return [isOfUse ? 'of use' : 'of no use', session, ...mfa].join('\n');
+  };
+  const strong: SignInFacts = { acr: 'mfa', amr: [], authenticatedAt: ago(14), byCode: false };
+  const { authenticatedAt: _at, ...ofUnknownAge } = strong;
+  const { acr: _acr, ...unnamed } = strong;
+
+  const cases: readonly [string, string, RegExp][] = [
+    [
+      'strong and young',
+      say(strong),
+      /^of use\nyoung enough to .*is 12 h\)\nenough for every template that demands it$/,
+    ],
+    [
+      'without auth_time',
+      say(ofUnknownAge),
+      /^of no use\nrefused for requests, approvals and terminals: the token does not say when somebody signed in \(auth_time\) \(identity\.session is 12 h\)\. Have the provider put auth_time into access tokens, or set identity\.session: unlimited\.\nrefused for refund \(requesting, opening a terminal\): the token does not say when .*\.$/,
+    ],
+    [
+      'without auth_time where any age will do',
+      say(ofUnknownAge, Infinity),
+      /^of use\nenough however old it is .*\nrefused for refund /,
+    ],
+    [
+      'too old for a template',
+      say({ ...strong, authenticatedAt: ago(16) }),
+      /^of use\nyoung enough.*\nrefused for refund .*: the sign-in is 16 min old, and at most 15 min count\.$/,
+    ],
+    [
+      'too old for everybody',
+      say({ ...strong, authenticatedAt: ago(13 * 60) }),
+      /^of no use\n.*13 h old, and at most 12 h count \(identity\.session is 12 h\)\. Take the token of a new sign-in\./,
+    ],
+    [
+      'without acr',
+      say(unnamed),
+      /refund .*: acr is not said, and only mfa or phr counts\.\nrefused for migrate \(opening a terminal\): acr is not said, and only mfa counts\.\nrefused for migrate \(approving\): /,
+    ],
+    [
+      'by code',
+      say({ ...strong, byCode: true }),
+      /^of use\n.*\nrefused for refund .*: a sign-in by code never/,
+    ],
+    ['where no template demands anything', say(unnamed, 12 * 3600, new Map()), /^of use\n[^\n]+$/],
+  ];
+  for (const [what, said, expected] of cases) it(what, () => assert.match(said, expected));
 });

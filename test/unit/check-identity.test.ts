@@ -11,8 +11,21 @@ import { startProvider, type RunningProvider } from '../../src/sandbox/provider/
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const publicUrl = 'http://127.0.0.1:8443';
 
+const refund = `template: refund
+title: Refund
+summary: Pay a refund.
+target: shop
+scope: { privileges: [select on sales.orders] }
+duration: { default: PT30M, longest: PT1H }
+request: { by: [engineering] }
+mfa: { within: PT15M, acr: [mfa] }
+approve: { by: [leads], mfa: { acr: [mfa] } }
+revoke: { by: [leads] }
+`;
+
 describe('daypass check --identity', function () {
   this.timeout(60_000);
+  let signedInAgoMs = 0;
   let folder: string;
   let file: string;
   let provider: RunningProvider;
@@ -24,8 +37,10 @@ describe('daypass check --identity', function () {
       resource: publicUrl,
       otherResources: ['https://elsewhere.example/'],
       otherClients: ['another-app'],
+      now: () => new Date(Date.now() - signedInAgoMs),
     });
     await mkdir(join(folder, 'templates'));
+    await writeFile(join(folder, 'templates', 'refund.yaml'), refund);
     await writeFile(
       file,
       `public_url: ${publicUrl}
@@ -80,7 +95,37 @@ targets:
       /^Groups: +engineering \(groups\); 1 more that "groups" in the configuration does not name/m,
     );
     assert.match(out, /^Decides: +yes/m);
+    assert.match(
+      out,
+      /^Sign-in: +young enough to request, approve and open terminals \(identity\.session is 12 h\)$/m,
+    );
+    assert.match(
+      out,
+      /^MFA: +refused for refund \(requesting, opening a terminal\): acr is pwd, and only mfa counts\.$/m,
+    );
+    assert.match(out, /^MFA: +refused for refund \(approving\): acr is pwd, and only mfa counts\.$/m);
     assert.match(out, /The broker would take this token\.\n$/);
+  });
+
+  it('says that an old sign-in would be refused, although the token is taken', async () => {
+    signedInAgoMs = 13 * 3600_000;
+    const { accessToken } = await provider.tokenFor('ana', { acrValues: 'mfa' });
+    signedInAgoMs = 0;
+    const { code, out, err } = await explain(accessToken);
+    assert.equal(code, 1);
+    assert.match(
+      out,
+      /^Sign-in: +refused for requests, approvals and terminals: the sign-in is 13 h old, and at most 12 h count /m,
+    );
+    assert.match(
+      out,
+      /^MFA: +refused for refund \(requesting, .*: the sign-in is 13 h old, and at most 15 min count\.$/m,
+    );
+    assert.doesNotMatch(out, /refund \(approving\)|would take/);
+    assert.match(
+      err,
+      /^The broker would take this token to look and to end, and for nothing else; see above\.\n/,
+    );
   });
 
   it('says that a token of the device client decides nothing', async () => {

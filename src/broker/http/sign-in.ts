@@ -1,4 +1,4 @@
-import { durationOf, spokenDuration } from '../../contract/durations.ts';
+import { spokenAge } from '../../contract/durations.ts';
 import type { Context } from '../context.ts';
 import { judge, type SignInDemand, type SignInFacts, type Verdict } from '../rules/sign-in.ts';
 import type { Caller } from './caller.ts';
@@ -40,15 +40,10 @@ function wordsFor(
     case 'of unknown age':
       return 'The identity provider does not say when you signed in (auth_time), so it may be too long ago. Sign in again. If that does not help, tell whoever runs the identity provider.';
     case 'old':
-      return `This needs a sign-in of the last ${spoken(withinSeconds)}; yours is ${spoken(ageIn(authenticatedAt, now))} old. Sign in again.`;
+      return `This needs a sign-in of the last ${spokenAge(withinSeconds)}; yours is ${spokenAge(ageIn(authenticatedAt, now))} old. Sign in again.`;
   }
 }
 
 function ageIn(since: Date | undefined, now: Date): number {
   return since ? (now.getTime() - since.getTime()) / 1000 : 0;
-}
-
-/** To the minute from two minutes up: nobody's sign-in is `3 h 12 min 7 s` old. */
-function spoken(seconds: number): string {
-  return spokenDuration(durationOf(seconds < 120 ? seconds : Math.floor(seconds / 60) * 60));
 }

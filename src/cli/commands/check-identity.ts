@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, type ProtectedHeaderParameters } from 'jose';
-import { readConfig } from '../../broker/config/load.ts';
+import { readConfig, type ReadConfig } from '../../broker/config/load.ts';
 import type { IdentityConfig } from '../../broker/config/config.ts';
 import { spokenProblem } from '../../broker/config/problem.ts';
 import { NotSignedIn, ProviderUnavailable } from '../../broker/identity/failures.ts';
@@ -7,8 +7,10 @@ import { spokenPath } from '../../broker/identity/claim-path.ts';
 import { holderOf, namedClient, Refused } from '../../broker/identity/claims.ts';
 import type { TokenHolder } from '../../broker/identity/token-holder.ts';
 import { createVerifier } from '../../broker/identity/verifier.ts';
+import { loadTemplates } from '../../broker/templates/folder.ts';
 import { durationOf, spokenDuration } from '../../contract/durations.ts';
 import { CommandFailed } from '../fail.ts';
+import { signInFindings } from './check-sign-in.ts';
 import { notesOn, remedyFor, whyUnreadable } from './identity-hints.ts';
 import { shown } from './shown-claim.ts';
 
@@ -17,8 +19,8 @@ const longest = 64 * 1024;
 
 /**
  * Explains what the broker sees in an access token that comes on standard input: never as an argument, which others
- * on the machine can read. The token is printed nowhere. Exit code 0: the broker would take it; 1: it would not, or
- * the signature could not be checked.
+ * on the machine can read. The token is printed nowhere. Exit code 0: the broker would take it; 1: it would not, or only
+ * to look and to end, or the signature could not be checked.
  */
 export async function checkIdentity({ config: file }: { readonly config: string }): Promise<void> {
   const { outline, problems } = await readConfig(file);
@@ -47,9 +49,14 @@ export async function checkIdentity({ config: file }: { readonly config: string 
   }
   tell('Signature', unchecked ? 'not checked: the identity provider’s keys could not be fetched' : 'right');
   tellHolder(holder, groups, identity);
+  const isOfUse = await tellSignIn(holder, outline);
   if (unchecked)
     throw new CommandFailed(
       `Nothing else is wrong, but whether ${identity.issuer} signed this token is not known. Run this where the identity provider can be reached.`,
+    );
+  if (!isOfUse)
+    throw new CommandFailed(
+      'The broker would take this token to look and to end, and for nothing else; see above.',
     );
   process.stdout.write('The broker would take this token.\n');
 }
@@ -119,6 +126,19 @@ function tellHolder(holder: TokenHolder, known: readonly string[], identity: Ide
   );
   if (holder.boundTo !== undefined)
     tell('Bound to', `the key ${holder.boundTo} (cnf, DPoP): it counts only with a proof of that key`);
+}
+
+/** @returns whether the sign-in is good for more than to look and to end */
+async function tellSignIn(
+  { signIn }: TokenHolder,
+  outline: NonNullable<ReadConfig['outline']>,
+): Promise<boolean> {
+  const { templates, problems } = await loadTemplates(outline.templates, outline);
+  const { session, isOfUse, mfa } = signInFindings(signIn, outline.identity, templates, new Date());
+  tell('Sign-in', session);
+  for (const line of mfa) tell('MFA', line);
+  if (problems.length > 0) tell('Note', 'not all templates can be read: daypass check says why.');
+  return isOfUse;
 }
 
 /** Everything that is wrong with what a token says, as the verifier would say it one at a time. */
