@@ -68,7 +68,7 @@ const notAttended =
 const tampered =
   'Records in the database were not as the broker wrote them; the log says which. Nothing is given for them.';
 const notTold =
-  'People cannot be told through one of the channels; the log says which. The next step is taken in its place.';
+  'People cannot be told through one of the channels, or nobody is known to be on call; the log says which. The next step is taken in its place.';
 const noKey =
   'The broker has no key to authenticate with what it writes into its database. Make one (openssl rand -base64 32), keep it outside the database, and name it under "integrity.keys".';
 
@@ -141,6 +141,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
       store,
       integrity,
       config,
+      schedules,
       log,
       counted: (channel, outcome) => metrics.delivery(channel, outcome),
     }),

@@ -14,6 +14,10 @@ export function toldInWords(told: readonly Telling[] = [], now: number): string[
         return [`${step.who} ${until(Date.parse(step.at) - now)}`];
       case 'not reached':
         return [`${step.who} could not be reached`];
+      case 'nobody':
+        return ['nobody is known to be on call'];
+      case 'nobody else':
+        return ['nobody else is on call'];
       case 'not needed':
       case 'call':
         return [];

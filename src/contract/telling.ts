@@ -25,6 +25,9 @@ export const Telling = z
       at: Instant.meta({ description: 'At the earliest.' }),
     }),
     z.object({ is: z.literal('not reached'), who: z.string(), at: Instant }),
+    z
+      .object({ is: z.enum(['nobody', 'nobody else']), at: Instant })
+      .meta({ description: 'None was known to be on call then, or only those who cannot approve it.' }),
     z.object({ is: z.literal('not needed'), who: z.string() }),
     z.object({ is: z.literal('call'), number: z.string(), at: Instant }),
   ])
@@ -47,7 +50,9 @@ export const Delivery = z
       'expired',
     ]),
     channel: z.string(),
-    state: z.enum(['planned', 'waiting', 'sent', 'failed', 'stopped']),
+    onCall: z.string().optional().meta({ description: 'The schedule that said whom it is for.' }),
+    person: z.string().optional().meta({ description: 'Subject of whoever was on call and told, or tried.' }),
+    state: z.enum(['planned', 'waiting', 'sent', 'failed', 'stopped', 'nobody', 'nobody else']),
     attempts: z.int().min(0),
     plannedAt: Instant.optional(),
     triedAt: Instant.optional(),

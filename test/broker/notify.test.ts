@@ -45,6 +45,13 @@ const steps = {
   mail: '[{ tell: mail }]',
   dead: '[{ tell: nobody-there }, { after: PT30M, tell: hook }]',
   gone: '[{ tell: gone }, { after: PT30M, tell: hook }]',
+  duty: '[{ tell: { on_call: payments, through: direct } }, { after: PT3M, tell: { on_call: payments, through: direct } }]',
+  pager: '[{ tell: { on_call: payments, through: hook } }]',
+  dm: '[{ tell: { on_call: payments, through: dm } }]',
+  later: '[{ tell: hook }, { after: PT3M, tell: { on_call: payments, through: direct } }]',
+  unknown: '[{ tell: { on_call: away, through: direct } }, { after: PT30M, tell: hook }]',
+  own: '[{ tell: { on_call: own, through: direct } }, { after: PT30M, tell: hook }]',
+  silent: '[{ tell: { on_call: payments-pager, through: direct } }, { after: PT30M, tell: hook }]',
 };
 
 /** Those who decide are told, one after the other, by real messages. */
@@ -83,7 +90,31 @@ describe('Telling those who decide', function () {
         ]),
       ),
       configuration: `
+schedules:
+  payments:
+    zone: UTC
+    people:
+      ana: { subject: ana, email: ana@shop.example, slack: U0ANA }
+      ben: { subject: ben, email: ben@shop.example, slack: U0BEN }
+      eva: { subject: eva, email: eva@shop.example }
+    shifts:
+      - { who: ana, from: Monday 00:00, until: Monday 00:00 }
+      - { who: ben, from: Monday 00:00, until: Monday 00:00 }
+      - { who: eva, from: Monday 00:00, until: Monday 00:00 }
+  payments-pager:
+    zone: UTC
+    people: { ben: ben }
+    shifts: [{ who: ben, from: Monday 00:00, until: Monday 00:00 }]
+  own:
+    zone: UTC
+    people: { ana: { subject: ana, email: ana@shop.example } }
+    shifts: [{ who: ana, from: Monday 00:00, until: Monday 00:00 }]
+  away:
+    people: { ben: { subject: ben, email: ben@shop.example } }
+    calendar: { url: http://127.0.0.1:9/oncall.ics }
 channels:
+  direct: { kind: email, from: daypass@shop.example, server: { host: 127.0.0.1, port: ${mail.port}, certificate_authority: '${join(folder, 'mail-ca.pem')}', login: { user: daypass, password: { env: MAIL_PASSWORD } } } }
+  dm: { kind: slack, token: { env: SLACK_TOKEN }, api: '${slack.url}/api' }
   hook: { kind: webhook, title: Ben, url: '${hook.url}/daypass', secrets: [{ env: NEWER }, { env: OLDER }] }
   gone: { kind: webhook, url: '${gone.url}', secrets: [{ env: NEWER }] }
   nobody-there: { kind: webhook, title: Nobody, url: '${closed.url}', secrets: [{ env: NEWER }] }
@@ -334,6 +365,90 @@ channels:
     assert.equal(first?.outcome, 'it cannot be reached (ECONNREFUSED)');
   });
 
+  const whoIs = ({ told: steps }: AccessRequest) =>
+    steps?.map((one) => [one.is, 'who' in one ? one.who : undefined]);
+  const first = (id: string, is: 'told' | 'nobody' | 'nobody else' | 'not reached') =>
+    eventually(async () => {
+      const request = await see(id);
+      return request.told?.[0]?.is === is ? request : undefined;
+    });
+  const addresses = (id: string) =>
+    mail.mails.filter(({ raw }) => readMail(raw).text.includes(id)).map(({ to }) => to.join());
+
+  it('whoever is on call by e-mail, one after the other, never who asked, and each by the name that people know', async () => {
+    const request = await ask('duty');
+    const stands = await first(request.id, 'told');
+    assert.deepEqual(whoIs(stands), [
+      ['told', 'Ben Roth'],
+      ['next', 'eva'],
+    ]);
+    await comes(request.id);
+    await eventually(() => (addresses(request.id).length === 2 ? true : undefined));
+    assert.deepEqual(addresses(request.id), ['ben@shop.example', 'eva@shop.example']);
+    await decide(request);
+    // Both hear what came of it, in their threads.
+    await eventually(() => (addresses(request.id).length === 4 ? true : undefined));
+    assert.deepEqual(addresses(request.id).slice(2).sort(), ['ben@shop.example', 'eva@shop.example']);
+    const asked = (await deliveries(request.id)).filter((one) => one.about === 'asked');
+    assert.deepEqual(
+      asked.map(({ onCall, person, state }) => [onCall, person, state]),
+      [
+        ['payments', 'ben', 'sent'],
+        ['payments', 'eva', 'sent'],
+      ],
+    );
+  });
+
+  it('whoever is on call by a webhook that says whom it is for, and by a message in Slack of their own', async () => {
+    const [byHook, bySlack] = [await ask('pager'), await ask('dm')];
+    const { json } = await told(byHook.id);
+    assert.deepEqual((json['data'] as { to: unknown }).to, { subject: 'ben', name: 'Ben Roth' });
+    const said = await eventually(() =>
+      [...slack.messages.values()].find((one) => JSON.stringify(one).includes(bySlack.id)),
+    );
+    assert.equal((said as { channel: string }).channel, 'U0BEN');
+  });
+
+  it('whoever is on call is foreseen by name before their turn', async () => {
+    const { id } = await ask('later');
+    assert.deepEqual(whoIs(await first(id, 'told')), [
+      ['told', 'Ben'],
+      ['next', 'Ben Roth'],
+    ]);
+  });
+
+  it('nobody where nobody is known to be on call: the next one is told at once, and it is reported', async () => {
+    const { id } = await ask('unknown');
+    await told(id);
+    assert.equal((await first(id, 'nobody')).told?.[0]?.is, 'nobody');
+    assert.equal((await deliveries(id))[0]?.outcome, 'nobody is known to be on call');
+    await eventually(() =>
+      world.log.find((line) => line.includes('"schedule":"away"') && line.includes('so nobody is told')),
+    );
+    const { warnings } = Readiness.parse(await (await fetch(`${world.url}/readyz`)).json());
+    assert.ok(
+      warnings.some((one) => /or nobody is known to be on call/.test(one)),
+      warnings.join(),
+    );
+  });
+
+  it('nobody where only whoever asked is on call: the next one is told at once, and nothing is wrong with that', async () => {
+    const { id } = await ask('own');
+    await told(id);
+    await first(id, 'nobody else');
+    assert.deepEqual(addresses(id), []);
+    assert.ok(
+      !world.log.some((line) => line.includes('"schedule":"own"') && line.includes('nobody is told')),
+    );
+  });
+
+  it('nobody where the channel has no address of whoever is on call: that is said by name, and the next one is told at once', async () => {
+    const { id } = await ask('silent');
+    await told(id);
+    assert.deepEqual(whoIs(await first(id, 'not reached'))?.[0], ['not reached', 'Ben Roth']);
+    assert.equal((await deliveries(id))[0]?.outcome, 'no e-mail address of theirs is known');
+  });
+
   it('410 stops: nothing more is sent there', async () => {
     for (const times of [1, 2]) {
       const { id } = await ask('gone');
@@ -450,8 +565,9 @@ channels:
     assert.match(stdout, /^gone \(webhook\): no message came through: it answered with status 410/m);
     assert.match(stdout, /^slack \(slack\): a test message came through\.$/m);
     assert.match(stdout, /^mail \(email\): a test message came through\.$/m);
+    assert.match(stdout, /^direct \(email\): a test message came through, to ana\.$/m);
     assert.equal('code' in ended && ended.code, 2);
-    assert.deepEqual(trials(), { calls: 1, mails: 1 });
+    assert.deepEqual(trials(), { calls: 1, mails: 2 });
   });
 
   it('no secret of a channel is in a log or in the database', async () => {

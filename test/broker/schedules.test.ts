@@ -99,7 +99,7 @@ describe('Schedules', function () {
   /** One broker's view of the schedule. */
   const broker = (config?: Partial<ScheduleConfig>) =>
     new Schedule({
-      config: { name, people, kept: { in: 'calendar', calendar: address() }, ...config },
+      config: { name, people, contacts: new Map(), kept: { in: 'calendar', calendar: address() }, ...config },
       store,
       integrity: { ...integrity, alarm: (found) => alarms.push(found) },
       log: pino({ base: null }, { write: (line: string) => said.push(line) }),

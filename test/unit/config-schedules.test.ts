@@ -70,6 +70,30 @@ describe('Schedules in daypass.yaml', () => {
     ]);
   });
 
+  it('say how each is told who is on call, under any of their names', async () => {
+    await writeFile(
+      file,
+      `${rest}  payments:
+    people:
+      ana: 7f3a
+      ben@shop.example: { subject: 9b1c, email: ben@shop.example }
+      Ben is on call: 9b1c
+      eva: { subject: 5d2e, slack: U0123456789 }
+    calendar: { url: https://calendar.example/a.ics }
+`,
+    );
+    const { people, contacts } = (await loadConfig(file, environment)).schedules.get('payments')!;
+    assert.deepEqual(
+      [...people],
+      [['ana', '7f3a'], ['ben@shop.example', '9b1c'], ['Ben is on call', '9b1c'], ['eva', '5d2e']],
+    ); // prettier-ignore
+    assert.deepEqual([...contacts.values()], [
+      { called: 'ana', subject: '7f3a' },
+      { called: 'ben@shop.example', subject: '9b1c', email: 'ben@shop.example' },
+      { called: 'eva', subject: '5d2e', slack: 'U0123456789' },
+    ]); // prettier-ignore
+  });
+
   it('are calendars, read every five minutes and believed for an hour, whose secrets are printed nowhere', async () => {
     await writeFile(
       file,
@@ -109,6 +133,9 @@ describe('Schedules in daypass.yaml', () => {
     ['somebody whom nobody knows', shifts('shifts: [{ who: anna, from: Mon 08:00, until: Tue 08:00 }]'), /"anna" does not stand under "people". Did you mean "ana"\?/], // prettier-ignore
     ['somebody twice in other letters', `  payments: { people: { ana: 7f3a, Ana: 9b1c }, calendar: { url: https://c.example/a } }\n`, /in other letters/], // prettier-ignore
     ['somebody by an e-mail address', `  payments: { people: { ana: ana@shop.example }, calendar: { url: https://c.example/a } }\n`, /can change hands/], // prettier-ignore
+    ['no subject beside an address', `  payments: { people: { ana: { email: ana@shop.example } }, calendar: { url: https://c.example/a } }\n`, /people\.ana\.subject: is missing\. Their subject \(sub\)/], // prettier-ignore
+    ['an address of mail that is none', `  payments: { people: { ana: { subject: 7f3a, email: ana } }, calendar: { url: https://c.example/a } }\n`, /email: should be an e-mail address/], // prettier-ignore
+    ['a name in Slack', `  payments: { people: { ana: { subject: 7f3a, slack: '@ana' } }, calendar: { url: https://c.example/a } }\n`, /slack: should be the id of/], // prettier-ignore
     ['nobody', `  payments: { people: {}, calendar: { url: https://c.example/a } }\n`, /names nobody/],
     ['a time that is none', shifts('shifts: [{ who: ana, from: tomorrow, until: Tue 08:00 }]'), /like 2026-11-23T08:00, or a day of every week and a time, like Monday 08:00/], // prettier-ignore
     ['a day that is none', shifts('shifts: [{ who: ana, from: 2026-02-30T08:00, until: 2026-03-30T08:00 }]'), /should be a date/], // prettier-ignore

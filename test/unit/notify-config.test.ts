@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readConfig } from '../../src/broker/config/load.ts';
 import { spokenProblem } from '../../src/broker/config/problem.ts';
+import { deliverySteps } from '../../src/broker/templates/notify.ts';
 import { parseTemplates } from '../../src/broker/templates/parse.ts';
 import { present } from '../../src/broker/templates/present.ts';
+import type { ChannelConfig } from '../../src/broker/config/channels.ts';
 import type { TargetConfig } from '../../src/broker/config/config.ts';
+import { Secret } from '../../src/contract/secret.ts';
 
 const environment = {
   SHOP: 'shop-hush',
@@ -108,6 +111,10 @@ leads-mail:
       'mail: { kind: email, to: [a@b.example], from: a@b.example, server: { host: x }, reaches: [payments-lead] }',
       /channels\.mail\.reaches: nobody is in "payments-lead"\. Did you mean "payments-leads"\?/,
     ],
+    'a group that it reaches without an address': [
+      'talk: { kind: slack, token: { env: SLACK }, reaches: [payments-leads] }',
+      /channels\.talk\.reaches: says whom it reaches\. Say where, too: "channel" is missing/,
+    ],
     'the name of a group': [
       'payments-leads: { kind: slack, channel: C01, token: { env: SLACK } }',
       /channels\.payments-leads: is the name of a group too/,
@@ -120,6 +127,17 @@ leads-mail:
       assert.match(problems[0]!, says);
       for (const hush of Object.values(environment)) assert.ok(!problems.join().includes(hush));
     });
+});
+
+const ben = { subject: '9b1c', called: 'ben', email: 'ben@shop.example', slack: 'U01' };
+const eva = { subject: '7f3a', called: 'eva', email: 'eva@shop.example' };
+const slack = (title: string, reaches: string[], channel?: string): ChannelConfig => ({
+  ...{ kind: 'slack', name: title, title, reaches, token: new Secret('hush'), api: '' },
+  ...(channel === undefined ? {} : { channel }),
+});
+const mail = (reaches: string[], to: string[]): ChannelConfig => ({
+  ...{ kind: 'email', name: 'mail', title: 'leads-mail', reaches, to, from: 'daypass@shop.example' },
+  server: { host: 'smtp.shop.example', port: 587, tls: 'starttls' },
 });
 
 describe('notify in a template', () => {
@@ -137,11 +155,15 @@ describe('notify in a template', () => {
         } as TargetConfig,
       ],
     ]),
-    channels: new Map([
-      ['payments-oncall', { title: 'Ben Roth', reaches: [] }],
-      ['leads-mail', { title: 'leads-mail', reaches: ['payments-leads', 'sre'] }],
-      ['sre-slack', { title: 'sre-slack', reaches: ['sre'] }],
+    channels: new Map<string, ChannelConfig>([
+      ['payments-oncall', slack('Ben Roth', [], 'C01')],
+      ['leads-mail', mail(['payments-leads', 'sre'], ['leads@shop.example'])],
+      ['sre-slack', slack('sre-slack', ['sre'], 'C02')],
+      ['direct', slack('direct', [])],
+      ['mail', mail([], [])],
+      ['pager', { kind: 'webhook', name: 'pager', title: 'pager', reaches: [], url: '', secrets: [] }],
     ]),
+    schedules: new Map([['payments', { contacts: new Map([ben, eva].map((one) => [one.subject, one])) }]]),
   };
   const text = (notify: string, approve = '{ by: [payments-leads] }') => `
 template: a
@@ -179,7 +201,44 @@ notify: ${notify}
     ]);
   });
 
+  it('names whoever is on call and the channel that reaches them, and says whom it cannot reach', () => {
+    const through = (channel: string) =>
+      parse(text(`[{ tell: { on_call: payments, through: ${channel} } }]`));
+    const { templates, problems, warnings } = through('mail');
+    assert.deepEqual([problems, warnings], [[], []]);
+    const template = templates.get('a')!;
+    const title = 'whoever is on call (payments)';
+    assert.deepEqual(template.notify, [{ afterSeconds: 0, channel: 'mail', onCall: 'payments', title }]);
+    assert.deepEqual(deliverySteps(template.notify), [
+      { step: 0, afterSeconds: 0, channel: 'mail', onCall: 'payments' },
+    ]);
+    assert.deepEqual(present(template, references).notify, [{ afterSeconds: 0, tell: title }]);
+    assert.deepEqual(through('pager').warnings, []);
+    assert.match(
+      through('direct')
+        .warnings.map((one) => spokenProblem(one, '/repo'))
+        .join(),
+      /notify\[0\]\.tell: "direct" cannot reach eva\. .*under the "people" of "payments": \{ subject: …, slack: … \}/,
+    );
+  });
+
   const wrong: Record<string, [written: string, says: RegExp]> = {
+    'a schedule that there is not': [
+      text('[{ tell: { on_call: payment, through: mail } }]'),
+      /notify\[0\]\.tell\.on_call: there is no schedule "payment"\. Did you mean "payments"\?/,
+    ],
+    'a channel that there is not, for whoever is on call': [
+      text('[{ tell: { on_call: payments, through: pagers } }]'),
+      /notify\[0\]\.tell\.through: there is no channel "pagers"\. Did you mean "pager"\?/,
+    ],
+    'whoever is on call without a channel': [
+      text('[{ tell: { on_call: payments } }]'),
+      /notify\[0\]\.tell\.through: is missing\. The channel/,
+    ],
+    'a channel without an address': [
+      text('[{ tell: direct }]'),
+      /notify\[0\]\.tell: "direct" has no address of its own\. Say whom it is to reach/,
+    ],
     'a channel that there is not': [
       text('[{ tell: payment-oncall }]'),
       /a\.yaml:\d+:\d+ {2}notify\[0\]\.tell: there is no channel "payment-oncall"\. Did you mean "payments-oncall"\?/,

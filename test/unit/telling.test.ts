@@ -6,12 +6,33 @@ import {
   lookAt,
   mostAttempts,
   nextUp,
+  whomToTell,
+  type Apart,
   type StepDone,
   type StepStand,
+  type Whom,
 } from '../../src/broker/rules/telling.ts';
 
 const asked = new Date('2026-03-01T02:14:00Z');
 const at = (seconds: number) => new Date(asked.getTime() + seconds * 1000);
+
+describe('Who of those on call is told', () => {
+  const nobody = { cannotApprove: [], told: [], unreached: [] };
+  const table: [what: string, onCall: string[], apart: Partial<Apart>, Whom][] = [
+    ['whoever is on call', ['ben'], {}, { is: 'somebody', person: 'ben' }],
+    ['one of two', ['ben', 'eva'], {}, { is: 'somebody', person: 'ben' }],
+    ['then the other', ['ben', 'eva'], { told: ['ben'] }, { is: 'somebody', person: 'eva' }],
+    ['the same again where all were told', ['ben'], { told: ['ben'] }, { is: 'somebody', person: 'ben' }],
+    ['nobody who cannot approve it', ['ana', 'eva'], { cannotApprove: ['ana'] }, { is: 'somebody', person: 'eva' }],
+    ['nobody where that is all', ['ana'], { cannotApprove: ['ana'] }, { is: 'nobody else' }],
+    ['nobody where none is on call', [], { cannotApprove: ['ana'], told: ['ben'] }, { is: 'nobody' }],
+    ['who can be reached', ['ben', 'eva'], { unreached: ['ben'] }, { is: 'somebody', person: 'eva' }],
+    ['who can be reached, once more, before who cannot', ['ben', 'eva'], { unreached: ['ben'], told: ['eva'] }, { is: 'somebody', person: 'eva' }],
+    ['somebody who cannot be reached where there is no other', ['ben'], { unreached: ['ben'] }, { is: 'somebody', person: 'ben' }],
+  ]; // prettier-ignore
+  for (const [what, onCall, apart, expected] of table)
+    it(what, () => assert.deepEqual(whomToTell(onCall, { ...nobody, ...apart }), expected));
+});
 
 describe('Who is told when', () => {
   const cases: [what: string, done: Omit<StepDone, 'at'>, doneAt: number, next: number, up: number][] = [

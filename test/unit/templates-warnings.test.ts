@@ -13,7 +13,7 @@ const now = new Date('2026-11-26T12:00:00Z');
 const references = {
   groups: ['engineering', 'oncall', 'sre', 'leads', 'security', 'contractors'],
   targets: new Map(['shop', 'books'].map((id) => [id, { kind: 'postgresql' as const, database: id }])),
-  schedules: new Map([['payments', {}]]),
+  schedules: new Map([['payments', { contacts: new Map() }]]),
 };
 
 interface Written {

@@ -188,6 +188,11 @@ describe('the view "Requests"', () => {
       'Ben told just now',
     ]);
     assert.deepEqual(toldInWords([{ is: 'next', who: 'Eva', at: inMs(-1) }], now), ['Eva is being told']);
+    const none: AccessRequest['told'] = [
+      { is: 'nobody', at: inMs(-1) },
+      { is: 'nobody else', at: inMs(-1) },
+    ];
+    assert.deepEqual(toldInWords(none, now), ['nobody is known to be on call', 'nobody else is on call']);
     assert.deepEqual(toldInWords(undefined, now), []);
   });
 

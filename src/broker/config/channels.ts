@@ -2,7 +2,17 @@ import * as z from 'zod';
 import type { Secret } from '../../contract/secret.ts';
 import { plainText } from '../../contract/values.ts';
 import type { ServerTls } from './config.ts';
-import { File, GroupName, Host, isLoopback, Port, SecretSource, SecureUrl } from './pieces.ts';
+import {
+  File,
+  GroupName,
+  Host,
+  isLoopback,
+  MailAddress,
+  Port,
+  SecretSource,
+  SecureUrl,
+  SlackId,
+} from './pieces.ts';
 import type { Path } from './problem.ts';
 import type { Report } from './report.ts';
 import { noSecret } from './secrets.ts';
@@ -24,15 +34,6 @@ const common = {
       examples: [['payments-leads']],
     }),
 };
-
-/** One line, one address: what is joined into a header holds nothing that a header is made of. */
-const MailAddress = z
-  .string()
-  .max(254)
-  .regex(
-    /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/,
-    'should be an e-mail address.',
-  );
 
 const Webhook = z.strictObject({
   kind: z
@@ -57,10 +58,10 @@ const Webhook = z.strictObject({
 const Slack = z.strictObject({
   kind: z.literal('slack').meta({ description: 'A message in Slack, changed once somebody has taken it.' }),
   ...common,
-  channel: z
-    .string()
-    .regex(/^[A-Z0-9]{2,40}$/, 'should be the id of a channel or a person, like C0123456789, not its name.')
-    .meta({ description: 'Id of the channel or the person.', examples: ['C0123456789'] }),
+  channel: SlackId.optional().meta({
+    description: 'Id of the channel or the person; absent: it reaches whoever is on call and nobody else.',
+    examples: ['C0123456789'],
+  }),
   token: SecretSource.meta({
     description: 'Where the bot token is found (xoxb-…). It needs the scope chat:write and nothing else.',
     examples: [{ file: '/run/secrets/daypass-slack' }],
@@ -77,7 +78,11 @@ const Email = z.strictObject({
     .array(MailAddress)
     .min(1)
     .max(20)
-    .meta({ description: 'Whom it goes to.', examples: [['payments-leads@shop.example']] }),
+    .optional()
+    .meta({
+      description: 'Whom it goes to; absent: to whoever is on call and nobody else.',
+      examples: [['payments-leads@shop.example']],
+    }),
   from: MailAddress.meta({ description: 'Whom it comes from.', examples: ['daypass@shop.example'] }),
   server: z
     .strictObject({
@@ -134,7 +139,8 @@ export interface WebhookConfig extends Common {
 
 export interface SlackConfig extends Common {
   readonly kind: 'slack';
-  readonly channel: string;
+  /** Absent: it reaches nobody but whom a step names. */
+  readonly channel?: string;
   readonly token: Secret;
   /** Without a slash at its end. */
   readonly api: string;
@@ -142,6 +148,7 @@ export interface SlackConfig extends Common {
 
 export interface EmailConfig extends Common {
   readonly kind: 'email';
+  /** Empty: it reaches nobody but whom a step names. */
   readonly to: readonly string[];
   readonly from: string;
   readonly server: {
@@ -155,6 +162,29 @@ export interface EmailConfig extends Common {
 }
 
 export type ChannelConfig = WebhookConfig | SlackConfig | EmailConfig;
+
+/** How one person is reached, by the kind of a channel. */
+export interface Reached {
+  readonly email?: string;
+  readonly slack?: string;
+}
+
+/** Whether a channel reaches a person by what is known of them. A webhook is told who it is for. */
+export function reaches({ kind }: Pick<ChannelConfig, 'kind'>, person: Reached): boolean {
+  return kind === 'webhook' || person[kind] !== undefined;
+}
+
+/** Whether a channel reaches somebody of whom a step says nothing. */
+export function hasAddress(channel: ChannelConfig): boolean {
+  switch (channel.kind) {
+    case 'webhook':
+      return true;
+    case 'slack':
+      return channel.channel !== undefined;
+    case 'email':
+      return channel.to.length > 0;
+  }
+}
 
 /** What one key says about another; reported, nothing returned. */
 export function checkChannels(
@@ -174,12 +204,21 @@ export function checkChannels(
       );
     for (const [at, group] of channel.reaches.entries())
       if (!groups.includes(group)) report.isWrong([...path, 'reaches', at], unknownGroup(group, groups));
+    const missing = channel.reaches.length > 0 ? missingAddress(channel) : undefined;
+    if (missing !== undefined)
+      report.isWrong([...path, 'reaches'], `says whom it reaches. Say where, too: "${missing}" is missing.`);
     if (channel.kind === 'email' && channel.server.tls === 'off' && !isLoopback(channel.server.host))
       report.isWrong(
         [...path, 'server', 'tls'],
         `would send requests and a password in clear to ${channel.server.host}. Use starttls or implicit.`,
       );
   }
+}
+
+/** The key that would say where a channel leads, where it was left out. */
+function missingAddress(channel: Written): string | undefined {
+  if (channel.kind === 'slack' && channel.channel === undefined) return 'channel';
+  return channel.kind === 'email' && channel.to === undefined ? 'to' : undefined;
 }
 
 export interface Resolving {
@@ -214,7 +253,7 @@ export async function channelOf(name: string, written: Written, given: Resolving
       return {
         kind: 'slack',
         ...common,
-        channel: written.channel,
+        ...(written.channel === undefined ? {} : { channel: written.channel }),
         token: await given.secret(written.token, [...path, 'token']),
         api: written.api.replace(/\/+$/, ''),
       };
@@ -227,7 +266,7 @@ export async function channelOf(name: string, written: Written, given: Resolving
       return {
         kind: 'email',
         ...common,
-        to: written.to,
+        to: written.to ?? [],
         from: written.from,
         server: {
           host,

@@ -2,7 +2,7 @@ import type { Secret } from '../../contract/secret.ts';
 import type { AudienceParameter } from '../../contract/discovery.ts';
 import type { ClaimPath } from '../identity/claim-path.ts';
 import type { ShiftMoment } from './shifts.ts';
-import type { ChannelConfig } from './channels.ts';
+import type { ChannelConfig, Reached } from './channels.ts';
 
 export interface Address {
   readonly host: string;
@@ -140,10 +140,19 @@ export interface CalendarConfig {
   readonly staleAfterSeconds: number;
 }
 
+/** Somebody who may be on call, as far as telling them goes. */
+export interface Contact extends Reached {
+  readonly subject: string;
+  /** What the schedule calls them. */
+  readonly called: string;
+}
+
 export interface ScheduleConfig {
   readonly name: string;
   /** What the schedule calls somebody, and the subject: who that is. */
   readonly people: ReadonlyMap<string, string>;
+  /** By subject. */
+  readonly contacts: ReadonlyMap<string, Contact>;
   readonly kept:
     | { readonly in: 'configuration'; readonly zone: string; readonly shifts: readonly WrittenShift[] }
     /** `zone`: of what it says without one. */

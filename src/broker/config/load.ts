@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { check } from './check.ts';
 import type { ChannelConfig } from './channels.ts';
-import type { Config, TargetConfig } from './config.ts';
+import type { Config, ScheduleConfig, TargetConfig } from './config.ts';
 import { checkConsistency } from './consistency.ts';
 import { failureOf } from './files.ts';
 import { inReadingOrder, ProblemsFound, type Problem } from './problem.ts';
@@ -17,8 +17,8 @@ export interface References {
   readonly groups: readonly string[];
   readonly targets: ReadonlyMap<string, Pick<TargetConfig, 'kind'>>;
   /** The schedules that say who is on call, by name. */
-  readonly schedules?: ReadonlyMap<string, unknown>;
-  readonly channels?: ReadonlyMap<string, Pick<ChannelConfig, 'title' | 'reaches'>>;
+  readonly schedules?: ReadonlyMap<string, Pick<ScheduleConfig, 'contacts'>>;
+  readonly channels?: ReadonlyMap<string, ChannelConfig>;
 }
 
 export interface ReadConfig {

@@ -85,6 +85,19 @@ export const SecureUrl = z
   })
   .meta({ pattern: '^https?://[^@?#]+$' });
 
+/** One line, one address: what is joined into a header holds nothing that a header is made of. */
+export const MailAddress = z
+  .string()
+  .max(254)
+  .regex(
+    /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/,
+    'should be an e-mail address.',
+  );
+
+export const SlackId = z
+  .string()
+  .regex(/^[A-Z0-9]{2,40}$/, 'should be the id of a channel or a person, like C0123456789, not its name.');
+
 /** A duration between two others, in ISO 8601. */
 export function durationBetween(shortest: string, longest: string) {
   return Duration.refine(

@@ -8,6 +8,7 @@ import type {
   CalendarConfig,
   CertificateFiles,
   Config,
+  Contact,
   DatabaseConfig,
   Login,
   PagesClient,
@@ -213,23 +214,39 @@ async function scheduleOf(
   { people: called, zone, shifts = [], calendar }: Settings['schedules'][string],
   context: Context,
 ): Promise<ScheduleConfig> {
-  const people = new Map(Object.entries(called));
+  const all = Object.entries(called).map(([name, one]) => contactOf(name, one));
+  const people = new Map(all.map((one) => [one.called, one.subject]));
+  const contacts = new Map<string, Contact>();
+  // Somebody may be called several names, with an address beside one of them.
+  for (const one of all) contacts.set(one.subject, { ...one, ...contacts.get(one.subject) });
   if (!calendar) {
     const written = shifts.flatMap(({ who, from, until }): WrittenShift[] => {
       const [person, begin, end] = [people.get(who), shiftMoment(from), shiftMoment(until)];
       return person !== undefined && begin && end ? [{ person, from: begin, until: end }] : [];
     });
-    return { name, people, kept: { in: 'configuration', zone: zone ?? 'UTC', shifts: written } };
+    return { name, people, contacts, kept: { in: 'configuration', zone: zone ?? 'UTC', shifts: written } };
   }
   const path = ['schedules', name, 'calendar'];
   return {
     name,
     people,
+    contacts,
     kept: {
       in: 'calendar',
       ...(zone === undefined ? {} : { zone }),
       calendar: await calendarOf(calendar, path, context),
     },
+  };
+}
+
+function contactOf(called: string, written: Settings['schedules'][string]['people'][string]): Contact {
+  if (typeof written === 'string') return { called, subject: written };
+  const { subject, email, slack } = written;
+  return {
+    called,
+    subject,
+    ...(email === undefined ? {} : { email }),
+    ...(slack === undefined ? {} : { slack }),
   };
 }
 

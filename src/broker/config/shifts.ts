@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { plainText } from '../../contract/values.ts';
 import { isZone, wallTimeOf, type WallTime } from '../rules/wall-time.ts';
-import { durationBetween, File, isLoopback, SecretSource } from './pieces.ts';
+import { durationBetween, File, isLoopback, MailAddress, SecretSource, SlackId } from './pieces.ts';
 
 /** Schedules of `daypass.yaml` as they are written: who is on call when. */
 
@@ -87,6 +87,29 @@ const Calendar = z.strictObject({
   }),
 });
 
+const Subject = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine(
+    (subject) => !subject.includes('@'),
+    'is an e-mail address, which can change hands. Name the person’s subject (sub), or what their person claim says.',
+  )
+  .meta({ description: 'Their subject (sub), or what their person claim says.', examples: ['7f3a9c'] });
+
+/** Who somebody is, and how a channel reaches them alone. */
+const Someone = z.strictObject({
+  subject: Subject,
+  email: MailAddress.optional().meta({
+    description: 'Where channels of the kind email reach them.',
+    examples: ['ana@shop.example'],
+  }),
+  slack: SlackId.optional().meta({
+    description: 'Their member id, with which channels of the kind slack reach them.',
+    examples: ['U0123456789'],
+  }),
+});
+
 /** One schedule. */
 export const ScheduleSettings = z
   .strictObject({
@@ -100,22 +123,12 @@ export const ScheduleSettings = z
         examples: ['Europe/Berlin'],
       }),
     people: z
-      .record(
-        plainText({ min: 1, max: 200 }),
-        z
-          .string()
-          .min(1)
-          .max(255)
-          .refine(
-            (subject) => !subject.includes('@'),
-            'is an e-mail address, which can change hands. Name the person’s subject (sub), or what their person claim says.',
-          ),
-      )
+      .record(plainText({ min: 1, max: 200 }), z.union([Subject, Someone]))
       .refine((people) => Object.keys(people).length > 0, 'names nobody. Add at least one.')
       .meta({
         description:
-          'Who is who: what the schedule calls somebody (in a calendar an attendee’s address or an event’s summary), and their subject (sub), or what their person claim says.',
-        examples: [{ ana: '7f3a9c' }],
+          'Who is who: what the schedule calls somebody (in a calendar an attendee’s address or an event’s summary), and their subject (sub), or what their person claim says; with that, how they are told where they are on call.',
+        examples: [{ ana: '7f3a9c' }, { ana: { subject: '7f3a9c', email: 'ana@shop.example' } }],
       }),
     shifts: z
       .array(Shift)

@@ -25,6 +25,8 @@ function present(row: DeliveryRow): Delivery {
     step: row.step,
     about: row.about,
     channel: row.channel,
+    ...(row.on_call === null ? {} : { onCall: row.on_call }),
+    ...(row.person === null ? {} : { person: row.person }),
     state: row.state,
     attempts: row.attempts,
     ...(row.planned_at ? { plannedAt: row.planned_at.toISOString() } : {}),

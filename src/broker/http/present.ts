@@ -4,10 +4,11 @@ import type { Lease } from '../../contract/leases.ts';
 import type { Person } from '../../contract/people.ts';
 import type { Receipt } from '../../contract/receipts.ts';
 import type { Context } from '../context.ts';
+import { idsIn, nameOf, whomOnCall } from '../notify/on-call.ts';
 import { mayDecide, mayRevoke } from '../rules/policy.ts';
 import { stillNeeded } from '../rules/quorum.ts';
 import { claimOn } from '../store/claim.ts';
-import { deliveriesOf } from '../store/delivery.ts';
+import { deliveriesOf, type DeliveryRow } from '../store/delivery.ts';
 import { approvalsAmong, decisionsOn, type DecisionRow } from '../store/decision.ts';
 import { activeAt, grantsOf, type ActiveGrant, type GrantRow } from '../store/grant.ts';
 import { leasesOf, receiptsOf, type LeaseRow } from '../store/lease.ts';
@@ -49,10 +50,12 @@ export async function presentRequests(
     ),
     deliveriesOf(db, telling),
   ]);
+  const onCall = new Set(deliveries.flatMap((one) => one.on_call ?? []));
   const people = await peopleById(db, [
     ...rows.flatMap((row) => [row.requester, ...(row.claimed_by === null ? [] : [row.claimed_by])]),
     ...decisions.map((one) => one.person_id),
     ...messages.map((one) => one.person_id),
+    ...[...onCall].flatMap((schedule) => idsIn(context.config, schedule)),
   ]);
   const inGroups = new Map<string, Promise<PersonRow[]>>();
   const deciders = async (row: RequestRow, decided: readonly DecisionRow[]) => {
@@ -99,7 +102,7 @@ export async function presentRequests(
           .map((one) => presentMessage(one, people)),
         ...presentClaim(row, people),
         openOnTarget: openFor(row, caller, active),
-        ...toldOf(row, deliveries, new Date()),
+        ...toldOf(row, deliveries, new Date(), namesOnCall(context, row, decided, deliveries, people)),
         version: row.version,
         may: {
           write: mayWrite(caller, row),
@@ -112,6 +115,28 @@ export async function presentRequests(
       };
     }),
   );
+}
+
+/** Who it is that a step told because they were on call, or would tell at a moment; asked in the order of the steps. */
+function namesOnCall(
+  context: Context,
+  { id, requester }: RequestRow,
+  decided: readonly DecisionRow[],
+  deliveries: readonly DeliveryRow[],
+  people: ReadonlyMap<string, PersonRow>,
+): (row: DeliveryRow, at: Date) => string | undefined {
+  const told = deliveries.flatMap((one) =>
+    one.request_id === id && one.state === 'sent' ? (one.person ?? []) : [],
+  );
+  const cannotApprove = [requester, ...decided.map(({ person_id }) => person_id)];
+  return ({ channel, on_call: onCall, person }, at) => {
+    if (onCall === null) return undefined;
+    if (person !== null) return nameOf(context.config, onCall, person, people);
+    const whom = whomOnCall(context, { channel, onCall }, { cannotApprove, told }, at);
+    if (whom.is !== 'somebody') return undefined;
+    told.push(whom.person);
+    return nameOf(context.config, onCall, whom.person, people);
+  };
 }
 
 function automaticOn(row: RequestRow): { automatic?: string } {

@@ -4,11 +4,15 @@ import { claimOn } from '../store/claim.ts';
 import type { DeliveryRow } from '../store/delivery.ts';
 import type { RequestRow } from '../store/request.ts';
 
-/** Who was told of a request and who will be, as its template had it when it was made. */
+/**
+ * Who was told of a request and who will be, as its template had it when it was made.
+ * @param nameOf who it is where a step tells whoever is on call; undefined: that is not known
+ */
 export function toldOf(
   request: RequestRow,
   deliveries: readonly DeliveryRow[],
   now: Date,
+  nameOf: (row: DeliveryRow, at: Date) => string | undefined,
 ): { readonly told?: Telling[] } {
   const plan = request.template.notify ?? [];
   const rows = deliveries
@@ -22,9 +26,13 @@ export function toldOf(
       const at = new Date(request.created_at.getTime() + planned.afterSeconds * 1000);
       return [{ is: 'call', number: planned.call, at: at.toISOString() }];
     }
-    const found = times[rows.findIndex((row) => row.step === step)];
-    if (!found?.at || found.is === 'not needed') return [{ is: 'not needed', who: planned.tell }];
-    return [{ is: found.is, who: planned.tell, at: found.at.toISOString() }];
+    const place = rows.findIndex((row) => row.step === step);
+    const [row, found] = [rows[place], times[place]];
+    if (!row || !found?.at || found.is === 'not needed') return [{ is: 'not needed', who: planned.tell }];
+    const at = found.at.toISOString();
+    const { person, state } = row;
+    if (person === null && (state === 'nobody' || state === 'nobody else')) return [{ is: state, at }];
+    return [{ is: found.is, who: nameOf(row, found.at) ?? planned.tell, at }];
   });
   return { told };
 }

@@ -8,6 +8,7 @@ import {
   failingChannels,
   nextDelivery,
   recordFailed,
+  recordNobody,
   recordSent,
   takeDeliveries,
   type Taken,
@@ -16,6 +17,7 @@ import { lookAtLeastEveryMs } from '../store/notify.ts';
 import { channelFor } from './channels.ts';
 import { factsOf } from './facts.ts';
 import type { Channel, Sent } from './message.ts';
+import { addresseeOf, whomNow, type Rota } from './on-call.ts';
 
 export interface Deliveries {
   /** Look now. */
@@ -28,7 +30,8 @@ export interface Deliveries {
 export interface DeliveriesParts {
   readonly store: Store;
   readonly integrity: Integrity;
-  readonly config: Pick<Config, 'channels' | 'publicUrl'>;
+  readonly config: Pick<Config, 'channels' | 'publicUrl'> & Rota['config'];
+  readonly schedules: Rota['schedules'];
   readonly log: Logger;
   readonly counted: (channel: string, outcome: 'sent' | 'tried' | 'failed') => void;
 }
@@ -44,7 +47,8 @@ const mostEach = 4;
  * Tells people what is due, each message one attempt at a time. Several brokers share the work by the rows that they
  * take. A broker that dies between sending and recording it has it sent once more, under the same id.
  */
-export function startDeliveries({ store, integrity, config, log, counted }: DeliveriesParts): Deliveries {
+export function startDeliveries(parts: DeliveriesParts): Deliveries {
+  const { store, integrity, config, log, counted } = parts;
   const channels = new Map([...config.channels].map(([name, one]) => [name, channelFor(one)]));
   const known = [...channels.keys()];
   /** They said that nothing more is to be sent to them. */
@@ -93,7 +97,9 @@ export function startDeliveries({ store, integrity, config, log, counted }: Deli
     }
   }
 
-  async function attempt(taken: Taken): Promise<void> {
+  async function attempt(due: Taken): Promise<void> {
+    const taken = await forWhom(due);
+    if (!taken) return;
     const sent = await say(taken);
     // Whoever is told to stop leaves it to the next: it is due again in a moment.
     if (stopping.signal.aborted && sent.is === 'failed') return;
@@ -116,6 +122,23 @@ export function startDeliveries({ store, integrity, config, log, counted }: Deli
     else log.error(about, 'A message did not come through, and is not tried again.');
   }
 
+  /** For whoever is on call at this moment, where that says whom it tells; undefined: there is nobody to tell. */
+  async function forWhom(due: Taken): Promise<Taken | undefined> {
+    const { on_call: onCall, channel } = due;
+    if (onCall === null || due.follows !== null) return due;
+    const whom = await whomNow(store.db, integrity, parts, { ...due, onCall });
+    if (whom.is === 'somebody') return { ...due, person: whom.person };
+    const why = `${whom.is === 'nobody' ? 'nobody is known to be' : 'nobody else is'} on call`;
+    await store.transaction('delivery recorded', (trx) => recordNobody(trx, due, whom.is, why));
+    if (whom.is === 'nobody else') return undefined;
+    counted(channel, 'failed');
+    log.error(
+      { schedule: onCall, channel, delivery: due.id },
+      'Nobody is known to be on call, so nobody is told; the next step is taken in its place.',
+    );
+    return undefined;
+  }
+
   async function say(taken: Taken): Promise<Sent> {
     const channel = channels.get(taken.channel);
     if (!channel) return { is: 'failed', why: 'it is not configured any more', again: false };
@@ -123,7 +146,8 @@ export function startDeliveries({ store, integrity, config, log, counted }: Deli
     const facts = await factsOf(store.db, integrity, config.publicUrl, taken);
     if (!facts) return { is: 'failed', why: 'its request is not as it was made', again: false };
     const follows = taken.follows === null ? {} : { follows: { id: taken.follows, said: taken.said } };
-    const message = { id: taken.id, at: taken.created_at, facts, ...follows };
+    const to = await addresseeOf(store.db, config, taken);
+    const message = { id: taken.id, at: taken.created_at, facts, ...(to ? { to } : {}), ...follows };
     return step('message sent', () => through(channel, message));
   }
 

@@ -5,6 +5,7 @@ import {
   headline,
   isOpen,
   isTrial,
+  noAddress,
   standing,
   trialWords,
   type Channel,
@@ -24,13 +25,16 @@ export function emailChannel(config: EmailConfig): Channel {
   return {
     name: config.name,
     kind: 'email',
-    async send({ id, at, facts, follows }, stop) {
+    async send({ id, at, facts, to, follows }, stop) {
+      const addresses = to ? [to.email ?? []].flat() : [...config.to];
+      if (addresses.length === 0)
+        return noAddress(to ? 'no e-mail address of theirs is known' : 'it has no address');
       const before = follows && named(follows.id);
       opened ??= open(config);
       const transport = await opened;
       const sending = transport.sendMail({
         from: { name: 'Daypass', address: config.from },
-        to: [...config.to],
+        to: addresses,
         date: at,
         messageId: named(id),
         ...(before === undefined ? {} : { inReplyTo: before, references: [before] }),
@@ -40,7 +44,7 @@ export function emailChannel(config: EmailConfig): Channel {
         disableFileAccess: true,
         disableUrlAccess: true,
       });
-      return Promise.race([sending.then(sent, failed), stopped(stop)]);
+      return unlessStopped(sending.then(sent, failed), stop);
     },
     close() {
       void opened?.then((transport) => transport.close()).catch(() => undefined);
@@ -91,12 +95,18 @@ function failed(error: unknown): Sent {
   };
 }
 
-function stopped(stop: AbortSignal): Promise<Sent> {
-  const gone: Sent = { is: 'failed', why: 'the broker is stopping', again: true };
-  return new Promise((resolve) => {
-    if (stop.aborted) resolve(gone);
-    stop.addEventListener('abort', () => resolve(gone), { once: true });
+async function unlessStopped(sending: Promise<Sent>, stop: AbortSignal): Promise<Sent> {
+  const over = new AbortController();
+  const stopped = new Promise<Sent>((resolve) => {
+    const gone = () => resolve({ is: 'failed', why: 'the broker is stopping', again: true });
+    if (stop.aborted) gone();
+    stop.addEventListener('abort', gone, { signal: over.signal });
   });
+  try {
+    return await Promise.race([sending, stopped]);
+  } finally {
+    over.abort();
+  }
 }
 
 function content(facts: Facts | Trial, isReply: boolean) {

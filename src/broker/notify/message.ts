@@ -1,7 +1,7 @@
 import { spokenDuration } from '../../contract/durations.ts';
 import type { Delivery } from '../../contract/telling.ts';
 import { either, lowerFirst } from '../../contract/words.ts';
-import type { ChannelConfig } from '../config/channels.ts';
+import type { ChannelConfig, Reached } from '../config/channels.ts';
 
 /** What leaves by a channel: who, what, why, for how long, and where to answer. Nothing else does. */
 export interface Facts {
@@ -29,6 +29,12 @@ export interface Stand {
   readonly by: readonly string[];
 }
 
+/** The one person whom a message is for, because they are on call. */
+export interface Addressee extends Reached {
+  readonly subject: string;
+  readonly name: string;
+}
+
 /** Instead of a request: somebody tries whether a channel works. */
 export interface Trial {
   readonly trialOf: string;
@@ -40,6 +46,8 @@ export interface Message {
   /** When it came to be said, the same at each attempt. */
   readonly at: Date;
   readonly facts: Facts | Trial;
+  /** Absent: whomever the channel reaches. */
+  readonly to?: Addressee;
   /** The message that it follows. */
   readonly follows?: { readonly id: string; readonly said: unknown };
 }
@@ -57,6 +65,9 @@ export type Sent =
       /** Nothing more is to be sent there. */
       readonly gone?: true;
     };
+
+/** Nobody can be told that way until the configuration says where. */
+export const noAddress = (why: string): Sent => ({ is: 'failed', why, again: false });
 
 export interface Channel {
   readonly name: string;

@@ -4,6 +4,7 @@ import {
   headline,
   isOpen,
   isTrial,
+  noAddress,
   standing,
   trialWords,
   type Channel,
@@ -44,12 +45,15 @@ export function slackChannel(config: SlackConfig): Channel {
   return {
     name: config.name,
     kind: 'slack',
-    async send({ facts, follows }, stop) {
+    async send({ facts, to, follows }, stop) {
       const before = follows && Said.safeParse(follows.said).data;
       // What was said before anybody can tell where is left as it is.
       if (follows && !before) return { is: 'failed', why: 'it is not known where it was said', again: false };
+      const channel = to ? to.slack : config.channel;
+      if (!before && channel === undefined)
+        return noAddress(to ? 'no Slack id of theirs is known' : 'it has no address');
       const method = before ? 'chat.update' : 'chat.postMessage';
-      const body = { ...(before ?? { channel: config.channel }), ...content(facts) };
+      const body = { ...(before ?? { channel }), ...content(facts) };
       const headers = { authorization: `Bearer ${config.token.reveal()}` };
       try {
         const { status, text, retryAfterS } = await post(

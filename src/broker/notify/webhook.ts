@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Secret } from '../../contract/secret.ts';
 import type { WebhookConfig } from '../config/channels.ts';
-import { isTrial, type Channel, type Facts, type Sent, type Trial } from './message.ts';
+import { isTrial, type Addressee, type Channel, type Facts, type Sent, type Trial } from './message.ts';
 import { NotPosted, post } from './post.ts';
 
 /** A signed call (Standard Webhooks 1.0.0): one id whatever the number of attempts, and each secret's signature. */
@@ -9,8 +9,8 @@ export function webhookChannel(config: WebhookConfig): Channel {
   return {
     name: config.name,
     kind: 'webhook',
-    async send({ id, at, facts }, stop) {
-      const body = JSON.stringify(payload(at, facts));
+    async send({ id, at, facts, to }, stop) {
+      const body = JSON.stringify(payload(at, facts, to));
       const headers = signed({ id, at: new Date(), body }, config.secrets);
       try {
         const { status, retryAfterS } = await post(config.url, headers, body, stop);
@@ -38,9 +38,10 @@ export function signed(
 }
 
 /** "Payload structure": a type, when it happened, and what. Texts are as people wrote them; JSON needs no more. */
-function payload(at: Date, facts: Facts | Trial) {
+function payload(at: Date, facts: Facts | Trial, to: Addressee | undefined) {
   const timestamp = at.toISOString();
-  if (isTrial(facts)) return { type: 'test', timestamp, data: { organisation: facts.trialOf } };
+  const whom = to ? { to: { subject: to.subject, name: to.name } } : {};
+  if (isTrial(facts)) return { type: 'test', timestamp, data: { organisation: facts.trialOf, ...whom } };
   const { stand, requestId, url, requester, template, target, allows, duration, reason, ticket, answerBy } =
     facts;
   return {
@@ -58,6 +59,7 @@ function payload(at: Date, facts: Facts | Trial) {
       ...(ticket === undefined ? {} : { ticket }),
       answerBy: answerBy.toISOString(),
       by: stand.by,
+      ...whom,
     },
   };
 }

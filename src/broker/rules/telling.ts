@@ -3,6 +3,41 @@
  * up when this one was told or could not be, so that whatever was late, nobody is woken together with somebody else.
  */
 
+/** A step that tells somebody. */
+export interface PlannedStep {
+  /** Its place among the template's steps. */
+  readonly step: number;
+  readonly afterSeconds: number;
+  readonly channel: string;
+  /** The schedule that says whom; absent: whomever the channel reaches. */
+  readonly onCall?: string;
+}
+
+/** Whom a step tells; or why nobody: none is known to be on call, or only those who cannot approve it. */
+export type Whom =
+  { readonly is: 'somebody'; readonly person: string } | { readonly is: 'nobody' | 'nobody else' };
+
+/** What sets people on call apart, by subject. */
+export interface Apart {
+  /** They asked for it, or have given their word on it. */
+  readonly cannotApprove: readonly string[];
+  readonly told: readonly string[];
+  /** The channel has no address of theirs. */
+  readonly unreached: readonly string[];
+}
+
+/**
+ * Whom of those on call a step tells: one person, whoever was not told before somebody who was. So of two who are on
+ * call together one step tells the first and the next step the other, and where there is one, two channels reach them.
+ */
+export function whomToTell(onCall: readonly string[], { cannotApprove, told, unreached }: Apart): Whom {
+  const able = onCall.filter((person) => !cannotApprove.includes(person));
+  const reached = able.filter((person) => !unreached.includes(person));
+  const person = reached.find((one) => !told.includes(one)) ?? reached[0] ?? able[0];
+  if (person !== undefined) return { is: 'somebody', person };
+  return { is: onCall.length > 0 ? 'nobody else' : 'nobody' };
+}
+
 export interface StepDone {
   readonly afterSeconds: number;
   /** `not reached`: its channel gives no answer, or will never. */

@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { sql, type Selectable } from 'kysely';
 import { append } from '../audit/append.ts';
-import { afterFailure, lookAt, nextUp, type Failure, type StepDone, type Waiting } from '../rules/telling.ts';
+import {
+  afterFailure,
+  lookAt,
+  nextUp,
+  type Failure,
+  type PlannedStep,
+  type StepDone,
+  type Waiting,
+  type Whom,
+} from '../rules/telling.ts';
 import { claimOn, type Claimable } from './claim.ts';
 import { channels, isNear, notify } from './notify.ts';
 import { now } from './now.ts';
@@ -16,13 +25,6 @@ const attemptTakesS = 20;
 /** How long another broker, which may know a channel, has before it counts as not configured any more, in seconds. */
 const patienceS = 5;
 
-interface PlannedStep {
-  /** Its place among the template's steps. */
-  readonly step: number;
-  readonly afterSeconds: number;
-  readonly channel: string;
-}
-
 /** Plans to tell people of a request, one after the other, in the transaction that makes it. */
 export async function planDeliveries(
   trx: Trx,
@@ -35,13 +37,14 @@ export async function planDeliveries(
   await trx
     .insertInto('delivery')
     .values(
-      steps.map(({ step, afterSeconds, channel }) => ({
+      steps.map(({ step, afterSeconds, channel, onCall = null }) => ({
         id: randomUUID(),
         request_id: request.id,
         about: 'asked' as const,
         step,
         after_s: afterSeconds,
         channel,
+        on_call: onCall,
         ...(step === first.step
           ? { state: 'waiting' as const, planned_at: up, due_at: up }
           : { state: 'planned' as const }),
@@ -106,6 +109,8 @@ async function insertNews(trx: Trx, told: DeliveryRow, about: News): Promise<voi
       step: told.step,
       after_s: told.after_s,
       channel: told.channel,
+      on_call: told.on_call,
+      person: told.person,
       state: 'waiting',
       planned_at: at,
       due_at: at,
@@ -133,6 +138,8 @@ export interface Taking {
 
 /** A message that is to be sent now, by whoever took it. */
 export interface Taken extends DeliveryRow {
+  /** Now, on the database's clock. */
+  readonly tried_at: Date;
   /** What the message that it follows became where it was sent. */
   readonly said: unknown;
 }
@@ -196,6 +203,18 @@ function waitingOf(request: Claimable, at: Date): Waiting {
   };
 }
 
+/** Subjects of those who were told of a request because they were on call. */
+export async function toldOnCall(db: Db, requestId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('delivery')
+    .select('person')
+    .where('request_id', '=', requestId)
+    .where('follows', 'is', null)
+    .where('state', '=', 'sent')
+    .execute();
+  return rows.flatMap(({ person }) => person ?? []);
+}
+
 /** Records that a message was sent. Sent twice, the first word stands. */
 export async function recordSent(trx: Trx, taken: DeliveryRow, reference: unknown): Promise<void> {
   const at = await now(trx);
@@ -207,6 +226,7 @@ export async function recordSent(trx: Trx, taken: DeliveryRow, reference: unknow
       done_at: at,
       due_at: null,
       outcome: null,
+      person: taken.person,
       ...(reference === undefined ? {} : { reference: JSON.stringify(reference) }),
     })
     .where('id', '=', taken.id)
@@ -215,7 +235,7 @@ export async function recordSent(trx: Trx, taken: DeliveryRow, reference: unknow
     .returningAll()
     .executeTakeFirst();
   if (!done || done.follows !== null) return;
-  await recordStep(trx, request, 'told', { step: done.step, channel: done.channel, attempts: done.attempts });
+  await recordStep(trx, request, 'told', { ...detailOf(done), attempts: done.attempts });
   if (done.silent_since === null)
     await bringUpNext(trx, done, { afterSeconds: done.after_s, is: 'told', at });
   const missed = claimOn(request, at) ? 'claimed' : request.state;
@@ -240,6 +260,7 @@ export async function recordFailed(
     .updateTable('delivery')
     .set({
       outcome: why,
+      person: taken.person,
       ...(givenUp ? { state: 'failed' as const, done_at: at, due_at: null } : { due_at: next.at }),
       ...(silent && taken.silent_since === null ? { silent_since: at } : {}),
     })
@@ -247,11 +268,43 @@ export async function recordFailed(
     .where('state', '=', 'waiting')
     .returningAll()
     .executeTakeFirst();
-  if (done && silent && taken.silent_since === null && done.follows === null) {
-    await recordStep(trx, request, 'not told', { step: done.step, channel: done.channel, why });
-    await bringUpNext(trx, done, { afterSeconds: done.after_s, is: 'not reached', at });
-  }
+  if (done && silent && taken.silent_since === null && done.follows === null)
+    await passOn(trx, request, done, at);
   return givenUp ? 'given up' : silent ? 'silent' : 'again';
+}
+
+/** Records that there is nobody whom a step could tell, in words of ours; the next one is up. */
+export async function recordNobody(
+  trx: Trx,
+  taken: DeliveryRow,
+  state: Exclude<Whom['is'], 'somebody'>,
+  why: string,
+): Promise<void> {
+  const at = await now(trx);
+  const request = await lockOf(trx, taken);
+  const done = await trx
+    .updateTable('delivery')
+    .set({ state, outcome: why, done_at: at, due_at: null, silent_since: taken.silent_since ?? at })
+    .where('id', '=', taken.id)
+    .where('state', '=', 'waiting')
+    .returningAll()
+    .executeTakeFirst();
+  if (done && taken.silent_since === null) await passOn(trx, request, done, at);
+}
+
+/** A step tells nobody, at least not in time. */
+async function passOn(trx: Trx, request: RequestRow, done: DeliveryRow, at: Date): Promise<void> {
+  await recordStep(trx, request, 'not told', { ...detailOf(done), why: done.outcome });
+  await bringUpNext(trx, done, { afterSeconds: done.after_s, is: 'not reached', at });
+}
+
+function detailOf({ step, channel, on_call, person }: DeliveryRow): Readonly<Record<string, unknown>> {
+  return {
+    step,
+    channel,
+    ...(on_call === null ? {} : { onCall: on_call }),
+    ...(person === null ? {} : { person }),
+  };
 }
 
 async function lockOf(trx: Trx, { request_id }: DeliveryRow): Promise<RequestRow> {
@@ -322,7 +375,8 @@ export async function failingChannels(db: Db, names: readonly string[]): Promise
     select name from unnest(${[...names]}::text[]) as name
       join lateral (
         select state, outcome from delivery
-         where channel = name and tried_at is not null and (outcome is not null or state = 'sent')
+         where channel = name and tried_at is not null and state <> 'nobody else'
+           and (outcome is not null or state = 'sent')
          order by tried_at desc limit 1) as last on true
      where last.outcome is not null order by name`.execute(db);
   return rows.map(({ name }) => name);

@@ -8,6 +8,7 @@ import * as talk from './migrations/003-talk.ts';
 import * as pages from './migrations/004-pages.ts';
 import * as shifts from './migrations/005-shifts.ts';
 import * as deliveries from './migrations/006-deliveries.ts';
+import * as onCall from './migrations/007-on-call.ts';
 import { StoreUnusable } from './unusable.ts';
 
 /** In order; number 1 is the first. The last one's `privileges` hold for the whole schema. */
@@ -18,6 +19,7 @@ const migrations: readonly { sql: string; privileges: (runtime: string) => strin
   pages,
   shifts,
   deliveries,
+  onCall,
 ];
 
 export interface Migrated {

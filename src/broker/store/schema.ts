@@ -123,6 +123,10 @@ export interface Schema {
     step: number;
     after_s: number;
     channel: string;
+    /** The schedule that says whom it tells; null: whomever the channel reaches. */
+    on_call: string | null;
+    /** Subject of whom it told, or tried to, because they were on call. */
+    person: string | null;
     state: Delivery['state'];
     created_at: TimeSetHere;
     planned_at: Date | null;

@@ -1,0 +1,95 @@
+import { reaches } from '../config/channels.ts';
+import type { Config } from '../config/config.ts';
+import type { Integrity } from '../integrity/integrity.ts';
+import { whomToTell, type Whom } from '../rules/telling.ts';
+import type { Schedules } from '../schedules/schedules.ts';
+import { decisionsOn } from '../store/decision.ts';
+import { toldOnCall, type Taken } from '../store/delivery.ts';
+import { peopleById, personId, type PersonRow } from '../store/person.ts';
+import { requestById } from '../store/request.ts';
+import type { Db } from '../store/schema.ts';
+import type { Addressee } from './message.ts';
+
+/** Who is on call, and how they are reached. */
+export interface Rota {
+  readonly schedules: Pick<Schedules, 'who'>;
+  readonly config: Pick<Config, 'channels' | 'schedules' | 'identity'>;
+}
+
+/** A step that tells whoever is on call. */
+export interface OnCallStep {
+  readonly channel: string;
+  /** Name of the schedule. */
+  readonly onCall: string;
+}
+
+/** What sets people apart for one request. */
+export interface Involved {
+  /** Ids of those who cannot approve it: they asked for it, or have given their word on it. */
+  readonly cannotApprove: readonly string[];
+  /** Subjects of those on call who were told of it. */
+  readonly told: readonly string[];
+}
+
+/** Whom a step tells of those on call at a moment, as far as is known now. */
+export function whomOnCall(
+  { schedules, config }: Rota,
+  { channel: name, onCall }: OnCallStep,
+  { cannotApprove, told }: Involved,
+  at: Date,
+): Whom {
+  const people = schedules.who(onCall, at);
+  const channel = config.channels.get(name);
+  const contacts = config.schedules.get(onCall)?.contacts;
+  return whomToTell(people, {
+    cannotApprove: people.filter((subject) => cannotApprove.includes(idOf(config, subject))),
+    told,
+    unreached: people.filter((subject) => !channel || !reaches(channel, contacts?.get(subject) ?? {})),
+  });
+}
+
+/** The same for a message that is due. */
+export async function whomNow(
+  db: Db,
+  integrity: Integrity,
+  rota: Rota,
+  step: OnCallStep & Pick<Taken, 'request_id' | 'tried_at'>,
+): Promise<Whom> {
+  const { request_id: id, tried_at: at } = step;
+  const request = await requestById(db, id);
+  const decisions = await decisionsOn(db, integrity, [id]);
+  const cannotApprove = [...(request ? [request.requester] : []), ...decisions.map((one) => one.person_id)];
+  return whomOnCall(rota, step, { cannotApprove, told: await toldOnCall(db, id) }, at);
+}
+
+/** The one person whom a message is for; undefined: whomever its channel reaches. */
+export async function addresseeOf(
+  db: Db,
+  config: Rota['config'],
+  { on_call: onCall, person }: Pick<Taken, 'on_call' | 'person'>,
+): Promise<Addressee | undefined> {
+  if (onCall === null || person === null) return undefined;
+  const people = await peopleById(db, [idOf(config, person)]);
+  const contact = config.schedules.get(onCall)?.contacts.get(person);
+  return { ...contact, subject: person, name: nameOf(config, onCall, person, people) };
+}
+
+/** The name by which others know somebody of a schedule. */
+export function nameOf(
+  config: Rota['config'],
+  schedule: string,
+  subject: string,
+  people: ReadonlyMap<string, PersonRow>,
+): string {
+  const called = config.schedules.get(schedule)?.contacts.get(subject)?.called;
+  return people.get(idOf(config, subject))?.name ?? called ?? 'somebody';
+}
+
+/** Ids of everybody in a schedule. */
+export function idsIn(config: Rota['config'], schedule: string): string[] {
+  return [...(config.schedules.get(schedule)?.contacts.keys() ?? [])].map((one) => idOf(config, one));
+}
+
+function idOf({ identity }: Rota['config'], subject: string): string {
+  return personId({ issuer: identity.issuer, subject });
+}
