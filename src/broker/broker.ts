@@ -22,6 +22,7 @@ import { metadataRoute } from './http/metadata.ts';
 import { createMetrics, serveMetrics, type Metrics } from './http/metrics.ts';
 import { openApiRoute } from './http/openapi.ts';
 import { requestRoutes } from './http/requests.ts';
+import { reviewRoutes } from './http/reviews.ts';
 import { buildServer } from './http/server.ts';
 import { templateRoutes } from './http/templates.ts';
 import type { TokenHolder } from './identity/token-holder.ts';
@@ -210,6 +211,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   deliveryRoutes(app, context);
   grantRoutes(app, context);
   leaseRoutes(app, context);
+  reviewRoutes(app, context);
   eventRoute(app, hub);
   const { pagesClient } = config.identity;
   if (pagesClient) pages(app, { client: pagesClient, context, verifier, callerOf });

@@ -1,12 +1,16 @@
 import * as z from 'zod';
 import { Lease, LiveConnection } from './leases.ts';
 import { Person } from './people.ts';
-import { Comment } from './requests.ts';
+import { BrokenGlass, Comment } from './requests.ts';
 import { Template } from './templates.ts';
 import { Duration, Id, Instant } from './values.ts';
 
 export const GrantState = z.enum(['approved', 'active', 'lapsed', 'ended', 'expired', 'revoked']);
 export type GrantState = z.infer<typeof GrantState>;
+
+/** Somebody's look at it after it ended. */
+export const Review = z.object({ by: Person, at: Instant, comment: z.string() }).meta({ id: 'Review' });
+export type Review = z.infer<typeof Review>;
 
 export const Grant = z
   .object({
@@ -21,6 +25,9 @@ export const Grant = z
     ticket: z.string().optional(),
     approvedBy: z.array(Person),
     automatic: z.string().optional().meta({ description: 'Why it was approved without anybody, in words.' }),
+    brokenGlass: BrokenGlass.extend({ review: Review.optional() })
+      .optional()
+      .meta({ description: 'It was given without approval, and is owed a review until it has one.' }),
     createdAt: Instant,
     activateBy: Instant.meta({ description: 'An approved grant that has no lease by then lapses.' }),
     activatedAt: Instant.optional(),
@@ -31,7 +38,7 @@ export const Grant = z
     leases: z.array(Lease),
     settled: z.boolean().meta({ description: 'Over, and every lease is confirmed closed at the target.' }),
     version: z.int(),
-    may: z.object({ openTerminal: z.boolean(), end: z.boolean(), revoke: z.boolean() }),
+    may: z.object({ openTerminal: z.boolean(), end: z.boolean(), revoke: z.boolean(), review: z.boolean() }),
   })
   .meta({ id: 'Grant' });
 export type Grant = z.infer<typeof Grant>;
@@ -40,6 +47,9 @@ export const GrantList = z.object({ grants: z.array(Grant) }).meta({ id: 'GrantL
 
 export const Revocation = z.object({ comment: Comment }).strict().meta({ id: 'Revocation' });
 export type Revocation = z.infer<typeof Revocation>;
+
+export const NewReview = z.object({ comment: Comment }).strict().meta({ id: 'NewReview' });
+export type NewReview = z.infer<typeof NewReview>;
 
 export const ConnectionList = z
   .object({

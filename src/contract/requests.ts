@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { Person } from './people.ts';
 import { Telling } from './telling.ts';
-import { ApprovalNeed, Template, TemplateId } from './templates.ts';
+import { ApprovalNeed, GlassRule, Template, TemplateId } from './templates.ts';
 import { Digest, Duration, Id, Instant, plainText } from './values.ts';
 
 export const Reason = plainText({ min: 8, max: 500 }).meta({ id: 'Reason' });
@@ -40,6 +40,21 @@ export const NewDecision = z
       '`digest` is that of the request as it was shown to whoever decides; another one means that there is something new to look at.',
   });
 export type NewDecision = z.infer<typeof NewDecision>;
+
+/** One person's word that they cannot wait for approval. */
+export const BreakingGlass = z
+  .object({
+    digest: Digest.meta({ description: 'Of the request as it was shown, like that of a decision.' }),
+    reason: Reason,
+  })
+  .strict()
+  .meta({ id: 'BreakingGlass' });
+export type BreakingGlass = z.infer<typeof BreakingGlass>;
+
+export const BrokenGlass = z
+  .object({ reason: z.string(), at: Instant })
+  .meta({ id: 'BrokenGlass', description: 'Its requester did not wait for approval.' });
+export type BrokenGlass = z.infer<typeof BrokenGlass>;
 
 export const Decision = z
   .object({
@@ -118,6 +133,10 @@ export const AccessRequest = z
     answerBy: Instant.meta({ description: 'When a pending request expires.' }),
     decisions: z.array(Decision),
     grantId: Id.optional(),
+    brokenGlass: BrokenGlass.optional(),
+    breakableFrom: Instant.optional().meta({
+      description: 'When whoever asked may break the glass; present for them alone, while it is pending.',
+    }),
     automatic: z
       .string()
       .optional()
@@ -170,6 +189,7 @@ export const Outlook = z
       notAutomatic: z
         .array(z.string())
         .meta({ description: 'Why somebody is asked although it can be approved automatically, in words.' }),
+      breakGlass: GlassRule.optional().meta({ description: 'Present where the caller may.' }),
     }),
   ])
   .meta({ id: 'Outlook' });

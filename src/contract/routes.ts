@@ -1,11 +1,12 @@
 import * as z from 'zod';
 import { Health, Readiness, ResourceMetadata } from './discovery.ts';
-import { ConnectionList, Grant, GrantList, Revocation } from './grants.ts';
+import { ConnectionList, Grant, GrantList, NewReview, Revocation } from './grants.ts';
 import { IssuedLease, Lease, NewLease } from './leases.ts';
 import { Me } from './people.ts';
 import type { ProblemKind } from './problems.ts';
 import {
   AccessRequest,
+  BreakingGlass,
   NewClaim,
   NewDecision,
   NewMessage,
@@ -168,6 +169,29 @@ export const routes = {
       'key-reused',
     ],
   },
+  breakGlass: {
+    method: 'POST',
+    path: '/v1/requests/{id}/break-glass',
+    summary: 'Do not wait for approval; everybody concerned is told, and somebody signs it off afterwards',
+    idempotent: true,
+    params: byId,
+    body: BreakingGlass,
+    status: 201,
+    response: AccessRequest,
+    problems: [
+      'invalid-request',
+      'not-found',
+      'step-up-needed',
+      'not-allowed',
+      'refused-by-policy',
+      'too-late',
+      'too-many-pending',
+      'changed-meanwhile',
+      'template-gone',
+      'in-progress',
+      'key-reused',
+    ],
+  },
   claimRequest: {
     method: 'POST',
     path: '/v1/requests/{id}/claim',
@@ -210,7 +234,7 @@ export const routes = {
     method: 'GET',
     path: '/v1/grants',
     summary:
-      'Grants that the caller has a part in; `open` are approved, active or not settled, `recent` adds the newest others, 250 in all',
+      'Grants that the caller has a part in; `open` are approved, active, not settled or owed a review, `recent` adds the newest others, 250 in all',
     query: seen,
     status: 200,
     response: GrantList,
@@ -251,6 +275,16 @@ export const routes = {
     ends: true,
     params: byId,
     body: Revocation,
+    status: 200,
+    response: Grant,
+    problems: ['invalid-request', 'not-found', 'not-allowed', 'too-late'],
+  },
+  reviewGrant: {
+    method: 'POST',
+    path: '/v1/grants/{id}/review',
+    summary: 'Sign off what was given without approval, once it is over',
+    params: byId,
+    body: NewReview,
     status: 200,
     response: Grant,
     problems: ['invalid-request', 'not-found', 'not-allowed', 'too-late'],

@@ -48,6 +48,7 @@ export const Delivery = z
       'denied',
       'withdrawn',
       'expired',
+      'glass broken',
     ]),
     channel: z.string(),
     onCall: z.string().optional().meta({ description: 'The schedule that said whom it is for.' }),

@@ -22,6 +22,18 @@ const signInDemand = {
     .meta({ description: 'Contexts of sign-in (`acr`), one of which it takes.' }),
 };
 
+/** Access without waiting for approval, for emergencies. */
+export const GlassRule = z
+  .object({
+    by: z.array(z.string()).meta({ description: 'Groups whose members may.' }),
+    after: Duration.optional().meta({
+      description: 'How long a request must have waited; absent: not at all.',
+    }),
+    longest: Duration.meta({ description: 'The longest that is given.' }),
+  })
+  .meta({ id: 'GlassRule' });
+export type GlassRule = z.infer<typeof GlassRule>;
+
 /** A template as it is shown to people. A request keeps a copy of it, so what was approved stays what is shown. */
 export const Template = z
   .object({
@@ -63,6 +75,7 @@ export const Template = z
         .meta({ description: 'Where it takes people of different groups: how many of which, all of them.' }),
       mfa: z.object(signInDemand).optional().meta({ description: 'The sign-in that an approver needs.' }),
     }),
+    breakGlass: GlassRule.optional(),
     notify: TellingPlan.optional(),
     digest: Digest.meta({
       description: 'Of everything that the template says; changes when the template does.',

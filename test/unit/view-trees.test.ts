@@ -205,7 +205,7 @@ describe('the view "Requests"', () => {
   });
 
   it('lists the open access of others, to be revoked where the person may', () => {
-    const may = { openTerminal: false, end: false, revoke: true };
+    const may = { openTerminal: false, end: false, revoke: true, review: false };
     const [section, ...rest] = nodes(ben, {
       grants: [grant(), grant({ may }), grant({ may, state: 'ended', settled: true })],
     });
@@ -239,7 +239,7 @@ describe('the view "Requests"', () => {
       assert.ok(node?.is === 'unproven');
       return { section: section.label, node };
     };
-    const may = { openTerminal: false, end: false, revoke: false };
+    const may = { openTerminal: false, end: false, revoke: false, review: false };
     const at = (instant: string) => timeOfDay(toLocal(Date.parse(instant)));
     const late = `not confirmed since ${at(inMs(-minutes(1)))} · over since ${at(inMs(-minutes(2)))}`;
 

@@ -32,7 +32,9 @@ interface OfLease extends About {
 /** What happened, in the words of the field. `detail` is shown to auditors and never holds a secret. */
 export type AuditEvent = { readonly detail: Readonly<Record<string, unknown>> } & (
   | (OfRequest & {
-      readonly action: `request ${'created' | 'partly approved' | 'approved' | 'denied' | 'withdrawn' | 'expired' | 'claimed' | 'released' | 'discussed' | 'told' | 'not told'}`;
+      readonly action:
+        | `request ${'created' | 'partly approved' | 'approved' | 'denied' | 'withdrawn' | 'expired' | 'claimed' | 'released' | 'discussed' | 'told' | 'not told'}`
+        | 'glass broken';
     })
   | (About & { readonly resource: 'person'; readonly resourceId: string; readonly action: 'request refused' })
   | (Omit<About, 'target'> & {
@@ -42,7 +44,7 @@ export type AuditEvent = { readonly detail: Readonly<Record<string, unknown>> } 
       readonly action: 'attempt refused';
     })
   | (OfGrant & {
-      readonly action: `grant ${'approved' | 'activated' | 'not begun' | 'lapsed' | 'ended' | 'expired' | 'revoked'}`;
+      readonly action: `grant ${'approved' | 'activated' | 'not begun' | 'lapsed' | 'ended' | 'expired' | 'revoked' | 'reviewed'}`;
     })
   | (OfLease & {
       readonly action: `lease ${'issuing' | 'issued' | 'failed' | 'closing' | 'closed' | 'unconfirmed'}`;

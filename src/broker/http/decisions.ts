@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { mayDecide, maySee, type RequestRule } from '../rules/policy.ts';
 import { groupsOf, sizeOf, stillNeeded } from '../rules/quorum.ts';
 import { approvalsAmong, decisionsOn, insertDecision } from '../store/decision.ts';
+import { brokenGlassOn } from '../store/glass.ts';
 import { insertGrant } from '../store/grant.ts';
 import { peopleById } from '../store/person.ts';
 import { isAuthenticRequest } from '../store/authentic.ts';
@@ -80,7 +81,11 @@ export async function decide(
 }
 
 /** A decision holds for what was looked at: the request, and its template as it is now. */
-function demandSeen(context: Context, request: RequestRow, { digest, verdict }: NewDecision): void {
+export function demandSeen(
+  context: Context,
+  request: RequestRow,
+  { digest, verdict }: Pick<NewDecision, 'digest' | 'verdict'>,
+): void {
   if (digest !== shownDigest(context, request))
     throw new Refusal(
       'changed-meanwhile',
@@ -118,7 +123,7 @@ function notYours(caller: Caller, { needs, never }: RequestRule): Refusal {
 }
 
 /** Nothing is decided about what is not as it was asked for. */
-async function demandAuthentic(trx: Trx, { integrity }: Context, request: RequestRow): Promise<void> {
+export async function demandAuthentic(trx: Trx, { integrity }: Context, request: RequestRow): Promise<void> {
   const why = !isAuthenticRequest(integrity.macs, request)
     ? 'it is not what was asked for'
     : (await wasSettled(trx, request.id))
@@ -158,6 +163,11 @@ export async function settledAlready(
   request: RequestRow,
   caller: Caller,
 ): Promise<Refusal> {
+  if ((await brokenGlassOn(trx, integrity, [request.id])).size > 0)
+    return new Refusal(
+      'too-late',
+      'The glass was broken for it meanwhile. Look at the access itself: it can be revoked.',
+    );
   const decision = (await decisionsOn(trx, integrity, [request.id])).at(-1);
   const by =
     decision?.person_id === caller.id

@@ -4,11 +4,12 @@ import { secondsOf } from '../../contract/values.ts';
 import type { Context } from '../context.ts';
 import { mayRequest, mostPending } from '../rules/policy.ts';
 import { groupsOf, sizeOf } from '../rules/quorum.ts';
+import { termsFor } from '../rules/break-glass.ts';
 import { demandAt } from '../rules/sign-in.ts';
 import { digestOfRequest } from '../store/authentic.ts';
 import { planDeliveries } from '../store/delivery.ts';
 import { insertGrant } from '../store/grant.ts';
-import { inSeconds } from '../store/now.ts';
+import { inSeconds, now } from '../store/now.ts';
 import { inTurnAt } from '../store/policy-facts.ts';
 import { countOf, insertRequest, stepRequest } from '../store/request.ts';
 import type { Trx } from '../store/schema.ts';
@@ -57,7 +58,7 @@ export async function makeRequest(
 
   // Last, so that nobody signs in anew for what would be refused all the same.
   demandSignIn(context, caller, demandAt('request', template.mfa));
-  const { needs, never, mfa, approverMfa } = template;
+  const { needs, never, mfa, approverMfa, breakGlass } = template;
   const asked = {
     requester: caller.id,
     template: shown,
@@ -84,6 +85,7 @@ export async function makeRequest(
       ...automatic,
       ...(mfa ? { mfa } : {}),
       ...(approverMfa ? { approverMfa } : {}),
+      ...(breakGlass ? { breakGlass: termsFor(breakGlass, await now(trx)) } : {}),
     },
     state: 'pending',
     answer_by: await inSeconds(trx, context.config.requests.answerWithinSeconds),

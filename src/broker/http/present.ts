@@ -5,12 +5,13 @@ import type { Person } from '../../contract/people.ts';
 import type { Receipt } from '../../contract/receipts.ts';
 import type { Context } from '../context.ts';
 import { idsIn, nameOf, whomOnCall } from '../notify/on-call.ts';
-import { mayDecide, mayRevoke } from '../rules/policy.ts';
+import { mayBreakGlass, mayDecide, mayReview, mayRevoke } from '../rules/policy.ts';
 import { stillNeeded } from '../rules/quorum.ts';
 import { claimOn } from '../store/claim.ts';
 import { deliveriesOf, type DeliveryRow } from '../store/delivery.ts';
 import { approvalsAmong, decisionsOn, type DecisionRow } from '../store/decision.ts';
 import { activeAt, grantsOf, type ActiveGrant, type GrantRow } from '../store/grant.ts';
+import { brokenGlassOn, reviewsOf, type BrokenGlassRow, type ReviewRow } from '../store/glass.ts';
 import { leasesOf, receiptsOf, type LeaseRow } from '../store/lease.ts';
 import { messagesOn, type MessageRow } from '../store/message.ts';
 import { peopleById, peopleIn, type PersonRow } from '../store/person.ts';
@@ -40,10 +41,11 @@ export async function presentRequests(
   const ids = rows.map((row) => row.id);
   const waiting = rows.filter((row) => row.state === 'pending').map((row) => row.id);
   const telling = rows.filter((row) => row.template.notify).map((row) => row.id);
-  const [decisions, messages, grants, active, deliveries] = await Promise.all([
+  const [decisions, messages, grants, broken, active, deliveries] = await Promise.all([
     decisionsOn(db, integrity, ids),
     messagesOn(db, integrity, waiting),
     grantsOf(db, ids),
+    brokenGlassOn(db, integrity, breakable(rows)),
     activeAt(
       db,
       rows.map((row) => row.target),
@@ -94,6 +96,8 @@ export async function presentRequests(
         answerBy: row.answer_by.toISOString(),
         decisions: decided.map((one) => presentDecision(one, people)),
         ...(grant ? { grantId: grant.id } : {}),
+        ...presentGlass(broken.get(row.id)),
+        ...breakableFromOn(row, caller),
         ...automaticOn(row),
         askedOf: asked.map((one) => one.name),
         stillNeeded: row.state === 'pending' ? neededOn(row, decided) : [],
@@ -137,6 +141,22 @@ function namesOnCall(
     told.push(whom.person);
     return nameOf(context.config, onCall, whom.person, people);
   };
+}
+
+/** Those under a template whose glass can be broken. */
+function breakable(rows: readonly RequestRow[]): string[] {
+  return rows.filter((row) => ruleOf(row).breakGlass !== undefined).map((row) => row.id);
+}
+
+function presentGlass(row: BrokenGlassRow | undefined): Pick<AccessRequest, 'brokenGlass'> {
+  return row ? { brokenGlass: { reason: row.reason, at: row.at.toISOString() } } : {};
+}
+
+function breakableFromOn(row: RequestRow, caller: Caller): Pick<AccessRequest, 'breakableFrom'> {
+  const rule = ruleOf(row);
+  if (row.state !== 'pending' || row.requester !== caller.id || !rule.breakGlass) return {};
+  if (!mayBreakGlass(caller, rule)) return {};
+  return { breakableFrom: rule.breakGlass.from };
 }
 
 function automaticOn(row: RequestRow): { automatic?: string } {
@@ -202,8 +222,14 @@ export async function presentGrants(
   rows: readonly GrantRow[],
 ): Promise<Grant[]> {
   const requestIds = rows.map((row) => row.request_id);
-  const [requests, decisions, leases] = await Promise.all([
-    requestsById(db, requestIds),
+  const requests = await requestsById(db, requestIds);
+  const [broken, reviews, decisions, leases] = await Promise.all([
+    brokenGlassOn(db, integrity, breakable(requests)),
+    reviewsOf(
+      db,
+      integrity,
+      rows.map((row) => row.id),
+    ),
     decisionsOn(db, integrity, requestIds),
     leasesOf(
       db,
@@ -217,11 +243,13 @@ export async function presentGrants(
   const people = await peopleById(db, [
     ...rows.flatMap((row) => [row.holder, ...(row.ended_by ? [row.ended_by] : [])]),
     ...decisions.map((one) => one.person_id),
+    ...[...reviews.values()].map((one) => one.person_id),
   ]);
   return rows.flatMap((row) => {
     const request = requests.find((one) => one.id === row.request_id);
     if (!request) return [];
     const mine = leases.filter((lease) => lease.grant_id === row.id);
+    const glass = glassOn(row, broken, reviews, people);
     const live = row.state === 'approved' || row.state === 'active';
     const inUse = mine.filter((lease) => lease.state === 'issuing' || lease.state === 'issued').length;
     return [
@@ -236,6 +264,7 @@ export async function presentGrants(
         reason: request.reason,
         ...(request.ticket === null ? {} : { ticket: request.ticket }),
         ...automaticOn(request),
+        ...(glass ? { brokenGlass: glass } : {}),
         approvedBy: decisions
           .filter((one) => one.request_id === row.request_id && one.verdict === 'approve')
           .map((one) => person(people, one.person_id)),
@@ -253,10 +282,25 @@ export async function presentGrants(
           openTerminal: live && row.holder === caller.id && inUse < row.terminals,
           end: live && row.holder === caller.id,
           revoke: live && mayRevoke(caller, ruleOf(request)),
+          review: !live && glass !== undefined && !glass.review && mayReview(caller, ruleOf(request)),
         },
       },
     ];
   });
+}
+
+function glassOn(
+  grant: GrantRow,
+  broken: ReadonlyMap<string, BrokenGlassRow>,
+  reviews: ReadonlyMap<string, ReviewRow>,
+  people: ReadonlyMap<string, PersonRow>,
+): Grant['brokenGlass'] {
+  const { brokenGlass } = presentGlass(broken.get(grant.request_id));
+  if (!brokenGlass) return undefined;
+  const review = reviews.get(grant.id);
+  if (!review) return brokenGlass;
+  const { person_id, at, comment } = review;
+  return { ...brokenGlass, review: { by: person(people, person_id), at: at.toISOString(), comment } };
 }
 
 export function presentLease(row: LeaseRow, receipt: Receipt | undefined): Lease {

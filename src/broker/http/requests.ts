@@ -10,6 +10,7 @@ import { listRequests, requestById, ruleOf, type RequestRow } from '../store/req
 import type { Trx } from '../store/schema.ts';
 import type { ResolvedTemplate } from '../templates/template.ts';
 import type { Caller } from './caller.ts';
+import { breakGlass } from './break-glass.ts';
 import { claim, release } from './claims.ts';
 import { decide, noRequest, withdraw } from './decisions.ts';
 import { makeRequest, notForYou } from './make-request.ts';
@@ -63,6 +64,19 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
 
   handle(app, routes.decide, async ({ caller, params, body, key }) => {
     await decideOnce(context, caller, params.id, body, key);
+    return reread(caller, params.id);
+  });
+
+  handle(app, routes.breakGlass, async ({ caller, params, body, key }) => {
+    const call: Call = {
+      personId: caller.id,
+      route: `break-glass ${params.id}`,
+      key,
+      bodyHash: hashOf(body),
+    };
+    await store.transaction('glass broken', (trx) =>
+      once(trx, call, () => breakGlass(trx, context, caller, params.id, body)),
+    );
     return reread(caller, params.id);
   });
 

@@ -8,6 +8,8 @@ import { countedFor, usualWait } from '../store/policy-facts.ts';
 import type { Db } from '../store/schema.ts';
 import type { ResolvedTemplate } from '../templates/template.ts';
 import { sizeOf, stillNeeded, type Need } from '../rules/quorum.ts';
+import { presentGlass } from '../templates/present.ts';
+import { mayBreakGlass } from '../rules/policy.ts';
 import type { Caller } from './caller.ts';
 
 const nothing = { ofPerson: 0, inTotal: 0 };
@@ -61,6 +63,9 @@ export async function outlookFor(
     ...(missing.length > 0 ? { missing: missing.map(spelled) } : {}),
     ...(seconds === undefined ? {} : { usually: durationOf(Math.max(1, seconds)) }),
     notAutomatic: [...verdict.notAutomatic],
+    ...(template.breakGlass && mayBreakGlass(caller, template)
+      ? { breakGlass: presentGlass(template.breakGlass) }
+      : {}),
   };
 }
 

@@ -4,7 +4,16 @@ import { canonicalJson } from '../templates/digest.ts';
 
 /** What carries a mac. The kind is part of what is authenticated, so that no record's mac fits one of another kind. */
 export type RecordKind =
-  'request' | 'decision' | 'message' | 'grant' | 'lease' | 'page session' | 'shift' | 'proof nonce';
+  | 'request'
+  | 'decision'
+  | 'message'
+  | 'broken glass'
+  | 'grant'
+  | 'review'
+  | 'lease'
+  | 'page session'
+  | 'shift'
+  | 'proof nonce';
 
 /** The members of a record that must not change unseen. Times as RFC 3339 text. */
 export type Fields = Readonly<Record<string, string | number | null | readonly string[]>>;

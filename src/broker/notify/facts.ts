@@ -3,6 +3,7 @@ import type { Integrity } from '../integrity/integrity.ts';
 import { isAuthenticRequest } from '../store/authentic.ts';
 import { claimOn } from '../store/claim.ts';
 import { decisionsOn } from '../store/decision.ts';
+import { brokenGlassOn } from '../store/glass.ts';
 import { now } from '../store/now.ts';
 import { peopleById } from '../store/person.ts';
 import { requestById, type RequestRow } from '../store/request.ts';
@@ -26,6 +27,7 @@ export async function factsOf(
     return undefined;
   }
   const people = await peopleById(db, [request.requester]);
+  const broken = (await brokenGlassOn(db, integrity, [id])).get(id);
   const { template } = request;
   return {
     requestId: id,
@@ -38,7 +40,7 @@ export async function factsOf(
     reason: request.reason,
     ...(request.ticket === null ? {} : { ticket: request.ticket }),
     answerBy: request.answer_by,
-    stand: await standOf(db, integrity, request, about),
+    stand: await standOf(db, integrity, request, about, broken?.reason),
   };
 }
 
@@ -48,20 +50,27 @@ async function standOf(
   integrity: Integrity,
   request: RequestRow,
   about: Stand['is'],
+  brokenBecause: string | undefined,
 ): Promise<Stand> {
   const claim = claimOn(request, await now(db));
   const { state } = request;
   const is =
-    state !== 'pending' && state !== 'refused'
-      ? state
-      : about === 'claimed' && !claim
-        ? 'released'
-        : about === 'asked' && claim
-          ? 'claimed'
-          : about;
+    brokenBecause !== undefined
+      ? 'glass broken'
+      : state !== 'pending' && state !== 'refused'
+        ? state
+        : about === 'claimed' && !claim
+          ? 'released'
+          : about === 'asked' && claim
+            ? 'claimed'
+            : about;
   const ids = await whoDid(db, integrity, request, is, claim?.personId);
   const people = await peopleById(db, ids);
-  return { is, by: ids.map((id) => people.get(id)?.name ?? 'somebody') };
+  return {
+    is,
+    by: ids.map((id) => people.get(id)?.name ?? 'somebody'),
+    ...(brokenBecause === undefined ? {} : { why: brokenBecause }),
+  };
 }
 
 async function whoDid(
@@ -75,6 +84,7 @@ async function whoDid(
     case 'claimed':
       return claimer === undefined ? [] : [claimer];
     case 'withdrawn':
+    case 'glass broken':
       return [request.requester];
     case 'partly approved':
     case 'approved':

@@ -8,7 +8,7 @@ export interface Facts {
   readonly requestId: string;
   /** The broker's page for it. */
   readonly url: string;
-  /** A person's own words, as are `reason`, `ticket`, and the names in `by`. */
+  /** A person's own words, as are `reason`, `ticket`, and what is in `stand`. */
   readonly requester: string;
   readonly template: { readonly id: string; readonly title: string };
   readonly target: string;
@@ -27,6 +27,8 @@ export interface Stand {
   readonly is: Delivery['about'];
   /** Names of those who did it. */
   readonly by: readonly string[];
+  /** What they said, where it has to be read at once. */
+  readonly why?: string;
 }
 
 /** The one person whom a message is for, because they are on call. */
@@ -81,12 +83,16 @@ export interface Channel {
 export const attemptMs = 10_000;
 
 /** `Ana Lima asks to fix one order's status on shop, 30 min`: people's words pass through `words`. */
-export function headline({ requester, template, target, duration }: Facts, words: (text: string) => string) {
-  return `${words(requester)} asks to ${lowerFirst(template.title)} on ${target}, ${spokenDuration(duration)}`;
+export function headline(
+  { requester, template, target, duration, stand }: Facts,
+  words: (text: string) => string,
+) {
+  const did = stand.is === 'glass broken' ? 'broke the glass to' : 'asks to';
+  return `${words(requester)} ${did} ${lowerFirst(template.title)} on ${target}, ${spokenDuration(duration)}`;
 }
 
 /** How it stands, in a sentence. */
-export function standing({ is, by }: Stand, words: (text: string) => string): string {
+export function standing({ is, by, why }: Stand, words: (text: string) => string): string {
   const who = by.length > 0 ? either(by.map(words), 'and') : 'Somebody';
   switch (is) {
     case 'asked':
@@ -99,6 +105,8 @@ export function standing({ is, by }: Stand, words: (text: string) => string): st
       return `${who} approved it. Somebody else must approve it too.`;
     case 'approved':
       return `${who} approved it. Nothing is left to do.`;
+    case 'glass broken':
+      return `${who} broke the glass: access was given without approval${why === undefined ? '' : ` (“${words(why)}”)`}. Look at it, and revoke it if it should not be.`;
     case 'denied':
       return `${who} denied it. Nothing is left to do.`;
     case 'withdrawn':

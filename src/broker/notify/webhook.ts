@@ -60,6 +60,7 @@ function payload(at: Date, facts: Facts | Trial, to: Addressee | undefined) {
       answerBy: answerBy.toISOString(),
       by: stand.by,
       ...whom,
+      ...(stand.why === undefined ? {} : { why: stand.why }),
     },
   };
 }

@@ -20,7 +20,8 @@ export interface RequestFacts {
   /** Whether the quorum is there, the event's approval included. */
   readonly agreed: boolean;
 }
-export type RequestEvent = 'decided: approve' | 'decided: deny' | 'withdrawn' | 'time passed';
+export type RequestEvent =
+  'decided: approve' | 'decided: deny' | 'withdrawn' | 'glass broken' | 'time passed';
 
 /** `pending → approved | denied | withdrawn | expired`. An approval short of the quorum leaves it pending. */
 export function moveRequest(request: RequestFacts, event: RequestEvent, now: Date): Step<RequestState> {
@@ -29,6 +30,7 @@ export function moveRequest(request: RequestFacts, event: RequestEvent, now: Dat
   if (event === 'time passed') return late ? to('expired') : no('not yet');
   if (event === 'withdrawn') return to('withdrawn');
   if (late) return no('too late');
+  if (event === 'glass broken') return to('approved');
   if (event === 'decided: deny') return to('denied');
   return to(request.agreed ? 'approved' : 'pending');
 }

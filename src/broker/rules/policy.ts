@@ -1,5 +1,6 @@
 /** Who may do what. Pure; every answer is computed anew from who is calling and what is stored. */
 
+import type { GlassTerms } from './break-glass.ts';
 import { groupsOf, type Need } from './quorum.ts';
 import type { RequesterDemand, SignInDemand } from './sign-in.ts';
 
@@ -26,6 +27,8 @@ export interface Demands {
   readonly mfa?: RequesterDemand;
   /** The sign-in that an approver needs. */
   readonly approverMfa?: SignInDemand;
+  /** Who need not wait for approval in an emergency; absent: nobody. */
+  readonly breakGlass?: GlassTerms;
 }
 export interface RequestRule extends Demands {
   readonly requester: string;
@@ -51,6 +54,17 @@ export function mayDecide(who: Who, request: RequestRule): boolean {
     !inOneOf(who, request.never)
   );
 }
+
+/** Those whom the template names, with a sign-in that cannot be passed on. */
+export function mayBreakGlass(
+  who: Who,
+  { breakGlass }: { readonly breakGlass?: Pick<GlassTerms, 'by'> },
+): boolean {
+  return who.mayDecide && breakGlass !== undefined && inOneOf(who, breakGlass.by);
+}
+
+/** Whoever could have approved it: never whoever held it. */
+export const mayReview = mayDecide;
 
 /** Whom the template names. The holder ends; somebody else revokes. */
 export function mayRevoke(who: Who, request: RequestRule): boolean {

@@ -2,6 +2,7 @@ import { digestOf } from '../templates/digest.ts';
 import type { Fields, Macs } from '../integrity/macs.ts';
 import type { Demands } from '../rules/policy.ts';
 import type { DecisionRow } from './decision.ts';
+import type { BrokenGlassRow, ReviewRow } from './glass.ts';
 import type { GrantRow } from './grant.ts';
 import type { LeaseRow } from './lease-change.ts';
 import type { MessageRow } from './message.ts';
@@ -47,6 +48,21 @@ export const messageFields = (
   request: row.request_id,
   person: row.person_id,
   text: row.text,
+  at: row.at.toISOString(),
+});
+
+export const brokenGlassFields = (row: Omit<BrokenGlassRow, 'mac'>): Fields => ({
+  request: row.request_id,
+  person: row.person_id,
+  reason: row.reason,
+  at: row.at.toISOString(),
+});
+
+/** Nobody signs off what they did themselves by writing it into the database. */
+export const reviewFields = (row: Omit<ReviewRow, 'mac'>): Fields => ({
+  grant: row.grant_id,
+  person: row.person_id,
+  comment: row.comment,
   at: row.at.toISOString(),
 });
 

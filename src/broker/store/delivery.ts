@@ -65,8 +65,9 @@ export async function tellNews(
 ): Promise<void> {
   if (!template.notify) return;
   const open = about === 'claimed' || about === 'released' || about === 'partly approved';
+  if (about === 'glass broken') await tellAllNow(trx, requestId);
   const stopping = trx.updateTable('delivery').where('request_id', '=', requestId);
-  if (!open)
+  if (!open && about !== 'glass broken')
     await stopping
       .set({ state: 'stopped' })
       .where('follows', 'is', null)
@@ -95,6 +96,23 @@ export async function tellNews(
     .execute();
   for (const one of told) await insertNews(trx, one, about);
   await notify(trx, channels.delivery);
+}
+
+/** The glass is broken: those whose turn was to come hear of it together, now, whoever looks at it. */
+async function tellAllNow(trx: Trx, requestId: string): Promise<void> {
+  await trx
+    .updateTable('delivery')
+    .set((e) => ({
+      about: 'glass broken',
+      state: 'waiting',
+      planned_at: e.fn.coalesce('planned_at', sql<Date>`clock_timestamp()`),
+      // What is under way is not sent a second time; what it did not say follows it.
+      due_at: sql<Date>`case when attempts > 0 and outcome is null then due_at else clock_timestamp() end`,
+    }))
+    .where('request_id', '=', requestId)
+    .where('follows', 'is', null)
+    .where('state', 'in', ['planned', 'waiting'])
+    .execute();
 }
 
 async function insertNews(trx: Trx, told: DeliveryRow, about: News): Promise<void> {
@@ -174,7 +192,7 @@ export async function takeDeliveries(trx: Trx, { known, busy, limit }: Taking): 
   for (const { requestState, claimed_by, claimed_at, ...row } of due) {
     const request = { state: requestState, claimed_by, claimed_at };
     const one = trx.updateTable('delivery').where('id', '=', row.id);
-    const look = row.follows === null ? lookAt(waitingOf(request, at), at) : ({ is: 'tell' } as const);
+    const look = row.about === 'asked' ? lookAt(waitingOf(request, at), at) : ({ is: 'tell' } as const);
     switch (look.is) {
       case 'stop':
         await one.set({ state: 'stopped' }).execute();
@@ -238,11 +256,17 @@ export async function recordSent(trx: Trx, taken: DeliveryRow, reference: unknow
   await recordStep(trx, request, 'told', { ...detailOf(done), attempts: done.attempts });
   if (done.silent_since === null)
     await bringUpNext(trx, done, { afterSeconds: done.after_s, is: 'told', at });
-  const missed = claimOn(request, at) ? 'claimed' : request.state;
-  if (missed !== 'pending' && missed !== 'refused') {
-    await insertNews(trx, done, missed);
-    await notify(trx, channels.delivery);
-  }
+  const missed = missedBy(taken, done, request, at);
+  if (!missed) return;
+  await insertNews(trx, done, missed);
+  await notify(trx, channels.delivery);
+}
+
+/** What came to pass while a first message was under way, so that it did not say it. */
+function missedBy(taken: DeliveryRow, done: DeliveryRow, request: RequestRow, at: Date): News | undefined {
+  if (done.about === 'glass broken') return taken.about === 'asked' ? 'glass broken' : undefined;
+  if (claimOn(request, at)) return 'claimed';
+  return request.state === 'pending' || request.state === 'refused' ? undefined : request.state;
 }
 
 /** Records that an attempt failed: when the next one is, and whether the next step has to wait for it. */

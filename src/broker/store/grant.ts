@@ -93,7 +93,7 @@ export function isAuthenticGrant(macs: Macs, grant: LockedGrant): boolean {
 }
 
 /**
- * Grants that the reader has a part in: those that are not over and settled, or those and the newest others up to
+ * Grants that the reader has a part in: those that are not over and settled, or owed a review, or those and the newest others up to
  * `limit`. What is open comes first, the reader's own before that of others, so that no number of others hides it, and what was opened before what was only approved.
  */
 export function listGrants(db: Db, reader: Reader, only: 'open' | 'all', limit: number): Promise<GrantRow[]> {
@@ -108,7 +108,9 @@ export function listGrants(db: Db, reader: Reader, only: 'open' | 'all', limit: 
     .limit(limit);
   const openIds = sql`any(array(
     select id from "grant" where state = 'approved' union all select id from "grant" where state = 'active'
-    union all select grant_id from lease where state in ('issuing', 'issued', 'closing')))`;
+    union all select grant_id from lease where state in ('issuing', 'issued', 'closing')
+    union all select g.id from broken_glass b join "grant" g on g.request_id = b.request_id
+     where not exists (select from review where review.grant_id = g.id)))`;
   const open = ids
     .where(sql<boolean>`"grant".id = ${openIds}`)
     .where(sql<boolean>`(${own} or ${asked})`)

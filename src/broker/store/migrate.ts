@@ -9,6 +9,7 @@ import * as pages from './migrations/004-pages.ts';
 import * as shifts from './migrations/005-shifts.ts';
 import * as deliveries from './migrations/006-deliveries.ts';
 import * as onCall from './migrations/007-on-call.ts';
+import * as glass from './migrations/008-glass.ts';
 import { StoreUnusable } from './unusable.ts';
 
 /** In order; number 1 is the first. The last one's `privileges` hold for the whole schema. */
@@ -20,6 +21,7 @@ const migrations: readonly { sql: string; privileges: (runtime: string) => strin
   shifts,
   deliveries,
   onCall,
+  glass,
 ];
 
 export interface Migrated {

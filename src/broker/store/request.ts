@@ -70,7 +70,7 @@ export async function wasSettled(db: Db, id: string): Promise<boolean> {
     .selectFrom('audit_event')
     .select('id')
     .where('request_id', '=', id)
-    .where('action', 'in', Object.values(actions))
+    .where('action', 'in', [...Object.values(actions), 'glass broken'])
     .executeTakeFirst();
   return settled !== undefined;
 }
@@ -185,7 +185,11 @@ export async function stepRequest(
   if (step.state in actions || step.state === 'pending') {
     await append(trx, {
       action:
-        step.state === 'pending' ? 'request partly approved' : actions[step.state as keyof typeof actions],
+        event === 'glass broken'
+          ? event
+          : step.state === 'pending'
+            ? 'request partly approved'
+            : actions[step.state as keyof typeof actions],
       actor,
       resource: 'request',
       resourceId: request.id,
@@ -199,7 +203,11 @@ export async function stepRequest(
     });
   }
   if (step.state !== 'refused')
-    await tellNews(trx, request, step.state === 'pending' ? 'partly approved' : step.state);
+    await tellNews(
+      trx,
+      request,
+      event === 'glass broken' ? event : step.state === 'pending' ? 'partly approved' : step.state,
+    );
   return step;
 }
 

@@ -114,6 +114,10 @@ export interface Schema {
     mac: string;
   };
   receipt: { lease_id: string; receipt: JSONColumnType<Receipt>; at: TimeSetHere };
+  /** A request whose requester did not wait for approval. */
+  broken_glass: { request_id: string; person_id: string; reason: string; at: Time; mac: string };
+  /** Somebody's look at a grant after it ended. */
+  review: { grant_id: string; person_id: string; comment: string; at: Time; mac: string };
   delivery: {
     id: string;
     number: Generated<number>;

@@ -39,6 +39,7 @@ export function changesOf(was: Version, now: Version, askedSeconds: number, long
     ...(tooLong ? ['What was asked for is longer than it allows now'] : []),
     ...differs('Usual', before, after, ({ duration }) => spokenDuration(duration.default)),
     ...differs('Must approve', before, after, (one) => needWords(needsOf(one)) || 'nobody'),
+    ...differs('Breaking the glass', before, after, (one) => glassInWords(one.breakGlass)),
     ...differs('Never approve', was, now, ({ never }) => never.join(', ') || 'nobody besides the requester'),
     ...differs('May revoke', was, now, ({ revokeBy }) => revokeBy.join(', ') || 'nobody'),
     ...differs('Target', before, after, ({ target }) => target.title),
@@ -57,6 +58,12 @@ export function changesOf(was: Version, now: Version, askedSeconds: number, long
         : ['What it allows is as it was; who may request it changed, or how it is written'],
     allowsLess: lost.length > 0 || tooLong || before.target.id !== after.target.id,
   };
+}
+
+function glassInWords(rule: Template['breakGlass']): string {
+  if (!rule) return 'nobody';
+  const after = rule.after === undefined ? 'at once' : `after ${spokenDuration(rule.after)}`;
+  return `${rule.by.join(' or ')}, ${after}, ${spokenDuration(rule.longest)}`;
 }
 
 function differs<T>(what: string, was: T, now: T, said: (of: T) => string): string[] {

@@ -154,6 +154,21 @@ const Approve = z.strictObject({
     }),
 });
 
+const BreakGlass = z.strictObject({
+  by: Groups.meta({ description: 'Groups whose members may.', examples: [['sre']] }),
+  after: durationBetween('PT1M', 'PT12H')
+    .optional()
+    .meta({
+      description: 'How long a request must have waited for an answer; absent: not at all.',
+      examples: ['PT5M'],
+    }),
+  longest: durationBetween('PT1M', 'PT24H').meta({
+    description: 'The longest that is given; shorter than with approval.',
+    examples: ['PT15M'],
+  }),
+  acr: signIn.acr,
+});
+
 /**
  * A template as it is written, for a target whose scopes have this schema. Descriptions and examples are what editors
  * show; keep them for people.
@@ -213,6 +228,11 @@ export function templateFile<Scope extends z.ZodType>(scope: Scope) {
       approve: z.union([z.enum(['nobody']), Approve]).meta({
         description: 'Who must approve: members of these groups, or "nobody".',
         examples: [{ by: ['payments-leads'] }, { by: ['sre'], number: 2 }, 'nobody'],
+      }),
+      break_glass: BreakGlass.optional().meta({
+        description:
+          'Who need not wait for approval in an emergency. A fresh sign-in is always asked for; somebody who approves must sign it off afterwards.',
+        examples: [{ by: ['sre'], after: 'PT5M', longest: 'PT15M', acr: ['mfa'] }],
       }),
       notify: Notify.optional(),
       revoke: z

@@ -6,6 +6,7 @@ import { unknownGroup } from '../config/consistency.ts';
 import type { References } from '../config/load.ts';
 import { inReadingOrder, type Path, type Problem } from '../config/problem.ts';
 import { Report } from '../config/report.ts';
+import type { GlassRule } from '../rules/break-glass.ts';
 import type { SignInDemand } from '../rules/sign-in.ts';
 import { suggestion } from '../config/suggest.ts';
 import { readYaml, type YamlFile } from '../config/yaml.ts';
@@ -51,6 +52,7 @@ const Mentions = z
     scope: z.unknown().optional(),
     request: By,
     approve: Approve,
+    break_glass: By,
     revoke: By,
     notify: Names,
   })
@@ -59,6 +61,7 @@ const Mentions = z
     scope: undefined,
     request: { by: [] },
     approve: { by: [], never: [], all_of: [] },
+    break_glass: { by: [] },
     revoke: { by: [] },
     notify: [],
   });
@@ -150,12 +153,17 @@ function languageOf(
   return undefined;
 }
 
-function checkGroups({ request, approve, revoke }: Mentions, { groups }: References, report: Report): void {
+function checkGroups(
+  { request, approve, break_glass, revoke }: Mentions,
+  { groups }: References,
+  report: Report,
+): void {
   const named: [Path, readonly unknown[]][] = [
     [['request', 'by'], request.by],
     [['approve', 'by'], approve.by],
     [['approve', 'never'], approve.never],
     ...approve.all_of.map(({ by }, at): [Path, readonly unknown[]] => [['approve', 'all_of', at, 'by'], by]),
+    [['break_glass', 'by'], break_glass.by],
     [['revoke', 'by'], revoke.by],
   ];
   for (const [path, names] of named)
@@ -206,6 +214,7 @@ function checkRest(
       ['approve'],
       'with "nobody" to approve, say who may end it early. For example: revoke: { by: [security] }',
     );
+  checkBreakGlass(written, report);
   if (approve === 'nobody' && written.notify)
     report.isWrong(['notify'], 'tells people of requests that wait, and with "nobody" to approve none does.');
   const [name = '', folder = ''] = file
@@ -216,6 +225,33 @@ function checkRest(
     report.warn(
       ['template'],
       `is called "${template}" in a file called "${name}". Alike, it is found sooner.`,
+    );
+}
+
+function checkBreakGlass(
+  { break_glass: glass, approve, duration, notify, mfa }: AnyTemplateFile,
+  report: Report,
+): void {
+  if (!glass) return;
+  const path = ['break_glass'];
+  if (approve === 'nobody') {
+    report.isWrong(path, 'is for not waiting for approval, and with "nobody" to approve nobody waits.');
+    return;
+  }
+  if (secondsOf(glass.longest) > secondsOf(duration.longest))
+    report.isWrong(
+      [...path, 'longest'],
+      `is longer than with approval, ${spokenDuration(duration.longest)} (${duration.longest}).`,
+    );
+  if (!notify)
+    report.warn(
+      path,
+      'is loud only where somebody hears it: without "notify" those alone are told who have their editor open.',
+    );
+  if (!glass.acr && !mfa?.acr && !approve.mfa?.acr)
+    report.warn(
+      path,
+      'has no "acr": a fresh sign-in is asked for, and how is left to the identity provider. For a second factor: acr: [mfa]',
     );
 }
 
@@ -241,6 +277,7 @@ function resolved(written: AnyTemplateFile, notify: readonly NotifyStep[]): Reso
     needs,
     never: approve === 'nobody' ? [] : (approve.never ?? []),
     automatic: automaticOf(approve),
+    ...(written.break_glass ? { breakGlass: glassRule(written.break_glass, written) } : {}),
     ...(notify.length > 0 ? { notify } : {}),
     revokeBy: revoke?.by ?? groupsOf(needs),
   };
@@ -258,6 +295,20 @@ function signInDemand({
 }: Pick<NonNullable<AnyTemplateFile['mfa']>, 'within' | 'acr'>): SignInDemand {
   return {
     ...(within === undefined ? {} : { withinSeconds: secondsOf(within) }),
+    ...(acr === undefined ? {} : { acr }),
+  };
+}
+
+function glassRule(
+  glass: NonNullable<AnyTemplateFile['break_glass']>,
+  { approve, mfa }: AnyTemplateFile,
+): GlassRule {
+  // Never weaker than what the template demands otherwise.
+  const acr = glass.acr ?? mfa?.acr ?? (approve === 'nobody' ? undefined : approve.mfa?.acr);
+  return {
+    by: glass.by,
+    afterSeconds: glass.after === undefined ? 0 : secondsOf(glass.after),
+    longestSeconds: secondsOf(glass.longest),
     ...(acr === undefined ? {} : { acr }),
   };
 }

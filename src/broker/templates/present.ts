@@ -3,6 +3,7 @@ import { durationOf } from '../../contract/durations.ts';
 import type { Config } from '../config/config.ts';
 import { presentSteps } from './notify.ts';
 import { scopeLanguages } from './scopes.ts';
+import type { GlassRule } from '../rules/break-glass.ts';
 import { groupsOf, sizeOf } from '../rules/quorum.ts';
 import type { SignInDemand } from '../rules/sign-in.ts';
 import type { ResolvedTemplate } from './template.ts';
@@ -36,6 +37,7 @@ export function present(template: ResolvedTemplate, config: Pick<Config, 'target
     ...(template.ticket ? { ticket: template.ticket } : {}),
     ...(template.mfa ? { mfa: { ...inWords(template.mfa), at: [...template.mfa.at] } } : {}),
     approval: approvalOf(template),
+    ...(template.breakGlass ? { breakGlass: presentGlass(template.breakGlass) } : {}),
     ...(template.notify ? { notify: presentSteps(template.notify) } : {}),
     digest: template.digest,
   };
@@ -45,6 +47,14 @@ function inWords({ withinSeconds, acr }: SignInDemand) {
   return {
     ...(withinSeconds === undefined ? {} : { within: durationOf(withinSeconds) }),
     ...(acr === undefined ? {} : { acr: [...acr] }),
+  };
+}
+
+export function presentGlass({ by, afterSeconds, longestSeconds }: GlassRule): Template['breakGlass'] & {} {
+  return {
+    by: [...by],
+    ...(afterSeconds > 0 ? { after: durationOf(afterSeconds) } : {}),
+    longest: durationOf(longestSeconds),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { GlassRule } from '../rules/break-glass.ts';
 import type { RequesterDemand, SignInDemand } from '../rules/sign-in.ts';
 import type { Need } from '../rules/quorum.ts';
 import type { AutomaticApproval } from '../rules/verdict.ts';
@@ -34,6 +35,8 @@ export interface ResolvedTemplate {
   readonly never: readonly string[];
   /** Approvals that need nobody: one of these is enough. */
   readonly automatic: readonly AutomaticApproval[];
+  /** Who need not wait for approval in an emergency; absent: nobody. */
+  readonly breakGlass?: GlassRule;
   /** Who is told of a request, one after the other; absent: nobody but those who look. */
   readonly notify?: readonly NotifyStep[];
   /** Groups whose members may revoke a grant under it. */

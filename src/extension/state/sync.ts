@@ -70,12 +70,14 @@ export class Sync implements SyncService, Disposable {
       createRequest: (request) => store.update(withRequest(request)),
       withdrawRequest: (request) => store.update(withRequest(request)),
       decide: (request) => store.update(withRequest(request)),
+      breakGlass: (request) => store.update(withRequest(request)),
       claimRequest: (request) => store.update(withRequest(request)),
       releaseRequest: (request) => store.update(withRequest(request)),
       writeMessage: (request) => store.update(withRequest(request)),
       grant: (grant) => store.update(withGrant(grant)),
       endGrant: (grant) => store.update(withGrant(grant)),
       revokeGrant: (grant) => store.update(withGrant(grant)),
+      reviewGrant: (grant) => store.update(withGrant(grant)),
     };
     learn[name]?.(output);
   };

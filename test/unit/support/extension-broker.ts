@@ -207,7 +207,7 @@ export function aGrant(changes: Partial<Grant> = {}): Grant {
     leases: [],
     settled: false,
     version: 1,
-    may: { openTerminal: true, end: true, revoke: false },
+    may: { openTerminal: true, end: true, revoke: false, review: false },
     ...changes,
   };
 }

@@ -83,7 +83,7 @@ export function grant(more: Partial<Grant> = {}, leftMs = minutes(24)): Grant {
     leases: [],
     settled: false,
     version: 1,
-    may: { openTerminal: true, end: true, revoke: false },
+    may: { openTerminal: true, end: true, revoke: false, review: false },
     ...more,
   };
 }
