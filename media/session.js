@@ -147,6 +147,7 @@ function start(send, memory) {
     waiting(card) {
       return [
         element('p', { class: 'headline' }, card.headline),
+        ...(card.told.length ? [element('p', { class: 'fact' }, ...together(card.told))] : []),
         ...head(card),
         ...facts(card),
         element(

@@ -3,12 +3,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { mkdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { AccessRequest } from '../../src/contract/requests.ts';
 import type { Template } from '../../src/contract/templates.ts';
 import { eventually } from '../broker/support/eventually.ts';
+import { startReceiver, type Receiver } from '../broker/support/receivers.ts';
 import { inState, newKey, startWorld, type World } from '../broker/support/world.ts';
 import { launchBrowser } from './support/browser.ts';
 
@@ -16,24 +18,50 @@ const phone = { width: 360, height: 740 };
 const widths = [phone, { width: 768, height: 1024 }, { width: 1280, height: 800 }];
 const shots = 'dist/screenshots';
 
+/** Ben is on call, and then somebody else. */
+const telling = (url: string) => `
+schedules:
+  payments:
+    zone: UTC
+    people: { ben: ben }
+    shifts: [{ who: ben, from: Monday 00:00, until: Monday 00:00 }]
+channels:
+  hook: { kind: webhook, title: Eva Lang, url: '${url}', secrets: [{ env: PAGES_HOOK }] }
+`;
+const steps = `notify:
+  - tell: { on_call: payments, through: hook }
+  - { after: PT30M, tell: hook }
+  - { after: PT1H, call: '+49 30 1234' }
+`;
+
 /** The broker's pages in a real browser, without scripts, on every width, light and dark. */
 describe('the pages of the broker, as people see them', function () {
   this.timeout(120_000);
   let world: World;
+  let receiver: Receiver;
   let browser: Browser;
   let axe: string;
   let evil: Server | undefined;
   before(async () => {
     mkdirSync(shots, { recursive: true });
+    receiver = await startReceiver();
+    process.env['PAGES_HOOK'] = `whsec_${randomBytes(32).toString('base64')}`;
     [world, browser, axe] = await Promise.all([
-      startWorld({ pages: true }),
+      startWorld({ pages: true, configuration: telling(receiver.url) }),
       launchBrowser(),
       readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'),
     ]);
     await world.call('ben', 'GET', '/v1/me');
+    const file = join(world.templates, 'fix-status.yaml');
+    await writeFile(file, `${await readFile(file, 'utf8')}${steps}`);
+    await eventually(async () => {
+      const { templates } = (await world.call<{ templates: Template[] }>('ana', 'GET', '/v1/templates')).body;
+      return templates.find(({ notify }) => notify);
+    });
   });
   after(async () => {
     evil?.close();
+    await receiver.close();
     await browser.close();
     await world.stop();
   });
@@ -101,6 +129,12 @@ describe('the pages of the broker, as people see them', function () {
     await page.goto(`${world.url}/requests/${id}`);
     await look(page, 'signed-out');
     await signIn(page, `/requests/${id}`);
+    await eventually(async () => {
+      await page.reload();
+      return (await page.getByText('Ben Roth told just now').count()) || undefined;
+    });
+    await page.getByText(/^Eva Lang in \d\d min$/).waitFor();
+    await page.getByText('or call +49 30 1234').waitFor();
     await look(page, 'request');
     await page.getByText('Ask…').tap();
     await page.getByRole('textbox').fill('Which of the two 4711?');

@@ -10,7 +10,7 @@ import { requestPage } from '../../src/broker/pages/request-page.ts';
 import { fromNow } from '../../src/broker/pages/words.ts';
 import { startProvider } from '../../src/sandbox/provider/provider.ts';
 import { Visitor } from '../broker/support/visitor.ts';
-import { ben, now, request } from './support/samples.ts';
+import { ben, inMs, minutes, now, request } from './support/samples.ts';
 
 describe('Parts of the pages', () => {
   it('a cookie over TLS is this host’s alone; without it, on loopback, this port’s', () => {
@@ -113,6 +113,29 @@ describe('Parts of the pages', () => {
       shown({ templateNow: { is: 'gone' }, may: { decide: true, withdraw: false, write: true } }),
       /\/(approve|shorten)"/,
     );
+  });
+
+  it('who was told, who is next and whom to call is read by whoever asked, and by whoever decides', () => {
+    const told = [
+      { is: 'told', who: 'Ben <b>', at: inMs(-minutes(2)) },
+      { is: 'next', who: 'Eva', at: inMs(minutes(3)) },
+      { is: 'call', number: '+49 30 1234', at: inMs(minutes(8)) },
+    ] as const;
+    const { requester } = request();
+    const may = (decide: boolean) => ({ may: { decide, withdraw: false, write: true } });
+    const shown = (viewer: typeof ben, more: Parameters<typeof request>[0] = {}) =>
+      requestPage({
+        request: request({ told: [...told], ...more }),
+        terms: [],
+        viewer: { ...viewer, session: 's'.repeat(43) },
+        now: new Date(now),
+      }).text;
+    const pieces = /Ben &#60;b&#62; told 2 min ago<.*>Eva in 3 min<.*>or call \+49 30 1234</s;
+    assert.match(shown(ben, may(true)), new RegExp(`Who is told<.*${pieces.source}`, 's'));
+    const asked = shown({ ...ben, ...requester }, may(false));
+    assert.match(asked, new RegExp(`class="state wait".*Waits for .*${pieces.source}`, 's'));
+    assert.doesNotMatch(asked, /Who is told/);
+    assert.doesNotMatch(shown(ben, { state: 'denied' }), /told 2 min ago/);
   });
 
   it('what goes through the provider says nothing of the secret, and is another each time', () => {

@@ -58,6 +58,17 @@ describe('what an approver is shown', () => {
     assert.equal(model.outcome, undefined);
   });
 
+  it('says who else knows of it while it waits', () => {
+    const told: AccessRequest['told'] = [
+      { is: 'told', who: 'Ben Roth', at: inMs(-minutes(2)) },
+      { is: 'next', who: 'Eva', at: inMs(minutes(3)) },
+    ];
+    const line = (more: Partial<AccessRequest>) =>
+      new Map(shown(asked({ told, ...more })).facts).get('Who is told');
+    assert.equal(line({}), 'Ben Roth told 2 min ago; Eva in 3 min');
+    assert.equal(line({ state: 'denied' }), undefined);
+  });
+
   it('is said in a breath to whoever hears it', () => {
     assert.equal(
       shown(asked()).spoken,

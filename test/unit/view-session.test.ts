@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { AccessRequest } from '../../src/extension/state/world.ts';
 import { sessionModel } from '../../src/extension/views/sessionModel.ts';
 import { timeOfDay } from '../../src/extension/views/words.ts';
 import { sessionPage } from '../../src/extension/views/sessionPage.ts';
@@ -83,6 +84,17 @@ describe('the session view', () => {
       ['ready', 'waiting'],
     );
     assert.equal(cards[1]?.is === 'waiting' && cards[1].headline, 'Waiting for Ben Roth');
+  });
+
+  it('says to whoever waits who was told, who is next, and whom to call', () => {
+    const told: AccessRequest['told'] = [
+      { is: 'told', who: 'Ben Roth', at: inMs(-minutes(2)) },
+      { is: 'next', who: 'Eva', at: inMs(minutes(3)) },
+      { is: 'call', number: '+49 30 1234', at: inMs(minutes(8)) },
+    ];
+    const [card] = model(ana, { requests: [request({ told })] }).cards;
+    assert.ok(card?.is === 'waiting');
+    assert.deepEqual(card.told, ['Ben Roth told 2 min ago', 'Eva in 3 min', 'or call +49 30 1234']);
   });
 
   it('says when the time was up, however late the broker came to record it', () => {

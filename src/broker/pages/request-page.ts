@@ -1,5 +1,6 @@
 import { spokenDuration } from '../../contract/durations.ts';
 import { needWords } from '../../contract/needs.ts';
+import { toldInWords } from '../../contract/telling-words.ts';
 import type { AccessRequest } from '../../contract/requests.ts';
 import {
   askedOf,
@@ -119,8 +120,9 @@ function exchange({ request: { messages }, viewer, now }: Shown): Html {
     </ul>`;
 }
 
-function facts({ request, terms, now }: Shown): Html {
+function facts({ request, terms, viewer, now }: Shown): Html {
   const { template } = request;
+  const told = request.requester.id === viewer.id ? [] : toldOf(request, now);
   return markup`<h2>What exactly</h2>
     <dl class="facts">
       <div>
@@ -164,6 +166,17 @@ function facts({ request, terms, now }: Shown): Html {
         </div>`
       }
       ${
+        told.length > 0 &&
+        markup`<div>
+          <dt>Who is told</dt>
+          <dd>
+            <ul>
+              ${told.map((piece) => markup`<li>${theirs(piece)}</li>`)}
+            </ul>
+          </dd>
+        </div>`
+      }
+      ${
         request.state === 'pending' &&
         markup`<div>
           <dt>Expires</dt>
@@ -180,6 +193,11 @@ function facts({ request, terms, now }: Shown): Html {
     </dl>`;
 }
 
+/** Who was told, who is next and whom to call, while it waits. */
+function toldOf({ state, told }: AccessRequest, now: Date): string[] {
+  return state === 'pending' ? toldInWords(told, now.getTime()) : [];
+}
+
 /** What became of it, or whom it waits for, and who decided already. */
 function stateOf({ request, viewer, now }: Shown): Html {
   const { state, decisions, claim } = request;
@@ -190,7 +208,7 @@ function stateOf({ request, viewer, now }: Shown): Html {
         ${moment(at, now)}${comment !== undefined && markup`: “${theirs(comment)}”`}
       </p>`,
   );
-  const banner = (look: string, sign: string, words: string | Html, more?: Html) =>
+  const banner = (look: string, sign: string, words: string | Html, more?: Html | false) =>
     markup`<div class="state ${look}">
       <span aria-hidden="true">${sign}</span>
       <div><b>${words}</b>${more}${said}</div>
@@ -204,10 +222,11 @@ function stateOf({ request, viewer, now }: Shown): Html {
   };
   const { name } = request.requester;
   const mine = request.requester.id === viewer.id;
+  const told = mine && markup`${toldOf(request, now).map((piece) => markup`<p>${theirs(piece)}</p>`)}`;
   switch (state) {
     case 'pending':
-      if (looking) return banner('wait', '…', looking.words, looking.more);
-      if (!request.may.decide) return banner('wait', '…', `Waits for ${askedOf(request)}`);
+      if (looking) return banner('wait', '…', looking.words, markup`${looking.more}${told}`);
+      if (!request.may.decide) return banner('wait', '…', `Waits for ${askedOf(request)}`, told);
       return said.length > 0 ? banner('wait', '…', 'Waits for you too') : markup``;
     case 'approved':
       return banner(

@@ -1,5 +1,6 @@
 import { secondsOf, spokenDuration } from '../../contract/durations.ts';
 import { needWords } from '../../contract/needs.ts';
+import { toldInWords } from '../../contract/telling-words.ts';
 import { openNow, unverified } from '../../contract/words.ts';
 import type { AccessRequest } from '../state/world.ts';
 import type { ToLocal } from './endings.ts';
@@ -86,6 +87,7 @@ export function reviewModel(request: AccessRequest, me: string, now: number, toL
   const changed = changedOf(request, mine);
   const heading = `${mine ? 'You ask' : `${requester.name} asks`} to ${task(template)}`;
   const needs = needWords(request.stillNeeded);
+  const told = request.state === 'pending' ? toldInWords(request.told, now) : [];
   return {
     id: request.id,
     digest: request.digest,
@@ -116,6 +118,7 @@ export function reviewModel(request: AccessRequest, me: string, now: number, toL
             ['Waits until', at(request.answerBy)],
           ] as const)
         : []),
+      ...(told.length > 0 ? ([['Who is told', told.join('; ')]] as const) : []),
     ],
     decided: request.decisions.map((one) => decisionInWords(one, me, at)),
     documented: template.documentation !== undefined,

@@ -1,4 +1,5 @@
 import { spokenDuration } from '../../contract/durations.ts';
+import { toldInWords } from '../../contract/telling-words.ts';
 import type { AccessRequest, Grant, LiveConnection, LiveConnections, World } from '../state/world.ts';
 import { thresholdsOf } from './countdown.ts';
 import { howItEnded, lastHeard, proofOf, receiptInWords, type ToLocal } from './endings.ts';
@@ -48,6 +49,8 @@ export type Card =
       readonly is: 'waiting';
       readonly headline: string;
       readonly facts: readonly string[];
+      /** Who was told, who is next and whom to call, a piece each. */
+      readonly told: readonly string[];
       /** Somebody asked, and waits for an answer. */
       readonly asked: boolean;
     })
@@ -100,6 +103,7 @@ export function sessionModel(
       ...base(request),
       is: 'waiting',
       ...waitingFor(request, world, now, toLocal),
+      told: toldInWords(request.told, now),
       facts: [
         `${spokenDuration(request.duration)} · ${why(request)}`,
         `Asked at ${timeOfDay(toLocal(Date.parse(request.createdAt)))}.`,
