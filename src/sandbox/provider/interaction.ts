@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { InteractionResults, Provider } from 'oidc-provider';
 import type { Person } from './people.ts';
 import * as pages from './pages.ts';
-import type { CodeVerdict, SecondFactor } from './second-factor.ts';
+import type { Passkeys } from './passkeys.ts';
+import type { SecondFactor } from './second-factor.ts';
 import { show } from './show.ts';
 
 /** Longest form that anybody has reason to send, in bytes. */
-const longestForm = 4096;
+const longestForm = 16 * 1024;
 
 /** The reason for which the provider's policy asks for a second factor. */
 export const secondFactorWanted = 'second_factor';
@@ -15,12 +16,13 @@ export interface InteractionParts {
   readonly provider: Provider;
   readonly people: readonly Person[];
   readonly secondFactor: SecondFactor;
+  readonly passkeys: Passkeys;
   readonly now: () => Date;
 }
 
 /**
- * `GET` shows who one can be; `POST person=<id>` signs that person in, with `code=<code>` too where a second factor is
- * wanted; `POST cancel` goes back without.
+ * `GET` shows who one can be; `POST person=<id>` signs that person in, with `code=<code>` or `passkey=<JSON>` too where a
+ * second factor is wanted; with `add` a passkey can be added after the code; `POST cancel` goes back without.
  */
 export async function answerInteraction(
   parts: InteractionParts,
@@ -40,11 +42,9 @@ export async function answerInteraction(
     }
     const person = people.find(({ id }) => id === form.get('person'));
     if (person) {
-      const answer = factorsOf(person, form, prompt.reasons, parts.secondFactor);
-      if ('ask' in answer) {
-        const { ask, optional } = answer;
-        const shown = parts.secondFactor.shown(person.id);
-        show(response, 200, pages.secondFactor({ action, person, shown, optional, wrong: ask }));
+      const answer = await factorsOf(parts, { uid, person, form, reasons: prompt.reasons, action });
+      if (typeof answer === 'string') {
+        show(response, 200, answer, pages.policyWithPasskeys);
         return;
       }
       const ts = Math.floor(parts.now().getTime() / 1000);
@@ -60,24 +60,61 @@ export async function answerInteraction(
   }
 }
 
-type Factors = { readonly acr: string; readonly amr: string[] };
-type Ask = { readonly ask: Exclude<CodeVerdict, 'right'> | undefined; readonly optional: boolean };
+interface Said {
+  readonly uid: string;
+  readonly person: Person;
+  readonly form: URLSearchParams;
+  readonly reasons: readonly string[];
+  readonly action: string;
+}
 
-/** What somebody has proven, or what is to be asked next. A client that only wishes for more may be given less. */
-function factorsOf(
-  person: Person,
-  form: URLSearchParams,
-  reasons: readonly string[],
-  secondFactor: SecondFactor,
-): Factors | Ask {
+/** `acr` and `amr` (RFC 8176). */
+interface Factors {
+  readonly acr: string;
+  readonly amr: string[];
+}
+
+const oneClick: Factors = { acr: 'pwd', amr: ['pwd'] };
+const withCode: Factors = { acr: 'mfa', amr: ['pwd', 'otp', 'mfa'] };
+
+/**
+ * What somebody has proven, or the page that asks what is to be proven next. A client that only wishes for more may be
+ * given less.
+ */
+async function factorsOf(
+  { secondFactor, passkeys }: InteractionParts,
+  said: Said,
+): Promise<Factors | string> {
+  const { uid, person, form, reasons, action } = said;
   const essential = reasons.some((reason) => reason.startsWith('essential_acr'));
-  const one = { acr: 'pwd', amr: ['pwd'] };
-  if (!essential && (!reasons.includes(secondFactorWanted) || form.has('without'))) return one;
+  if (!essential && (!reasons.includes(secondFactorWanted) || form.has('without'))) return oneClick;
+  const passkey = form.get('passkey') ?? '';
+  const askToAdd = async (failed: boolean) =>
+    pages.addPasskey({ action, person, failed, passkey: await passkeys.askToAdd(uid, person) });
+
+  // Only who has shown a code is asked to add one.
+  if (passkeys.isAdding(uid, person.id))
+    return passkey === '' || (await passkeys.add(uid, person.id, passkey)) ? withCode : askToAdd(true);
+
+  let wrong: pages.Wrong | undefined;
   const code = form.get('code');
-  const verdict = code === null ? undefined : secondFactor.check(person.id, code);
-  return verdict === 'right'
-    ? { acr: 'mfa', amr: ['pwd', 'otp', 'mfa'] }
-    : { ask: verdict, optional: !essential };
+  if (passkey !== '') {
+    const method = await passkeys.check(uid, person.id, passkey);
+    if (method) return { acr: 'mfa', amr: ['pwd', method, 'user', 'mfa'] };
+    wrong = 'passkey';
+  } else if (code !== null) {
+    const verdict = secondFactor.check(person.id, code);
+    if (verdict === 'right') return form.has('add') ? askToAdd(false) : withCode;
+    wrong = verdict;
+  }
+  return pages.secondFactor({
+    action,
+    person,
+    shown: secondFactor.shown(person.id),
+    optional: !essential,
+    wrong,
+    passkey: await passkeys.askToUse(uid, person.id),
+  });
 }
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {

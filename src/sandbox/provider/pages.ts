@@ -1,16 +1,22 @@
 import { createHash } from 'node:crypto';
 import type { Person } from './people.ts';
+import { passkeyScript } from './passkey-script.ts';
 import type { CodeVerdict } from './second-factor.ts';
 import { style } from './style.ts';
+
+const hashed = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
 /** For every page of ours: one style sheet by its hash, no script, no frame; forms lead here and back to VS Code. */
 export const contentSecurityPolicy = [
   "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
+  `style-src ${hashed(style)}`,
   "form-action 'self' http://127.0.0.1:*",
   "frame-ancestors 'none'",
   "base-uri 'none'",
 ].join('; ');
+
+/** For those that ask for a passkey: the one script for it, by its hash. */
+export const policyWithPasskeys = `${contentSecurityPolicy}; script-src ${hashed(passkeyScript)}`;
 
 const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
@@ -62,31 +68,72 @@ export interface SecondFactorPage {
   readonly shown: string;
   /** Whether the client takes a sign-in without, too. */
   readonly optional: boolean;
-  /** What was wrong with the code that was typed last. */
-  readonly wrong: Exclude<CodeVerdict, 'right'> | undefined;
+  /** What was wrong with the code that was typed last, or that the passkey did not count. */
+  readonly wrong: Wrong | undefined;
+  /** What the browser is to be asked for, JSON; undefined where the person has no passkey. */
+  readonly passkey: string | undefined;
 }
 
-const wrongCode = {
+export type Wrong = Exclude<CodeVerdict, 'right'> | 'passkey';
+
+const wrongs: Readonly<Record<Wrong, string>> = {
   wrong: 'That code is not right. Look again.',
   'used already': 'That code was used already. Take the next one.',
   'too many wrong ones': 'Too many wrong codes. Wait a minute, then try again.',
-} as const;
+  passkey: 'That passkey did not count. Try again, or enter the code.',
+};
 
-/** The code of an authenticator, which the page shows too, in place of a phone. */
-export function secondFactor({ action, person, shown, optional, wrong }: SecondFactorPage): string {
+const script = `<script>${passkeyScript}</script>`;
+const trouble = '<p class="note" role="alert" id="trouble" hidden></p>';
+
+/** A button that asks the browser for a passkey; shown where the browser can be asked. */
+const passkeyButton = (options: string, label: string) =>
+  `<button type="button" class="main passkey" data-passkey="${escaped(options)}" hidden>${label}</button>`;
+
+/** The code of an authenticator, which the page shows too, in place of a phone; or a passkey, where there is one. */
+export function secondFactor({ action, person, shown, optional, wrong, passkey }: SecondFactorPage): string {
   const digits = `${shown.slice(0, 3)} ${shown.slice(3)}`;
   return document(
     'Enter the code',
     '<h1>Now your second factor</h1>' +
       `<p>Enter the code that ${escaped(person.name)}’s authenticator shows. It is a new one every 30 seconds, and each counts once.</p>` +
-      `<p class="phone ${escaped(person.id)}"><span>In place of a phone</span> <output>${escaped(digits)}</output></p>` +
       `<form method="post" action="${escaped(action)}"><input type="hidden" name="person" value="${escaped(person.id)}">` +
+      '<input type="hidden" name="passkey" value="">' +
+      (passkey === undefined ? '' : passkeyButton(passkey, 'Use your passkey')) +
+      trouble +
+      `<p class="phone ${escaped(person.id)}"><span>In place of a phone</span> <output>${escaped(digits)}</output></p>` +
       '<input type="text" name="code" aria-label="Code" inputmode="numeric" autocomplete="one-time-code" maxlength="12" autofocus' +
-      `${wrong === undefined ? '' : ' aria-invalid="true" aria-describedby="wrong"'}>` +
-      (wrong === undefined ? '' : `<p class="note" role="alert" id="wrong">${wrongCode[wrong]}</p>`) +
+      `${wrong === undefined || wrong === 'passkey' ? '' : ' aria-invalid="true" aria-describedby="wrong"'}>` +
+      (wrong === undefined ? '' : `<p class="note" role="alert" id="wrong">${wrongs[wrong]}</p>`) +
       '<div class="row"><button class="main">Continue</button><span class="plains">' +
+      '<button class="plain" name="add" value="yes" hidden>Continue and add a passkey</button>' +
       (optional ? '<button class="plain" name="without" value="yes">Sign in without it</button>' : '') +
-      '<button class="plain" name="cancel" value="yes">Cancel</button></span></div></form>',
+      '<button class="plain" name="cancel" value="yes">Cancel</button></span></div></form>' +
+      script,
+  );
+}
+
+export interface AddPasskeyPage {
+  readonly action: string;
+  readonly person: Person;
+  /** What the browser is to be asked for, JSON. */
+  readonly passkey: string;
+  /** The one that came last did not count. */
+  readonly failed: boolean;
+}
+
+/** For whoever has shown a code: from now on a passkey can stand for it. */
+export function addPasskey({ action, person, passkey, failed }: AddPasskeyPage): string {
+  return document(
+    'Add a passkey',
+    '<h1>Add a passkey</h1>' +
+      `<p>From the next sign-in on it stands for ${escaped(person.name)}’s code. The sandbox forgets it when it stops.</p>` +
+      `<form method="post" action="${escaped(action)}"><input type="hidden" name="person" value="${escaped(person.id)}">` +
+      '<input type="hidden" name="passkey" value="">' +
+      (failed ? '<p class="note" role="alert">That passkey did not count. Try again.</p>' : '') +
+      trouble +
+      `<div class="row">${passkeyButton(passkey, 'Add a passkey')}<button class="plain">Continue without it</button></div></form>` +
+      script,
   );
 }
 

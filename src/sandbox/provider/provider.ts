@@ -8,6 +8,7 @@ import { exchange, type Tokens, type TokenWishes } from './exchange.ts';
 import { answerInteraction, secondFactorWanted } from './interaction.ts';
 import { answerRunbook } from './runbooks.ts';
 import { memoryStore } from './memory.ts';
+import { Passkeys } from './passkeys.ts';
 import { SecondFactor } from './second-factor.ts';
 import { people as everybody, type Person } from './people.ts';
 
@@ -68,6 +69,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
   const server = await listenOnLoopback((request, response) => answer(request, response), options.port);
   const host = `localhost:${server.port}`;
   const issuer = `http://${host}`;
+  const passkeys = new Passkeys(issuer);
 
   let keys = [signingKey()];
   const build = () => {
@@ -99,7 +101,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
       forgetSession(request, response);
       const path = request.url ?? '/';
       if (path.startsWith('/interaction/'))
-        void answerInteraction({ provider, people, secondFactor, now }, request, response);
+        void answerInteraction({ provider, people, secondFactor, passkeys, now }, request, response);
       else if (path.startsWith('/runbooks/')) void answerRunbook(options.runbooks, path, response);
       else void callback(request, response);
     };

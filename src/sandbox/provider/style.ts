@@ -44,6 +44,7 @@ button { font: inherit; color: inherit; cursor: pointer; }
 .plain:hover { color: var(--text); }
 .main { background: var(--accent); color: var(--on-accent); border: 0; border-radius: 10px; padding: 12px 22px; font-weight: 650; }
 .main:hover { filter: brightness(1.08); }
+.passkey { width: 100%; margin-top: 12px; }
 .note { border-left: 3px solid var(--accent); padding: 2px 0 2px 12px; margin: 16px 0 0; }
 .row { display: flex; flex-wrap: wrap; gap: 8px 20px; align-items: center; justify-content: space-between; margin-top: 20px; }
 .row p { margin: 0; font-size: 14px; }
