@@ -145,12 +145,15 @@ describe('What daypass check --identity says of well-known providers’ tokens',
 describe('What daypass check --identity says of a sign-in', () => {
   const now = new Date('2026-03-01T02:14:00Z');
   const ago = (minutes: number) => new Date(now.getTime() - minutes * 60_000);
-  const template = (id: string, demands: Pick<ResolvedTemplate, 'mfa' | 'approverMfa'>) =>
+  const template = (id: string, demands: Pick<ResolvedTemplate, 'mfa' | 'approverMfa' | 'breakGlass'>) =>
     [id, { id, ...demands } as ResolvedTemplate] as const;
   const templates = new Map([
     template('read', {}),
     template('refund', { mfa: { withinSeconds: 900, acr: ['mfa', 'phr'], at: ['request', 'activation'] } }),
     template('migrate', { mfa: { acr: ['mfa'], at: ['activation'] }, approverMfa: { acr: ['mfa'] } }),
+    template('down', {
+      breakGlass: { by: ['oncall'], afterSeconds: 300, longestSeconds: 900, acr: ['mfa'] },
+    }),
   ]);
   const say = (signIn: SignInFacts, sessionSeconds: number | undefined = 12 * 3600, of = templates) => {
     const { session, isOfUse, mfa } = signInFindings(
@@ -194,7 +197,7 @@ describe('What daypass check --identity says of a sign-in', () => {
     [
       'without acr',
       say(unnamed),
-      /refund .*: acr is not said, and only mfa or phr counts\.\nrefused for migrate \(opening a terminal\): acr is not said, and only mfa counts\.\nrefused for migrate \(approving\): /,
+      /refund .*: acr is not said, and only mfa or phr counts\.\nrefused for migrate \(opening a terminal\): acr is not said, and only mfa counts\.\nrefused for migrate \(approving\): .*\nrefused for down \(breaking the glass\): acr is not said, and only mfa counts\.$/,
     ],
     [
       'by code',

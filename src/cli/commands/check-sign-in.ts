@@ -59,11 +59,13 @@ interface Demand {
   readonly mfa: SignInDemand;
 }
 
-function demandsOf({ id, mfa, approverMfa }: ResolvedTemplate): Demand[] {
+function demandsOf({ id, mfa, approverMfa, breakGlass }: ResolvedTemplate): Demand[] {
   const moments = { request: 'requesting', activation: 'opening a terminal' };
   return [
     ...(mfa ? [{ what: `${id} (${mfa.at.map((moment) => moments[moment]).join(', ')})`, mfa }] : []),
     ...(approverMfa ? [{ what: `${id} (approving)`, mfa: approverMfa }] : []),
+    // How fresh that one must be says nothing of a token: it is always asked for anew.
+    ...(breakGlass?.acr ? [{ what: `${id} (breaking the glass)`, mfa: { acr: breakGlass.acr } }] : []),
   ];
 }
 
