@@ -5,12 +5,18 @@ import { once } from 'node:events';
 import { appendFile, chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { decodeJwt } from 'jose';
 import pg from 'pg';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.ts';
 import { launchBrowser } from './support/browser.ts';
 import { Editor } from './support/editor.ts';
 import { needlesOfToken, needlesOfVerifier, type Needle } from './support/needles.ts';
 import { filesCalled, Search } from './support/places.ts';
+
+/** An access token that counts with a proof only (RFC 9449 section 6.1). */
+function isBound(token: string): boolean {
+  return token.split('.').length === 3 && 'cnf' in decodeJwt(token);
+}
 
 /** A session with everything logged that can be logged, and where its secrets are while it runs and afterwards. */
 describe('secrets, looked for in every place where one could have been left', function () {
@@ -206,6 +212,7 @@ describe('secrets, looked for in every place where one could have been left', fu
     const verifier = needlesOfVerifier('the verifier', login?.['verifier'] ?? '');
     assert.ok(verifier.every(({ secret }) => secret !== ''));
     assert.ok(tokens.size >= 3, 'an access, a refresh and an ID token');
+    assert.ok([...tokens].some(isBound), 'the editor’s sign-in is bound to a key');
     ownSecrets = {
       'the broker’s password at the shop': join(brokersFolder(), 'shop-password'),
       'the database owner’s password': join(brokersFolder(), 'database', 'owner.password'),

@@ -81,7 +81,7 @@ describe('A request that somebody turns away from while it is sent', () => {
     const caller = { broker: broker.url, who: ana.id };
     const api = new ApiClient({
       caller: () => caller,
-      tokens: { access: () => Promise.resolve(new Secret('token')) },
+      tokens: { access: () => Promise.resolve({ token: new Secret('token') }) },
       clock: new Clock(),
       heard: () => undefined,
       pausesMs: [1, 1],

@@ -206,7 +206,7 @@ describe('A sign-in whose folder or provider is in trouble', () => {
     const { account } = window.store.world;
     assert.ok(account.is === 'signed in');
     const mine = { broker: account.broker, who: account.me.person.id };
-    assert.ok((await window.keeper.access(mine)).reveal());
+    assert.ok((await window.keeper.access(mine)).token.reveal());
     for (const other of [
       { ...mine, broker: 'https://evil.example' },
       { ...mine, who: 'somebody else' },

@@ -28,7 +28,7 @@ describe('Calling the broker', () => {
       tokens: {
         access: (_caller, rejected) => {
           if (rejected?.reveal() === tokens[0]) tokens.shift();
-          return Promise.resolve(new Secret(tokens[0] ?? 'no-token'));
+          return Promise.resolve({ token: new Secret(tokens[0] ?? 'no-token') });
         },
       },
       clock: new Clock(),
@@ -89,7 +89,7 @@ describe('Calling the broker', () => {
   it('waits as long as a busy broker asks, and not for ever', async () => {
     const hurried = new ApiClient({
       caller: () => caller,
-      tokens: { access: () => Promise.resolve(new Secret('token')) },
+      tokens: { access: () => Promise.resolve({ token: new Secret('token') }) },
       clock: new Clock(),
       heard: () => undefined,
       hurryBy: 0.05,
@@ -171,7 +171,7 @@ describe('Calling the broker', () => {
         tokens: {
           access: () => {
             caller = next;
-            return Promise.resolve(new Secret('token-of-ana'));
+            return Promise.resolve({ token: new Secret('token-of-ana') });
           },
         },
         clock: new Clock(),

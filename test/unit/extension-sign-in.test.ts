@@ -177,7 +177,8 @@ describe('Signing in', () => {
     forwarder.close();
   });
 
-  it('uses a code where the browser cannot come back', async () => {
+  it('uses a code where the browser cannot come back, bound to a key like any other sign-in', async () => {
+    broker.metadata['dpop_signing_alg_values_supported'] = ['ES256'];
     window.editor.reach = () => Promise.resolve(new URL('https://box-40001.app.github.dev/callback'));
     Object.assign(window.editor, { window: { node: true, ui: 'web', remote: true } });
     const shown: string[] = [];
@@ -188,8 +189,8 @@ describe('Signing in', () => {
     browsing('ana');
     assert.equal((await window.account.ensureSignedIn())?.person.name, 'Ana Lima');
     assert.match(shown[0] ?? '', /^\w{4}-\w{4}$/);
-    const { clientId, way } = (await window.keeper.look())!;
-    assert.deepEqual([clientId, way], ['daypass-device', 'device']);
+    const { clientId, way, proofKey } = (await window.keeper.look())!;
+    assert.deepEqual([clientId, way, proofKey !== undefined], ['daypass-device', 'device', true]);
   });
 
   it('a code that nobody wants to enter is a cancel', async () => {

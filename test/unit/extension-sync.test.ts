@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Secret } from '../../src/contract/secret.ts';
 import { ApiClient } from '../../src/extension/client/api.ts';
 import { SignedOut, Unreachable } from '../../src/extension/client/call.ts';
+import type { Access } from '../../src/extension/client/proof.ts';
 import { Clock } from '../../src/extension/state/clock.ts';
 import { withAccount } from '../../src/extension/state/learn.ts';
 import { Store } from '../../src/extension/state/store.ts';
@@ -22,7 +23,7 @@ describe('What a window knows', () => {
   let clock: Clock;
   let sync: Sync;
   let api: ApiClient;
-  let token: { current: string; gives: () => Promise<Secret> };
+  let token: { current: string; gives: () => Promise<Access> };
   let signedOut: number;
 
   const signIn = (person = ana) =>
@@ -51,7 +52,7 @@ describe('What a window knows', () => {
     store = new Store();
     clock = new Clock();
     signedOut = 0;
-    token = { current: 'token', gives: () => Promise.resolve(new Secret(token.current)) };
+    token = { current: 'token', gives: () => Promise.resolve({ token: new Secret(token.current) }) };
     api = new ApiClient({
       caller: () =>
         store.world.account.is === 'signed in'

@@ -42,7 +42,7 @@ async function introduce(
 ): Promise<SignIn> {
   const { refreshToken, idToken, ...rest } = tokens;
   const draft = {
-    version: 1 as const,
+    version: tokens.proofKey ? (2 as const) : (1 as const),
     broker,
     organisation,
     ...audience,
@@ -54,7 +54,7 @@ async function introduce(
   };
   const api = new ApiClient({
     caller: () => ({ broker, who: 'newcomer' }),
-    tokens: { access: () => Promise.resolve(tokens.accessToken) },
+    tokens: { access: () => Promise.resolve({ token: tokens.accessToken, key: tokens.proofKey }) },
     clock: parts.clock,
     heard: () => undefined,
   });

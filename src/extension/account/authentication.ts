@@ -15,7 +15,8 @@ export interface AuthenticationParts extends OfferedParts {
 
 /**
  * Daypass in VS Code's Accounts menu, and for other extensions that the person allows. Our own code never asks
- * VS Code for a session: that would ask the person for a permission that is theirs already.
+ * VS Code for a session: that would ask the person for a permission that is theirs already. A token that is bound to a
+ * key opens nothing for others, who do not get the key.
  */
 export class Authentication implements vscode.AuthenticationProvider, Disposable {
   readonly #parts: AuthenticationParts;

@@ -48,6 +48,11 @@ function judge(error: unknown, host: string): { trouble: ProviderTrouble; words:
   const { error: code, status } = asRecord(error);
   if (typeof code === 'string') {
     if (code === 'access_denied') return { trouble: 'declined', words: `${host} did not sign you in.` };
+    if (code === 'invalid_dpop_proof')
+      return {
+        trouble: 'nonsense',
+        words: `${host} does not take the proof that your sign-in is yours. Check this machine's clock, or tell whoever runs Daypass.`,
+      };
     if (over.includes(code))
       return { trouble: 'ended', words: `Your sign-in at ${host} has come to its end. Sign in again.` };
     if (later.includes(code) || (typeof status === 'number' && status >= 500)) return busy(host);

@@ -3,6 +3,7 @@ import { askingFor, type ResourceMetadata } from '../../contract/discovery.ts';
 import type { SignInChallenge } from '../../contract/problems.ts';
 import { Secret } from '../../contract/secret.ts';
 import { isLoopback } from '../client/address.ts';
+import { pairOf, proofAlgorithm } from '../client/proof.ts';
 import type { Clock } from '../state/clock.ts';
 import { providerFailure } from './failures.ts';
 
@@ -24,6 +25,8 @@ export interface Tokens {
   readonly accessUntil: number;
   readonly refreshToken: Secret | undefined;
   readonly idToken: Secret | undefined;
+  /** What the tokens are bound to; undefined where the provider did not do that. */
+  readonly proofKey: Secret | undefined;
 }
 
 /** What one visit to the provider's pages is about. */
@@ -77,15 +80,27 @@ export class IdentityProvider {
     return this.#configuration.serverMetadata().device_authorization_endpoint !== undefined;
   }
 
+  /** Whether its tokens can be bound to a key of ours (RFC 9449 section 5.1). */
+  get bindsTokens(): boolean {
+    const { dpop_signing_alg_values_supported: taken = [] } = this.#configuration.serverMetadata();
+    return taken.includes(proofAlgorithm);
+  }
+
   /**
    * What one attempt at signing in through the browser needs: PKCE (RFC 7636), state and nonce, each made anew.
    * @param wishes what the sign-in is to be (RFC 9470 section 4)
+   * @param key to bind the code and the tokens to (RFC 9449 sections 5 and 10)
    */
-  async attempt(redirectUri: string, { again = false, challenge: wanted }: Wishes = {}): Promise<Attempt> {
+  async attempt(
+    redirectUri: string,
+    { again = false, challenge: wanted }: Wishes = {},
+    key?: Secret,
+  ): Promise<Attempt> {
     const oidc = this.#oidc;
     const [verifier, state, nonce] = [oidc.randomPKCECodeVerifier(), oidc.randomState(), oidc.randomNonce()];
     const challenge = await oidc.calculatePKCECodeChallenge(verifier);
-    const page = await providerFailure(this.#audience.issuer, () => {
+    const page = await providerFailure(this.#audience.issuer, async () => {
+      const { DPoP } = await this.#proofs(key);
       const url = oidc.buildAuthorizationUrl(this.#configuration, {
         ...this.#asked(),
         redirect_uri: redirectUri,
@@ -93,6 +108,7 @@ export class IdentityProvider {
         code_challenge_method: 'S256',
         state,
         nonce,
+        ...(DPoP ? { dpop_jkt: await DPoP.calculateThumbprint() } : {}),
         ...(again ? { prompt: 'login' } : {}),
         ...askedOf(wanted),
       });
@@ -102,19 +118,20 @@ export class IdentityProvider {
       page,
       state,
       redeem: (callback) =>
-        this.#tokens(() =>
+        this.#tokens(key, (proofs) =>
           oidc.authorizationCodeGrant(
             this.#configuration,
             callback,
             { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true },
             this.#eachTime(),
+            proofs,
           ),
         ),
     };
   }
 
   /** RFC 8628: a code to type on a page, and the wait until somebody has. */
-  async deviceCode({ challenge }: Wishes = {}): Promise<DeviceCode> {
+  async deviceCode({ challenge }: Wishes = {}, key?: Secret): Promise<DeviceCode> {
     const { issuer } = this.#audience;
     const { answer, page, pageWithCode } = await providerFailure(issuer, async () => {
       const answer = await this.#oidc.initiateDeviceAuthorization(this.#configuration, {
@@ -129,16 +146,22 @@ export class IdentityProvider {
       page,
       pageWithCode,
       redeem: (signal) =>
-        this.#tokens(() =>
-          this.#oidc.pollDeviceAuthorizationGrant(this.#configuration, answer, this.#eachTime(), { signal }),
+        this.#tokens(key, (proofs) =>
+          this.#oidc.pollDeviceAuthorizationGrant(this.#configuration, answer, this.#eachTime(), {
+            ...proofs,
+            signal,
+          }),
         ),
     };
   }
 
-  /** @throws ProviderFailure with `ended` when the refresh token is good for nothing any more */
-  refresh(refreshToken: Secret): Promise<Tokens> {
-    return this.#tokens(() =>
-      this.#oidc.refreshTokenGrant(this.#configuration, refreshToken.reveal(), this.#eachTime()),
+  /**
+   * @param key that it is bound to
+   * @throws ProviderFailure with `ended` when the refresh token is good for nothing any more
+   */
+  refresh(refreshToken: Secret, key?: Secret): Promise<Tokens> {
+    return this.#tokens(key, (proofs) =>
+      this.#oidc.refreshTokenGrant(this.#configuration, refreshToken.reveal(), this.#eachTime(), proofs),
     );
   }
 
@@ -175,8 +198,15 @@ export class IdentityProvider {
     return askingFor(resource, audience).eachTime;
   }
 
-  async #tokens(grant: () => Promise<Oidc.TokenEndpointResponse>): Promise<Tokens> {
-    const answer = await providerFailure(this.#audience.issuer, grant);
+  async #proofs(key: Secret | undefined): Promise<Oidc.DPoPOptions> {
+    return key ? { DPoP: this.#oidc.getDPoPHandle(this.#configuration, await pairOf(key)) } : {};
+  }
+
+  async #tokens(
+    key: Secret | undefined,
+    grant: (proofs: Oidc.DPoPOptions) => Promise<Oidc.TokenEndpointResponse>,
+  ): Promise<Tokens> {
+    const answer = await providerFailure(this.#audience.issuer, async () => grant(await this.#proofs(key)));
     const accessFrom = Date.now();
     return {
       accessToken: new Secret(answer.access_token),
@@ -184,6 +214,7 @@ export class IdentityProvider {
       accessUntil: accessFrom + (answer.expires_in ?? assumedLifetimeSeconds) * 1000,
       refreshToken: answer.refresh_token === undefined ? undefined : new Secret(answer.refresh_token),
       idToken: answer.id_token === undefined ? undefined : new Secret(answer.id_token),
+      proofKey: answer.token_type === 'dpop' ? key : undefined,
     };
   }
 }

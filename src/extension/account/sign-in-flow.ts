@@ -1,4 +1,6 @@
 import type { ResourceMetadata } from '../../contract/discovery.ts';
+import type { Secret } from '../../contract/secret.ts';
+import { newProofKey, proofAlgorithm } from '../client/proof.ts';
 import type { Clock } from '../state/clock.ts';
 import { missing } from '../views/words.ts';
 import type { Editor } from './editor.ts';
@@ -70,7 +72,7 @@ async function throughBrowser(
   const audience = audienceOf(metadata, metadata.daypass_client_id);
   const work = async (signal: AbortSignal): Promise<Outcome | 'cancelled'> => {
     const provider = await IdentityProvider.find(audience, clock);
-    const attempt = await provider.attempt(redirectUri, wishes);
+    const attempt = await provider.attempt(redirectUri, wishes, await keyFor(provider, metadata));
     const returned = loopback.returned(attempt.state);
     if (signal.aborted || !(await editor.open(attempt.page))) return 'cancelled';
     const back = await inTime(returned, patienceMs, signal);
@@ -101,7 +103,7 @@ async function withCode({ metadata, editor, clock, wishes }: Flow): Promise<Outc
   const { host } = new URL(audience.issuer);
   const code = await editor.wait(`Asking ${host} for a code`, async () => {
     const provider = await IdentityProvider.find(audience, clock);
-    if (provider.givesDeviceCodes) return provider.deviceCode(wishes);
+    if (provider.givesDeviceCodes) return provider.deviceCode(wishes, await keyFor(provider, metadata));
     throw new ProviderFailure(
       'misconfigured',
       `${host} gives no codes to sign in with. Tell whoever runs Daypass.`,
@@ -124,6 +126,14 @@ async function withCode({ metadata, editor, clock, wishes }: Flow): Promise<Outc
     },
   );
   return typeof outcome === 'string' ? undefined : { tokens: outcome, audience, way: 'device' };
+}
+
+/** A key for the sign-in to be bound to, where both the provider and the broker know what that is. */
+async function keyFor(
+  provider: IdentityProvider,
+  { dpop_signing_alg_values_supported: taken = [] }: ResourceMetadata,
+): Promise<Secret | undefined> {
+  return provider.bindsTokens && taken.includes(proofAlgorithm) ? newProofKey() : undefined;
 }
 
 function audienceOf(metadata: ResourceMetadata, clientId: string): Audience {

@@ -10,7 +10,8 @@ const secret = z
 
 /** A sign-in as it is kept, encrypted, and shared by the windows of one person. Times are this machine's, in ms. */
 export const SignIn = z.object({
-  version: z.literal(1),
+  /** 2: bound to a key. A version of Daypass from before takes it for none, where it would lose it for want of proofs. */
+  version: z.literal([1, 2]),
   broker: z.string(),
   /** `resource` of RFC 8707, as the broker's metadata says it. */
   resource: z.string(),
@@ -24,6 +25,8 @@ export const SignIn = z.object({
   accessFrom: z.number(),
   accessUntil: z.number(),
   refreshToken: secret.optional(),
+  /** The key that both are bound to (`client/proof.ts`), where the provider and the broker can do that. */
+  proofKey: secret.optional(),
   /** Says at a sign-out which sign-in at the provider is meant; it opens nothing. */
   idToken: secret.optional(),
   /** Who the broker said this is; shown at a start without network. */
@@ -37,6 +40,7 @@ export function writeOut(signIn: SignIn): string {
     ...signIn,
     accessToken: signIn.accessToken.reveal(),
     refreshToken: signIn.refreshToken?.reveal(),
+    proofKey: signIn.proofKey?.reveal(),
     idToken: signIn.idToken?.reveal(),
   });
 }

@@ -1,5 +1,6 @@
 import type { Secret } from '../../contract/secret.ts';
 import { SignedOut, Unreachable } from '../client/call.ts';
+import type { Access } from '../client/proof.ts';
 import type { Caller, TokenSource } from '../client/tokens.ts';
 import type { Log } from '../services.ts';
 import { Emitter, type Event } from '../state/event.ts';
@@ -45,8 +46,9 @@ export class TokenKeeper implements TokenSource {
     return this.#ended.event;
   }
 
-  async access(caller: Caller, rejected?: Secret): Promise<Secret> {
-    return (await this.renewed(caller, rejected)).accessToken;
+  async access(caller: Caller, rejected?: Secret): Promise<Access> {
+    const { accessToken, proofKey } = await this.renewed(caller, rejected);
+    return { token: accessToken, key: proofKey };
   }
 
   /** The sign-in of `caller`, with an access token that is good for a while yet. @throws as `access` */

@@ -14,6 +14,7 @@ import {
 import { codeOf } from './failures.ts';
 import { exchange, type Answer } from './exchange.ts';
 import { parseJson } from './http.ts';
+import { credentials, nonceAsked, nonceHeader, type Access } from './proof.ts';
 import type { Caller, TokenSource } from './tokens.ts';
 
 export interface ApiParts {
@@ -98,16 +99,16 @@ export class ApiClient implements Api {
 
   async #authorised(route: Route, caller: Caller, input: Loose): Promise<Answer> {
     if (route.open) return this.#once(route, caller.broker, input, undefined);
-    const token = await this.#token(caller);
-    const answer = await this.#once(route, caller.broker, input, token);
+    const access = await this.#access(caller);
+    const answer = await this.#once(route, caller.broker, input, access);
     if (answer.status !== 401) return answer;
-    return this.#once(route, caller.broker, input, await this.#token(caller, token));
+    return this.#once(route, caller.broker, input, await this.#access(caller, access.token));
   }
 
-  async #token(caller: Caller, rejected?: Secret): Promise<Secret> {
-    const token = await this.#parts.tokens.access(caller, rejected);
+  async #access(caller: Caller, rejected?: Secret): Promise<Access> {
+    const access = await this.#parts.tokens.access(caller, rejected);
     this.#mustStillBe(caller);
-    return token;
+    return access;
   }
 
   /** @throws SignedOut somebody else is signed in by now, or at another broker, or nobody */
@@ -116,21 +117,20 @@ export class ApiClient implements Api {
     if (now?.who !== who || now.broker !== broker) throw new SignedOut();
   }
 
-  #once(route: Route, broker: string, input: Loose, token: Secret | undefined): Promise<Answer> {
-    if (input.signal?.aborted) throw new Cancelled({ nothingSent: true });
-    return exchange(
-      {
-        method: route.method,
-        url: `${broker}${pathOf(route.path, input.params)}${queryOf(input.query)}`,
-        headers: {
-          ...(token ? { authorization: `Bearer ${token.reveal()}` } : {}),
-          ...(input.key === undefined ? {} : { 'idempotency-key': input.key }),
-        },
-        body: input.body,
-        signal: input.signal,
-      },
-      this.#parts.clock,
-    );
+  async #once(route: Route, broker: string, input: Loose, access: Access | undefined): Promise<Answer> {
+    const { clock } = this.#parts;
+    const { method } = route;
+    const { body, signal, key } = input;
+    const url = `${broker}${pathOf(route.path, input.params)}${queryOf(input.query)}`;
+    const send = async (nonce?: string): Promise<Answer> => {
+      const who = access ? await credentials(access, { method, url, at: clock.now(), nonce }) : {};
+      if (signal?.aborted) throw new Cancelled({ nothingSent: true });
+      const headers = { ...who, ...(key === undefined ? {} : { 'idempotency-key': key }) };
+      return exchange({ method, url, headers, body, signal }, clock);
+    };
+    const answer = await send();
+    const nonce = nonceAsked(answer.status, answer.header(nonceHeader));
+    return nonce === undefined ? answer : send(nonce);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../state/clock.ts';
 import type { Disposable } from '../state/event.ts';
 import { hostOf } from './address.ts';
 import { SignedOut, Unreachable } from './call.ts';
+import type { Access } from './proof.ts';
 import { followOnce } from './stream.ts';
 import type { Caller, TokenSource } from './tokens.ts';
 
@@ -53,16 +54,16 @@ export class Events implements Disposable {
     let refused: Secret | undefined;
     while (!this.#stopped()) {
       try {
-        const token = await this.#parts.tokens.access(this.#parts.caller, refused);
+        const access = await this.#parts.tokens.access(this.#parts.caller, refused);
         if (this.#stopped()) return;
-        const ending = await this.#follow(token);
+        const ending = await this.#follow(access);
         if (ending === 'aborted') return;
         // A new token that is refused as well: waiting is all that is left, the calls will say why.
         if (ending === 'refused token' && refused)
           throw new Unreachable(
             `${hostOf(this.#parts.caller.broker)} refuses your sign-in. Sign out, then sign in again.`,
           );
-        refused = ending === 'closed' ? undefined : token;
+        refused = ending === 'closed' ? undefined : access.token;
         if (ending === 'closed') await this.#pause();
       } catch (error) {
         refused = undefined;
@@ -81,11 +82,11 @@ export class Events implements Disposable {
     return this.#stop.signal.aborted;
   }
 
-  #follow(token: Secret) {
+  #follow(access: Access) {
     const resumed = this.#lastEventId !== undefined;
     return followOnce({
       broker: this.#parts.caller.broker,
-      token,
+      access,
       lastEventId: this.#lastEventId,
       signal: this.#stop.signal,
       clock: this.#parts.clock,

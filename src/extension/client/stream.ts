@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream';
-import type { Secret } from '../../contract/secret.ts';
 import type { StreamEvent } from '../../contract/events.ts';
 import type { Clock } from '../state/clock.ts';
 import { hostOf } from './address.ts';
 import { Unreachable } from './call.ts';
 import { bare, codeOf, whyUnreachable } from './failures.ts';
 import { http, parseJson } from './http.ts';
+import { credentials, nonceAsked, nonceHeader, type Access } from './proof.ts';
 
 /** The broker sends something every 15 s; a stream that is silent for longer is dead, whatever the network says. */
 const silenceMs = 40_000;
@@ -13,7 +13,7 @@ const longestEventBytes = 64 * 1024;
 
 export interface Opening {
   readonly broker: string;
-  readonly token: Secret;
+  readonly access: Access;
   /** Where the last stream stood. */
   readonly lastEventId: string | undefined;
   readonly signal: AbortSignal;
@@ -57,21 +57,34 @@ export async function followOnce(opening: Opening): Promise<Ending> {
     },
   });
 
-  try {
+  const url = `${broker}${eventsPath}`;
+  const open = async (nonce?: string) => {
+    const who = await credentials(opening.access, { method: 'GET', url, at: clock.now(), nonce });
     const sentAt = clock.mark();
-    const { status, headers, data } = await client.get<Readable>(`${broker}${eventsPath}`, {
+    const answer = await client.get<Readable>(url, {
       responseType: 'stream',
       timeout: 0,
       maxContentLength: Infinity,
       signal: giveUp.signal,
       headers: {
         accept: 'text/event-stream',
-        authorization: `Bearer ${opening.token.reveal()}`,
+        ...who,
         ...(opening.lastEventId === undefined ? {} : { 'last-event-id': opening.lastEventId }),
       },
     });
-    const time: unknown = headers[timeHeader];
+    const time: unknown = answer.headers[timeHeader];
     if (typeof time === 'string') clock.observe(Date.parse(time), sentAt, clock.mark());
+    return answer;
+  };
+
+  try {
+    let answer = await open();
+    const nonce = nonceAsked(answer.status, answer.headers[nonceHeader]);
+    if (nonce !== undefined) {
+      answer.data.destroy();
+      answer = await open(nonce);
+    }
+    const { status, headers, data } = answer;
     if (status !== 200) {
       data.destroy();
       if (status === 401) return 'refused token';

@@ -57,6 +57,11 @@ export class Clock implements ReadableClock, Disposable {
     return this.now() - this.#time.wall();
   }
 
+  /** Whether the broker's clock has been seen; until then this machine's stands for it. */
+  get isMeasured(): boolean {
+    return this.#best !== undefined;
+  }
+
   /** The steady clock's reading, for `observe`. */
   mark(): number {
     return this.#time.steady();

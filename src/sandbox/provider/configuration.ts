@@ -32,6 +32,8 @@ export interface Setup {
   readonly keys: readonly JWK[];
   readonly adapter: AdapterFactory;
   readonly cookieKey: string;
+  /** Absent: proofs need no nonce (RFC 9449 section 8). */
+  readonly nonceSecret: Buffer | undefined;
   readonly policy: interactionPolicy.DefaultPolicy;
   /** The library's `InvalidTarget` (RFC 8707, section 2). */
   readonly invalidTarget: (reason: string) => Error;
@@ -116,7 +118,11 @@ export function configuration(setup: Setup): Configuration {
     },
     features: {
       devInteractions: { enabled: false },
-      dPoP: { enabled: true },
+      dPoP: {
+        enabled: true,
+        nonceSecret: setup.nonceSecret,
+        requireNonce: () => setup.nonceSecret !== undefined,
+      },
       claimsParameter: { enabled: true },
       revocation: {
         enabled: true,

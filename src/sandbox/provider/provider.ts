@@ -33,6 +33,8 @@ export interface ProviderOptions {
   readonly refreshTokenTtl?: number;
   /** For so many seconds a refresh token counts still that was exchanged; none unless said. */
   readonly reuseWithin?: number;
+  /** Proofs must contain a nonce that it gave (RFC 9449 section 8). */
+  readonly wantsNonces?: boolean;
   /** When people sign in here, and which codes are right; a test hands in its own. */
   readonly now?: () => Date;
   /** Told of each token that is given out, so that a test can look for where it ends up. */
@@ -84,6 +86,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
         keys,
         adapter,
         cookieKey,
+        nonceSecret: options.wantsNonces ? randomBytes(32) : undefined,
         policy: policyOf(library),
         invalidTarget: (reason) => new library.errors.InvalidTarget(reason),
       }),

@@ -23,7 +23,7 @@ export class RequesterWindow {
   static async open({ atEnd }: Surroundings, stage: Stage, token: string): Promise<RequesterWindow> {
     const me = Me.parse((await stage.call('GET', '/v1/me', undefined, token)).body);
     const [store, clock] = [new Store(), new Clock()];
-    const tokens = { access: () => Promise.resolve(new Secret(token)) };
+    const tokens = { access: () => Promise.resolve({ token: new Secret(token) }) };
     const api = new ApiClient({
       caller: () => ({ broker: stage.url, who: me.person.id }),
       tokens,

@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { NotSignedIn } from '../../../src/broker/identity/failures.ts';
+import type { Verifier } from '../../../src/broker/identity/verifier.ts';
 import { contractVersion, timeHeader } from '../../../src/contract/discovery.ts';
 import type { Grant } from '../../../src/contract/grants.ts';
 import type { Me } from '../../../src/contract/people.ts';
@@ -19,6 +21,8 @@ export class TestBroker {
   intercept: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   /** Who a token stands for; undefined refuses it. */
   accepts: (token: string) => { id: string; name: string } | undefined = () => ana;
+  /** Verifies tokens and proofs as a real one does, before `accepts` is asked. */
+  verifier: Pick<Verifier, 'verify'> | undefined;
   /** What its clock is ahead of this machine's, ms. */
   aheadMs = 0;
   readonly streams = new Set<{ response: ServerResponse; lastEventId: string | undefined; token: string }>();
@@ -92,7 +96,18 @@ export class TestBroker {
       json(response, 200, this.metadata);
       return;
     }
-    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    const { authorization = '' } = request.headers;
+    if (this.verifier) {
+      const { method = '', url: target = '', headersDistinct } = request;
+      const call = { method, target, proofs: headersDistinct['dpop'] ?? [] };
+      const refused = await this.verifier.verify(authorization, call).catch((error: unknown) => error);
+      if (refused instanceof NotSignedIn) {
+        if (refused.nonce !== undefined) response.setHeader('dpop-nonce', refused.nonce);
+        problem(response, 'not-signed-in', refused.message);
+        return;
+      }
+    }
+    const token = /^(?:Bearer|DPoP) (.+)$/.exec(authorization)?.[1] ?? '';
     const person = this.accepts(token);
     if (!person) {
       problem(response, 'not-signed-in', 'The token is at its end.');

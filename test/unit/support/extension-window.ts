@@ -183,7 +183,7 @@ export function openWindow(options: {
     access: async (rejected?: Secret) => {
       const now = caller();
       if (!now) throw new SignedOut();
-      return keeper.access(now, rejected);
+      return (await keeper.access(now, rejected)).token;
     },
     account,
     api,
