@@ -105,6 +105,7 @@ function start(send, memory) {
       running.push({ card, ...parts, level: undefined, spoken: '' });
       const connections = card.connections ?? [];
       return [
+        ...(card.glassBroken ? [element('p', { class: 'glass' }, 'Break glass: nobody approved this')] : []),
         parts.node,
         ...head(card),
         element('p', { class: 'fact' }, ...together(card.facts)),
@@ -161,6 +162,7 @@ function start(send, memory) {
             card,
           ),
           button('Withdraw', 'withdraw', card.id, 'secondary', card),
+          ...(card.breakable ? [button('Break the glass…', 'break', card.id, 'link', card)] : []),
         ),
       ];
     },
@@ -232,7 +234,11 @@ function start(send, memory) {
       const cards = model.cards.map((card) =>
         element(
           'article',
-          { class: `card ${card.is}`, id: card.id, 'aria-label': card.title },
+          {
+            class: `card ${card.is}${card.glassBroken ? ' broken' : ''}`,
+            id: card.id,
+            'aria-label': card.title,
+          },
           ...draw[card.is](card),
         ),
       );

@@ -21,6 +21,8 @@ const Variables = z.record(z.string().check(z.regex(/^[^=\0]+$/)), z.string().ch
 /** What the launcher does. Nothing in it is secret: it names files of the folder, never what they hold. */
 export const SessionFile = z.object({
   version: z.literal(1),
+  /** How the terminal is told from others at a glance; absent: as production. */
+  look: z.optional(z.literal('glass broken')),
   /** First lines of the terminal, already in people's words. */
   heading: z.array(z.string()),
   state: z.discriminatedUnion('is', [

@@ -47,7 +47,7 @@ export async function sayAndHold({ folder, bell, closed, own, stopped, patienceM
     const ms = performance.now() - began;
     if (shown.size === 0 && (!looking || ms >= patienceMs)) say(own);
     if (!held && (!looking || ms >= targetSpeaksMs)) {
-      write(hold);
+      write(hold());
       held = true;
     }
     await bell.wait(held ? 1000 : 100);

@@ -1,7 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { writeSync } from 'node:fs';
 
-const bar = '\x1b[0;41m \x1b[0m ';
+/** What stands at the left of every line of ours. With a sign of its own: not everybody sees its colour. */
+const bars = {
+  production: '\x1b[0;41m \x1b[0m ',
+  'glass broken': '\x1b[0;30;43m!\x1b[0m ',
+} as const;
+export type Look = keyof typeof bars;
+
+let bar: string = bars.production;
+
+/** From now on; a terminal has one look at a time. */
+export function lookLike(look: Look = 'production'): void {
+  bar = bars[look];
+}
+
 const holding = 'This text stays until you close the terminal.';
 
 /** Text without what could move the cursor, hide or reorder text: whoever wrote a reason wrote part of these lines. */
@@ -9,7 +22,7 @@ export function harmless(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '');
 }
 
-/** The first lines of a production terminal: a red bar beside them, the first in bold. */
+/** The first lines of a production terminal: the bar beside them, the first in bold. */
 export function heading(lines: readonly string[], columns = width()): string {
   const [first, ...rest] = lines;
   const title = first === undefined ? '' : beside([first], columns, (part) => `\x1b[1m${part}\x1b[0m`);
@@ -57,7 +70,7 @@ function wrapped(text: string, most: number): string[] {
 }
 
 /** The last line: nothing runs here any more. */
-export const hold = `${bar}\x1b[2m${holding}\x1b[0m\r\n`;
+export const hold = (): string => `${bar}\x1b[2m${holding}\x1b[0m\r\n`;
 
 /**
  * Undoes what a killed program left switched on in the terminal, without touching what stands in its scrollback.

@@ -8,7 +8,7 @@ import { startInGroup } from './group.ts';
 import { takeKeys } from './keys.ts';
 import { sayAndHold } from './last-words.ts';
 import { markName } from './processes.ts';
-import { afterwards, calm, heading, quietKeyboard, write } from './screen.ts';
+import { afterwards, calm, heading, lookLike, quietKeyboard, write } from './screen.ts';
 import { Shell, startShell } from './start.ts';
 import type { Stopped } from './stop.ts';
 
@@ -72,6 +72,7 @@ export class Session {
           release?.();
           release = undefined;
         }
+        lookLike(session.look);
         const text = session.heading.join('\n');
         if (text !== '' && text !== shown) write(heading(session.heading));
         shown = text;

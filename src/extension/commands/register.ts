@@ -43,11 +43,14 @@ export function registerCommands(services: Services, terminals: Terminals): Disp
     [commandIds.endSession]: async (argument) =>
       (await import('./endSession.ts')).endSession(services, argument),
     [commandIds.withdraw]: async (argument) => (await import('./withdraw.ts')).withdraw(services, argument),
+    [commandIds.breakGlass]: async (argument) =>
+      (await import('./breakGlass.ts')).breakGlass(services, terminals, argument),
     [commandIds.decide]: async (argument) =>
       (await import('./decide.ts')).decide(services, await reviews(), argument),
     [commandIds.answer]: async (argument) =>
       (await import('./decide.ts')).answer(services, await reviews(), argument),
     [commandIds.revoke]: async (argument) => (await import('./revoke.ts')).revoke(services, argument),
+    [commandIds.signOff]: async (argument) => (await import('./signOff.ts')).signOff(services, argument),
     [commandIds.copyConnectionDetails]: async (argument) =>
       (await import('./copyConnectionDetails.ts')).copyConnectionDetails(services, terminals, argument),
     [commandIds.openDocumentation]: async (argument) =>

@@ -114,6 +114,12 @@ export class Deeds {
 
   async #tell({ folder }: Kept, state: SessionFile['state'], heading?: string[]): Promise<void> {
     const before = await sessionOf(folder);
-    await folder.tell({ version: 1, heading: heading ?? before?.heading ?? [], state });
+    const look = before?.look;
+    await folder.tell({
+      version: 1,
+      ...(look ? { look } : {}),
+      heading: heading ?? before?.heading ?? [],
+      state,
+    });
   }
 }

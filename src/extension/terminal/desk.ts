@@ -18,12 +18,16 @@ export interface ShellChoice {
   readonly hasPsql: () => Promise<boolean>;
 }
 
+/** What nobody approved does not look like the rest. */
+export type Look = 'usual' | 'glass broken';
+
 /** A folder that a terminal can be started on. */
 export interface Prepared {
   readonly name: string;
   readonly path: string;
   /** Of the terminal. */
   readonly title: string;
+  readonly look: Look;
 }
 
 export interface Copied {
@@ -59,7 +63,7 @@ export class Desk {
       signal,
     );
     this.#hasBegun(grant);
-    return this.#prepared(name, grant.template.title);
+    return this.#prepared(name, grant.template.title, grant.brokenGlass ? 'glass broken' : 'usual');
   }
 
   /** A folder whose terminal waits for a request to be approved. */
@@ -127,6 +131,7 @@ export class Desk {
     });
     await folder.tell({
       version: 1,
+      ...(grant.brokenGlass ? { look: 'glass broken' } : {}),
       heading: heading(grant, connection, clock.toLocal(expiresAtMs), await this.#shell.hasPsql()),
       state: {
         is: 'open',
@@ -187,7 +192,8 @@ export class Desk {
     };
   }
 
-  #prepared(name: string, title: string): Prepared {
-    return { name, path: this.records.folder(name).path, title: `Production: ${lowerFirst(title)}` };
+  #prepared(name: string, title: string, look: Look = 'usual'): Prepared {
+    const kind = look === 'usual' ? 'Production' : 'Break glass';
+    return { name, path: this.records.folder(name).path, title: `${kind}: ${lowerFirst(title)}`, look };
   }
 }

@@ -9,14 +9,15 @@ export function launchOptions(prepared: Prepared, extension: string): vscode.Ter
   const platform = process.platform === 'win32' ? 'windows' : process.platform === 'darwin' ? 'osx' : 'linux';
   const settings = vscode.workspace.getConfiguration('terminal.integrated.env').get<unknown>(platform);
   const set = typeof settings === 'object' && settings !== null ? Object.keys(settings) : [];
+  const usual = prepared.look === 'usual';
   return {
     name: prepared.title,
     shellPath: process.execPath,
     shellArgs: [join(extension, 'dist', 'launcher.cjs'), prepared.path],
     cwd: homedir(),
     env: launcherEnvironment(set, process.env),
-    iconPath: new vscode.ThemeIcon('shield'),
-    color: new vscode.ThemeColor('terminal.ansiRed'),
+    iconPath: new vscode.ThemeIcon(usual ? 'shield' : 'flame'),
+    color: new vscode.ThemeColor(usual ? 'terminal.ansiRed' : 'terminal.ansiYellow'),
     isTransient: false,
   };
 }

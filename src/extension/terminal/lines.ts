@@ -7,14 +7,17 @@ import { approvedBy, askedOf, missing, task, timeOfDay, tlsWarning, why } from '
 
 /** The first lines of a production terminal: what it may do, until when, how to end it. */
 export function heading(
-  { template, duration }: Grant,
+  { template, duration, brokenGlass }: Grant,
   { tls }: Pick<ConnectionDetails, 'tls'>,
   untilLocalMs: number,
   psql: boolean,
 ): string[] {
   const warning = tlsWarning(tls);
   return [
-    `Production: ${task(template)}`,
+    `${brokenGlass ? 'BREAK GLASS' : 'Production'}: ${task(template)}`,
+    ...(brokenGlass
+      ? ['Nobody approved this. Everybody concerned was told, and somebody signs it off afterwards.']
+      : []),
     `You may: ${template.allows.join('; ')}`,
     `Until ${timeOfDay(untilLocalMs)} (${spokenDuration(duration)}). Ctrl+D closes this terminal; "End now" in the sidebar ends the access.`,
     ...(warning === undefined ? [] : [`Careful: the connection is ${warning}.`]),

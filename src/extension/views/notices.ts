@@ -3,6 +3,7 @@ import { commandIds, viewIds, type About, type CommandId } from '../commands/nam
 import type { AccessRequest, Grant, World } from '../state/world.ts';
 import { levelOf, spokenTime } from './countdown.ts';
 import { ending, howItEnded, notYetConfirmed, proofOf, type Proof, type ToLocal } from './endings.ts';
+import { breakable, broken, signedOff, toSignOff } from './glass.ts';
 import { endOf, standingOf, unconfirmedOf, type Running } from './standing.ts';
 import { isTaken, saidInWords, unanswered } from './talk.ts';
 import { either, inert, lowerFirst, quoted, task, timeOfDay, why } from './words.ts';
@@ -52,6 +53,10 @@ export function noticesOf(
     ...standing.ready
       .filter((grant) => grant.approvedBy.length > 0 && !awaits(grant.requestId))
       .map(approved),
+    ...standing.pending.flatMap((request) => breakable(request, now) ?? []),
+    ...[...world.grants.values()].flatMap((grant) => broken(grant, me, now) ?? []),
+    ...standing.toSignOff.map(toSignOff),
+    ...[...world.grants.values()].flatMap((grant) => signedOff(grant, me, now) ?? []),
     ...standing.running.flatMap((running) => nearEnd(running, toLocal) ?? []),
     ...[...world.grants.values()]
       .filter((grant) => grant.holder.id === me)

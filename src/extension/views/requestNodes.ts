@@ -1,11 +1,12 @@
 import { spokenDuration } from '../../contract/durations.ts';
 import { toldInWords } from '../../contract/telling-words.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
-import { inSentences, whatIsLate, type Late, type ToLocal } from './endings.ts';
+import { inSentences, proofOf, whatIsLate, type Late, type ToLocal } from './endings.ts';
 import { endOf, unconfirmedOf, type Standing } from './standing.ts';
+import { canBreak } from './glass.ts';
 import { inSidebar, reviewLines, type Line } from './review.ts';
 import { lookingAt, lookingInWords, saidInWords, unanswered } from './talk.ts';
-import { approvedBy, askedOf, lowerFirst, task, timeOfDay, why } from './words.ts';
+import { approvedBy, askedOf, lowerFirst, quoted, task, timeOfDay, why } from './words.ts';
 
 /** An item of the view "Requests"; `id` is stable. */
 export type RequestNode =
@@ -16,7 +17,7 @@ export type RequestNode =
       readonly children: readonly RequestNode[];
     }
   | {
-      readonly is: 'waiting for me' | 'waiting for others' | 'mine';
+      readonly is: 'waiting for me' | 'waiting for others' | 'mine' | 'mine breakable';
       readonly id: string;
       readonly requestId: string;
       readonly label: string;
@@ -25,7 +26,7 @@ export type RequestNode =
       readonly children: readonly RequestNode[];
     }
   | {
-      readonly is: 'revocable' | 'readable' | 'ready' | 'running' | 'unproven';
+      readonly is: 'revocable' | 'readable' | 'ready' | 'running' | 'unproven' | 'to sign off' | 'owed';
       readonly id: string;
       readonly grantId: string;
       readonly label: string;
@@ -97,7 +98,13 @@ export function requestNodes(
     const over = `over since ${timeOfDay(toLocal(endOf(grant)))}`;
     return grantNode('unproven', grant, `${standOfProof(grant, toLocal, cutOff)} · ${over}`, toLocal);
   };
+  const signedOff = (is: 'to sign off' | 'owed', grant: Grant) =>
+    grantNode(is, grant, `glass broken, over since ${timeOfDay(toLocal(endOf(grant)))}`, toLocal);
   const sections: RequestNode[] = [
+    section(
+      'To sign off',
+      standing.toSignOff.map((grant) => othersNode(signedOff('to sign off', grant), grant)),
+    ),
     section(
       'Waiting for you',
       standing.waitingForMe.map((request) =>
@@ -111,7 +118,7 @@ export function requestNodes(
     ),
     section('Yours', [
       ...standing.pending.map((request): RequestNode => ({
-        is: 'mine',
+        is: canBreak(request, now) ? 'mine breakable' : 'mine',
         id: `mine ${request.id}`,
         requestId: request.id,
         label: request.template.title,
@@ -119,6 +126,7 @@ export function requestNodes(
         tooltip: `${request.template.title} on ${request.template.target.title}, ${standOf(request)}`,
         children: [
           ...talkLines(request),
+          ...glassLines(request, now, toLocal),
           ...toldInWords(request.told, now).flatMap((piece) => inSidebar('megaphone', piece)),
           { icon: 'comment', label: why(request) },
           {
@@ -132,6 +140,7 @@ export function requestNodes(
         grantNode('running', grant, `until ${timeOfDay(toLocal(expiresAtMs))}`, toLocal),
       ),
       ...standing.over.filter(({ settled }) => !settled).map(unproven),
+      ...standing.owed.filter(({ settled }) => settled).map((grant) => signedOff('owed', grant)),
     ]),
     section(
       'Requests of others',
@@ -150,6 +159,17 @@ export function requestNodes(
     ]),
   ];
   return sections.filter((node) => node.is === 'section' && node.children.length > 0);
+}
+
+function glassLines(request: AccessRequest, now: number, toLocal: ToLocal): Line[] {
+  const { breakableFrom } = request;
+  if (breakableFrom === undefined) return [];
+  return inSidebar(
+    'flame',
+    canBreak(request, now)
+      ? 'In an emergency, break the glass'
+      : `The glass can be broken at ${timeOfDay(toLocal(Date.parse(breakableFrom)))}`,
+  );
 }
 
 function section(label: string, children: readonly RequestNode[]): RequestNode {
@@ -194,7 +214,7 @@ function standOfProof(grant: Grant, toLocal: ToLocal, cutOff: boolean): string {
 
 function grantNode(is: GrantNode['is'], grant: Grant, description: string, toLocal: ToLocal): GrantNode {
   // VS Code keeps an item as a person left it, open or closed: what has to be read now is another one.
-  const id = `${is === 'unproven' ? 'unproven' : 'grant'} ${grant.id}`;
+  const id = `${is === 'unproven' || is === 'to sign off' ? is : 'grant'} ${grant.id}`;
   // Also while the access itself goes on: a terminal that was closed has a login of its own.
   const late = whatIsLate(grant, toLocal);
   const about = `${grant.holder.name}, ${task(grant.template)}: ${why(grant)}`;
@@ -208,10 +228,23 @@ function grantNode(is: GrantNode['is'], grant: Grant, description: string, toLoc
     children: [
       ...(late ? lateLines(late, is) : []),
       { icon: 'comment', label: why(grant) },
+      ...brokenLines(grant),
       { icon: 'person', label: approvedBy(grant) },
       ...grant.template.allows.map((label) => ({ icon: 'check', label })),
     ].map(asLine(id)),
   };
+}
+
+/** Why somebody did not wait, what they did is proven to be over, and who looked at it. */
+function brokenLines(grant: Grant): Line[] {
+  const { brokenGlass, leases } = grant;
+  if (!brokenGlass) return [];
+  const proof = proofOf(leases);
+  return [
+    ...inSidebar('flame', `Did not wait: ${quoted(brokenGlass.reason)}`),
+    { icon: 'clock', label: spokenDuration(grant.duration) },
+    ...(proof ? inSidebar(proof.sure ? 'pass' : 'warning', proof.text) : []),
+  ];
 }
 
 /** What stands in the way comes first; that it is not confirmed, and since when, an unproven end says itself. */

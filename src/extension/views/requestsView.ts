@@ -31,11 +31,11 @@ export function registerRequestsView({ store, clock }: Services): Disposable {
     if (key === shown) return;
     shown = key;
     changed.fire();
-    const waiting = standing.waitingForMe.length;
+    const waiting = standing.waitingForMe.length + standing.toSignOff.length;
     view.badge = waiting
       ? {
           value: waiting,
-          tooltip: waiting === 1 ? '1 request waits for you' : `${waiting} requests wait for you`,
+          tooltip: waiting === 1 ? '1 thing waits for you' : `${waiting} things wait for you`,
         }
       : undefined;
   };
@@ -53,6 +53,9 @@ const icons = {
   'waiting for me': 'bell-dot',
   'waiting for others': 'watch',
   mine: 'watch',
+  'mine breakable': 'watch',
+  'to sign off': 'flame',
+  owed: 'flame',
   ready: 'pass',
   running: 'shield',
   revocable: 'shield',
@@ -79,11 +82,11 @@ function itemOf(node: RequestNode): vscode.TreeItem {
   item.tooltip = node.tooltip;
   item.accessibilityInformation = { label: `${node.label}, ${node.description}` };
   // What waits for a decision, or for its proof, is read where it stands; the rest is known to whoever asked for it.
-  const opened = node.is === 'waiting for me' || node.is === 'unproven';
+  const opened = node.is === 'waiting for me' || node.is === 'unproven' || node.is === 'to sign off';
   item.collapsibleState = opened ? Collapsible.Expanded : Collapsible.Collapsed;
   if ('requestId' in node)
     item.command = {
-      command: node.is === 'mine' ? commandIds.answer : commandIds.decide,
+      command: node.is.startsWith('mine') ? commandIds.answer : commandIds.decide,
       title: node.is === 'waiting for me' ? 'Review' : 'Show',
       arguments: [{ requestId: node.requestId }],
     };

@@ -192,6 +192,11 @@ function outcomeOf(request: AccessRequest, me: string): ReviewModel['outcome'] {
     case 'pending':
       return may.decide ? undefined : { look: 'calm', words: `Waiting for ${askedOf(request)}` };
     case 'approved': {
+      if (request.brokenGlass)
+        return {
+          look: 'bad',
+          words: `${requester.id === me ? 'You' : requester.name} broke the glass: ${quoted(request.brokenGlass.reason)}. Nobody approved it.`,
+        };
       const told =
         requester.id === me
           ? 'The time starts when you open the terminal.'

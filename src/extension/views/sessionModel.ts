@@ -3,6 +3,7 @@ import { toldInWords } from '../../contract/telling-words.ts';
 import type { AccessRequest, Grant, LiveConnection, LiveConnections, World } from '../state/world.ts';
 import { thresholdsOf } from './countdown.ts';
 import { howItEnded, lastHeard, proofOf, receiptInWords, type ToLocal } from './endings.ts';
+import { canBreak } from './glass.ts';
 import { standingOf, unconfirmedOf, type Running } from './standing.ts';
 import { lookingAt, lookingInWords, saidInWords, unanswered } from './talk.ts';
 import { approvedBy, askedOf, timeOfDay, tlsWarning, why } from './words.ts';
@@ -30,6 +31,8 @@ export interface RunningCard extends CardBase {
   readonly connections?: readonly string[];
   /** Where there may be more of them; empty while none was asked. */
   readonly unknown: readonly string[];
+  /** Nobody approved it. */
+  readonly glassBroken: boolean;
   readonly mayOpen: boolean;
   readonly documented: boolean;
 }
@@ -53,6 +56,8 @@ export type Card =
       readonly told: readonly string[];
       /** Somebody asked, and waits for an answer. */
       readonly asked: boolean;
+      /** It may go on without an answer, in an emergency. */
+      readonly breakable: boolean;
     })
   | (CardBase & {
       readonly is: 'over';
@@ -104,6 +109,7 @@ export function sessionModel(
       is: 'waiting',
       ...waitingFor(request, world, now, toLocal),
       told: toldInWords(request.told, now),
+      breakable: canBreak(request, now),
       facts: [
         `${spokenDuration(request.duration)} · ${why(request)}`,
         `Asked at ${timeOfDay(toLocal(Date.parse(request.createdAt)))}.`,
@@ -181,6 +187,7 @@ function runningCard(
     ...(warning === undefined ? {} : { warning: `The connection is ${warning}.` }),
     ...(seen ? { connections: seen.connections.map(inWords) } : {}),
     unknown: seen?.unknownAt.map(unknownAt) ?? [],
+    glassBroken: grant.brokenGlass !== undefined,
     mayOpen: grant.may.openTerminal,
     documented: grant.template.documentation !== undefined,
   };

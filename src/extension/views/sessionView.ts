@@ -16,6 +16,7 @@ const deeds: Readonly<
   end: { command: commandIds.endSession, about: (grantId) => ({ grantId }) },
   open: { command: commandIds.openTerminal, about: (grantId) => ({ grantId }) },
   document: { command: commandIds.openDocumentation, about: (grantId) => ({ grantId }) },
+  break: { command: commandIds.breakGlass, about: (requestId) => ({ requestId }) },
   answer: { command: commandIds.answer, about: (requestId) => ({ requestId }) },
   withdraw: { command: commandIds.withdraw, about: (requestId) => ({ requestId }) },
   request: { command: commandIds.requestAccess, about: () => ({}) },

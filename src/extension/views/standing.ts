@@ -22,6 +22,10 @@ export interface Standing {
   readonly waitingForMe: readonly AccessRequest[];
   /** Somebody else's, open, and the person here may revoke it. */
   readonly revocable: readonly Grant[];
+  /** Given without approval and over: the person here may sign it off; the latest first. */
+  readonly toSignOff: readonly Grant[];
+  /** The same of the person here: somebody else has to. */
+  readonly owed: readonly Grant[];
   /** Somebody else's that is over, and that its target has not confirmed; the latest first. */
   readonly unproven: readonly Grant[];
   /** Somebody else's that the person here may read and nothing more, as an auditor may. */
@@ -35,6 +39,8 @@ const nowhere: Standing = {
   over: [],
   waitingForMe: [],
   revocable: [],
+  toSignOff: [],
+  owed: [],
   unproven: [],
   readable: { requests: [], grants: [] },
 };
@@ -69,6 +75,8 @@ export function standingOf(world: World, now: number): Standing {
       .filter((request) => request.may.decide)
       .sort(byInstant((request) => request.createdAt)),
     revocable: openOfOthers.filter((grant) => grant.may.revoke),
+    toSignOff: grants.filter((grant) => grant.may.review).sort((a, b) => endOf(b) - endOf(a)),
+    owed: mine.filter((grant) => isOwed(grant, now)).sort((a, b) => endOf(b) - endOf(a)),
     unproven: grants
       .filter((grant) => grant.holder.id !== me && !grant.settled && isShownAsOver(grant, now))
       .sort((a, b) => endOf(b) - endOf(a)),
@@ -101,6 +109,11 @@ function runningOf(grant: Grant, now: number): Running | undefined {
 function isOpen(grant: Grant, now: number): boolean {
   if (grant.state === 'approved') return now < Date.parse(grant.activateBy);
   return grant.state === 'active' && (grant.expiresAt === undefined || now < Date.parse(grant.expiresAt));
+}
+
+/** The glass was broken for it, it is over, and nobody has signed it off. */
+export function isOwed(grant: Grant, now: number): boolean {
+  return grant.brokenGlass !== undefined && !grant.brokenGlass.review && !isOpen(grant, now);
 }
 
 function isShownAsOver(grant: Grant, now: number): boolean {

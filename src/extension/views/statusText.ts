@@ -42,10 +42,12 @@ export function statusOf(world: World, now: number, toLocal: ToLocal): StatusTex
 
   if (first) {
     const level = levelOf(first.remainingMs, first.totalMs);
+    const broken = first.grant.brokenGlass !== undefined;
     return shown(
-      `$(shield) ${shortTime(first.remainingMs)}`,
-      `Production access: ${task(first.grant.template)}, ${spokenTime(first.remainingMs)} left`,
-      level === 'over' ? 'last' : level,
+      `${broken ? '$(flame) break glass' : '$(shield)'} ${shortTime(first.remainingMs)}`,
+      `Production access${broken ? ' without approval' : ''}: ${task(first.grant.template)}, ${spokenTime(first.remainingMs)} left`,
+      // What nobody approved is never calm.
+      level === 'over' ? 'last' : broken && level === 'calm' ? 'soon' : level,
     );
   }
   if (unconfirmed.length > 0)

@@ -49,6 +49,7 @@ export function why(of: { readonly reason: string; readonly ticket?: string | un
 
 export function approvedBy(grant: Grant): string {
   const names = grant.approvedBy.map((person) => person.name);
+  if (grant.brokenGlass) return 'the glass was broken: nobody approved it in time';
   if (names.length > 0) return `approved by ${either(names, 'and')}`;
   return grant.automatic === undefined ? 'no approval needed' : `approved automatically: ${grant.automatic}`;
 }

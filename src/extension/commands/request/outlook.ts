@@ -1,7 +1,7 @@
 import type { Outlook } from '../../../contract/requests.ts';
 import { spokenDuration } from '../../../contract/durations.ts';
 import { needWords } from '../../../contract/needs.ts';
-import type { ApprovalNeed } from '../../../contract/templates.ts';
+import type { ApprovalNeed, GlassRule } from '../../../contract/templates.ts';
 
 type Asked = Extract<Outlook, { is: 'asked' }>;
 
@@ -16,11 +16,18 @@ export function outlookInWords(outlook: Outlook): string {
         : `Nobody needs to approve: ${outlook.why}. It stands in the audit log.`;
     case 'asked': {
       const notAutomatic = outlook.notAutomatic.map((why) => ` Not automatic: ${why}.`).join('');
-      if (outlook.missing) return `${whoIsMissing(outlook, outlook.missing)}${notAutomatic}`;
+      const glass = outlook.breakGlass ? ` ${glassInWords(outlook.breakGlass)}` : '';
+      if (outlook.missing) return `${whoIsMissing(outlook, outlook.missing)}${notAutomatic}${glass}`;
       const usually = outlook.usually === undefined ? '' : `; usually ${roughly(outlook.usually)}`;
-      return `${upperFirst(approvers(outlook))} will read this${usually}.${notAutomatic}`;
+      return `${upperFirst(approvers(outlook))} will read this${usually}.${notAutomatic}${glass}`;
     }
   }
+}
+
+function glassInWords({ after }: GlassRule): string {
+  return after === undefined
+    ? 'In an emergency you can break the glass.'
+    : `If nobody answers for ${spokenDuration(after)}, you can break the glass.`;
 }
 
 /** Whoever has never signed in is not known, so that more is not promised than can be seen. */
