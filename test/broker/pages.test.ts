@@ -29,6 +29,8 @@ scope: { privileges: [select on sales.orders] }
 duration: { default: PT15M, longest: PT30M }
 request: { by: [engineering], ticket: { pattern: 'INC-\\d+', required: true } }
 approve: { by: [payments-leads], mfa: { acr: [mfa] } }
+break_glass: { by: [oncall], longest: PT5M }
+revoke: { by: [payments-leads] }
 `;
 
 describe('The pages of the broker', function () {
@@ -196,9 +198,81 @@ describe('The pages of the broker', function () {
         body: { verdict: 'approve', digest },
         key: newKey(),
       });
+      const comment = 'It is done already';
+      assert.match((await ben.press(after, 'revoke', { comment })).text, /You revoked it/);
+      const path = `/v1/grants/${String((await read(other)).grantId)}/revoke`;
+      await world.call('ben', 'POST', path, { body: { comment } });
       const [byPage, byApi] = [await eventsOf(id), await eventsOf(other)];
-      assert.ok(byPage.length > 1);
+      assert.ok(byPage.length > 3);
       assert.deepEqual(byPage, byApi);
+    });
+
+    it('say loudly that somebody did not wait, and let others revoke it and sign it off', async () => {
+      const id = await ask('ana', 'Order 4711 is stuck after a payment retry', 'guarded');
+      const { accessToken } = await world.provider.tokenFor('ana', { acrValues: 'mfa' });
+      const broken = await world.call<AccessRequest>(undefined, 'POST', `/v1/requests/${id}/break-glass`, {
+        headers: { authorization: `Bearer ${accessToken}` },
+        body: { digest: (await read(id)).digest, reason: 'Checkout is <b>down' },
+        key: newKey(),
+      });
+      assert.equal(broken.status, 201, JSON.stringify(broken.body));
+      const address = `/requests/${id}`;
+      const visitor = new Visitor(world.url);
+      const listed = await visitor.signIn('ben');
+      assert.match(
+        listed.text,
+        new RegExp(`Waiting for you</h1>\\s*<ul.*?${id}.*?Glass broken.*?open still`, 's'),
+      );
+      assert.equal(listed.text.split(id).length, 2, 'once');
+      for (const who of ['ana', 'carol']) {
+        const other = new Visitor(world.url);
+        const page = await other.signIn(who, address);
+        assert.match(page.text, /broke the glass/);
+        assert.ok(!offers(page, 'revoke') && !offers(page, 'review'), who);
+      }
+
+      const page = await visitor.open(address);
+      for (const fact of [
+        /<h1><bdi dir="auto">Ana Lima<\/bdi> broke the glass to read orders with care on shop/,
+        /state bad.*Access without approval.*“<bdi dir="auto">Checkout is &#60;b&#62;down<\/bdi>”/s,
+        /Nothing is open yet/,
+        /5 min, from the first terminal on/,
+        /Nobody has signed it off yet/,
+      ])
+        assert.match(page.text, fact);
+      assert.ok(!offers(page, 'approve') && !offers(page, 'review'));
+      for (const name of ['revoke', 'review']) await visitor.open(`${address}/${name}`);
+      const early = await visitor.send({ ...formOf(page, 'revoke'), action: `${address}/review` });
+      assert.equal(early.status, 403);
+      const short = await visitor.press(page, 'revoke', { comment: 'no' });
+      assert.equal(short.status, 400);
+      assert.match(short.text, /\nno<\/textarea>/);
+      assert.equal((await eventsOf(id)).at(-1)?.action, 'grant approved');
+
+      const comment = 'The replica does';
+      const twice = await Promise.all([0, 1].map(() => visitor.press(short, 'revoke', { comment })));
+      for (const { status, text } of twice) {
+        assert.equal(status, 200);
+        assert.match(text, /You revoked it .*“<bdi dir="auto">The replica does<\/bdi>”/s);
+      }
+      const [over] = twice;
+      assert.ok(over && offers(over, 'review') && !offers(over, 'revoke'));
+      assert.match((await visitor.open('/requests')).text, /Glass broken.*sign it off/s);
+
+      const words = { comment: 'I read along, nothing was changed' };
+      const refused = await visitor.press(over, 'review', words);
+      assert.equal(refused.status, 401);
+      const [, way = ''] = /href="(\/sign-in\?[^"]*acr[^"]*)"/.exec(refused.text) ?? [];
+      const out = await visitor.open(way.replaceAll('&#38;', '&'), { follow: false });
+      const back = await visitor.through(new URL(out.headers.get('location') ?? ''), 'ben');
+      const done = await visitor.press(await visitor.open(back.href), 'review', words);
+      assert.match(done.text, /You signed it off .*“<bdi dir="auto">I read along, nothing was changed/s);
+      assert.ok(!offers(done, 'review'));
+      assert.doesNotMatch((await visitor.open('/requests')).text, /Glass broken/);
+      assert.deepEqual(
+        (await eventsOf(id)).map(({ action }) => action),
+        ['request created', 'glass broken', 'grant approved', 'grant revoked', 'grant reviewed'],
+      );
     });
 
     it('deny with a comment on one line, and keep what was typed where it does not do', async () => {
@@ -619,6 +693,10 @@ describe('The pages of the broker', function () {
         assert.match(late[0]?.text ?? '', /Too many calls/);
         assert.match(late[0]?.headers.get('retry-after') ?? '', /^\d+$/);
       }
+      // Revoking is let in still, as it is there: it gets as far as the look at the form.
+      const revoke = { action: `/requests/${randomUUID()}/revoke`, fields: {} };
+      const revoking = await Promise.all(Array.from({ length: 40 }, () => eva.send(revoke)));
+      assert.deepEqual(new Set(revoking.map(({ status }) => status)), new Set([403]));
       assert.equal((await ben.open('/requests')).status, 200);
     });
   });

@@ -33,6 +33,17 @@ const steps = `notify:
   - { after: PT30M, tell: hook }
   - { after: PT1H, call: '+49 30 1234' }
 `;
+const glass = `
+template: glass
+title: Read orders in an emergency
+summary: Read orders.
+target: shop
+scope: { privileges: [select on sales.orders] }
+duration: { default: PT15M, longest: PT30M }
+request: { by: [engineering], ticket: { pattern: 'INC-\\d+', required: true } }
+approve: { by: [payments-leads] }
+break_glass: { by: [oncall], longest: PT5M }
+`;
 
 /** The broker's pages in a real browser, without scripts, on every width, light and dark. */
 describe('the pages of the broker, as people see them', function () {
@@ -47,7 +58,11 @@ describe('the pages of the broker, as people see them', function () {
     receiver = await startReceiver();
     process.env['PAGES_HOOK'] = `whsec_${randomBytes(32).toString('base64')}`;
     [world, browser, axe] = await Promise.all([
-      startWorld({ pages: true, configuration: telling(receiver.url) }),
+      startWorld({
+        pages: true,
+        configuration: telling(receiver.url),
+        templates: { 'glass.yaml': glass },
+      }),
       launchBrowser(),
       readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'),
     ]);
@@ -66,12 +81,12 @@ describe('the pages of the broker, as people see them', function () {
     await world.stop();
   });
 
-  const ask = async (reason = 'Order 4711 is stuck after a payment retry') => {
+  const ask = async (reason = 'Order 4711 is stuck after a payment retry', template = 'fix-status') => {
     const { templates } = (await world.call<{ templates: Template[] }>('ana', 'GET', '/v1/templates')).body;
-    const { digest } = templates.find(({ id }) => id === 'fix-status')!;
+    const { digest } = templates.find(({ id }) => id === template)!;
     const made = await world.call<AccessRequest>('ana', 'POST', '/v1/requests', {
       body: {
-        template: 'fix-status',
+        template,
         templateDigest: digest,
         duration: 'PT30M',
         reason,
@@ -80,6 +95,12 @@ describe('the pages of the broker, as people see them', function () {
       key: newKey(),
     });
     return made.body.id;
+  };
+  const breakGlass = async (id: string) => {
+    const { digest } = (await world.call<AccessRequest>('ana', 'GET', `/v1/requests/${id}`)).body;
+    const body = { digest, reason: 'Checkout is down and nobody answers' };
+    const broken = await world.call('ana', 'POST', `/v1/requests/${id}/break-glass`, { body, key: newKey() });
+    assert.equal(broken.status, 201);
   };
   const stateOf = async (id: string) =>
     (await world.call<AccessRequest>('ana', 'GET', `/v1/requests/${id}`)).body.state;
@@ -164,6 +185,21 @@ describe('the pages of the broker, as people see them', function () {
     await page.getByRole('button', { name: 'Deny' }).tap();
     await page.getByText('Denied', { exact: true }).waitFor();
     await look(page, 'denied');
+    const broken = await ask(undefined, 'glass');
+    await breakGlass(broken);
+    await page.goto(`${world.url}/requests`);
+    await look(page, 'list-glass');
+    await page.getByText('open still').tap();
+    await page.getByText('Revoke…').tap();
+    await page.getByRole('textbox').fill('The replica does');
+    await look(page, 'glass-broken');
+    await page.getByRole('button', { name: 'Revoke' }).tap();
+    await page.getByText('You revoked it').waitFor();
+    await page.getByText('Sign off…').tap();
+    await page.getByRole('textbox').fill('I read along, nothing was changed');
+    await page.getByRole('button', { name: 'Sign off' }).tap();
+    await page.getByText('You signed it off').waitFor();
+    await look(page, 'glass-signed-off');
     await page.goto(`${world.url}/requests/nothing`);
     await look(page, 'not-found');
     await page.goto(`${world.url}/requests`);

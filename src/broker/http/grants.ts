@@ -51,28 +51,7 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
   });
 
   handle(app, routes.revokeGrant, async ({ caller, params, body }) => {
-    await store.transaction('grant revoked', async (trx) => {
-      const { grant, request } = await visible(trx, context, caller, await lockGrant(trx, params.id));
-      if (grant.holder === caller.id) throw new Refusal('not-allowed', 'It is your own: end it instead.');
-      alarmIfForged(context.integrity, grant, request);
-      if (!caller.mayDecide) throw byCode();
-      if (!mayRevoke(caller, ruleOf(request)))
-        throw new Refusal(
-          'not-allowed',
-          `Members of ${request.revoke_by.join(' or ') || 'no group'} may revoke this.`,
-        );
-      const { step, grant: after } = await stepGrant(
-        trx,
-        context.integrity.macs,
-        grant,
-        'revoked',
-        caller.id,
-        body.comment,
-      );
-      const closing = await closeLeases(trx, after, 'revoked', caller.id);
-      if (!step.moved && closing.length === 0)
-        throw new Refusal('too-late', 'It is over already. Nothing is open under it.');
-    });
+    await store.transaction('grant revoked', (trx) => revoke(trx, context, caller, params.id, body.comment));
     return reread(caller, params.id);
   });
 
@@ -113,6 +92,31 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
   );
 }
 
+/** Somebody ends the access of somebody else. The same word of theirs once more changes nothing. */
+export async function revoke(
+  trx: Trx,
+  context: Context,
+  caller: Caller,
+  grantId: string,
+  comment: string,
+): Promise<void> {
+  const { integrity } = context;
+  const { grant, request } = await visible(trx, context, caller, await lockGrant(trx, grantId));
+  if (grant.holder === caller.id) throw new Refusal('not-allowed', 'It is your own: end it instead.');
+  alarmIfForged(integrity, grant, request);
+  if (!caller.mayDecide) throw byCode();
+  if (!mayRevoke(caller, ruleOf(request)))
+    throw new Refusal(
+      'not-allowed',
+      `Members of ${request.revoke_by.join(' or ') || 'no group'} may revoke this.`,
+    );
+  const { step, grant: after } = await stepGrant(trx, integrity.macs, grant, 'revoked', caller.id, comment);
+  const closing = await closeLeases(trx, after, 'revoked', caller.id);
+  const again = grant.state === 'revoked' && grant.ended_by === caller.id;
+  if (!step.moved && closing.length === 0 && !again)
+    throw new Refusal('too-late', 'It is over already. Nothing is open under it.');
+}
+
 /** The grant with its request, if the caller has a part in it. */
 export async function visible<Row extends GrantRow>(
   db: Db | Trx,
@@ -127,6 +131,6 @@ export async function visible<Row extends GrantRow>(
   return { grant, request };
 }
 
-function noGrant(): Refusal {
+export function noGrant(): Refusal {
   return new Refusal('not-found', 'There is no such access, or you have no part in it.');
 }

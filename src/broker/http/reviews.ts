@@ -27,7 +27,7 @@ export function reviewRoutes(app: FastifyInstance, context: Context): void {
 }
 
 /** Somebody who could have approved it has looked at what was done without them. */
-async function review(
+export async function review(
   trx: Trx,
   context: Context,
   caller: Caller,

@@ -109,8 +109,7 @@ export function buildServer(parts: ServerParts): FastifyInstance {
   app.decorate('attempted', parts.attempted ?? (() => Promise.resolve()));
   app.decorateRequest('caller', null);
   app.addHook('onRequest', async (request) => {
-    const { open, ends = false } = request.routeOptions.config;
-    if (request.is404 || open) return;
+    if (request.is404 || request.routeOptions.config.open) return;
     // Of two, a proxy before us may have looked at the other one: then none counts.
     const { headersDistinct: headers } = request.raw;
     const call = { method: request.method, target: request.url, proofs: headers['dpop'] ?? [] };
@@ -118,9 +117,10 @@ export function buildServer(parts: ServerParts): FastifyInstance {
       authorization: headers['authorization']?.join(', '),
       verify: (authorization) => parts.verify(authorization, call),
     };
-    request.caller = await admit(request, knock, ends);
+    request.caller = await admit(request, knock);
   });
-  const admit = async (request: FastifyRequest, knock: Presented, ends = false): Promise<Caller> => {
+  const admit = async (request: FastifyRequest, knock: Presented): Promise<Caller> => {
+    const { ends = false } = request.routeOptions.config;
     if (request.headers['x-forwarded-for'] !== undefined && request.ip === request.socket.remoteAddress)
       tellOfProxy();
     try {
@@ -139,7 +139,7 @@ export function buildServer(parts: ServerParts): FastifyInstance {
       throw error;
     }
   };
-  app.decorate('admit', (request: FastifyRequest, knock: Presented) => admit(request, knock));
+  app.decorate('admit', admit);
   app.addHook('onClose', (_app, done) => {
     refused.close();
     done();

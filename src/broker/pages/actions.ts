@@ -1,13 +1,18 @@
 import * as z from 'zod';
 import { durationOf, secondsOf, spokenDuration } from '../../contract/durations.ts';
+import type { Grant } from '../../contract/grants.ts';
 import { Comment, NewMessage, type AccessRequest } from '../../contract/requests.ts';
 import { Digest, Duration, Id } from '../../contract/values.ts';
 import type { Context } from '../context.ts';
 import type { Caller } from '../http/caller.ts';
 import { claim, release } from '../http/claims.ts';
 import { withdraw } from '../http/decisions.ts';
+import { noGrant, revoke } from '../http/grants.ts';
 import { Refusal } from '../http/problem.ts';
 import { askOnce, decideOnce } from '../http/requests.ts';
+import { review } from '../http/reviews.ts';
+import { grantsOf } from '../store/grant.ts';
+import type { Trx } from '../store/schema.ts';
 import type { Fields } from './forms.ts';
 import { markup, type Html } from './html.ts';
 
@@ -36,12 +41,14 @@ export interface Offer {
   readonly says?: Fields;
 }
 
-/** Something that a person can do to a request, through the same function as the call of the API. */
+/** Something that a person can do to a request or its grant, through the same function as the call of the API. */
 export interface Action {
   /** Last part of the address that its form is sent to. */
   readonly name: string;
+  /** Takes access away: not refused for being one of many. */
+  readonly ends?: true;
   /** Undefined where it is not for this person, or not now. */
-  readonly offer: (request: AccessRequest, personId: string) => Offer | undefined;
+  readonly offer: (request: AccessRequest, personId: string, grant?: Grant) => Offer | undefined;
   readonly press: (pressed: Pressed) => Promise<void>;
 }
 
@@ -105,7 +112,7 @@ const deny: Action = {
       : undefined,
   press: ({ context, caller, id, key, fields }) => {
     const digest = shownIn(fields);
-    const { comment } = given(WithComment, fields, 'Say in 3 to 500 plain characters why.');
+    const { comment } = commentIn(fields);
     return decideOnce(context, caller, id, { verdict: 'deny', digest, comment }, key);
   },
 };
@@ -155,8 +162,64 @@ const takeBack: Action = {
     context.store.transaction('request withdrawn', (trx) => withdraw(trx, context, caller, id)),
 };
 
+const revokeIt: Action = {
+  name: 'revoke',
+  ends: true,
+  offer: ({ requester }, _personId, grant) =>
+    grant?.may.revoke
+      ? {
+          label: 'Revoke',
+          asks: ({ comment }) => field('comment', `Why? ${requester.name} will read this.`, comment),
+        }
+      : undefined,
+  press: async ({ context, caller, id, fields }) => {
+    const { comment } = commentIn(fields);
+    await context.store.transaction('grant revoked', async (trx) =>
+      revoke(trx, context, caller, await grantOf(trx, id), comment),
+    );
+  },
+};
+
+const signOff: Action = {
+  name: 'review',
+  offer: (_request, _personId, grant) =>
+    grant?.may.review
+      ? {
+          label: 'Sign off',
+          asks: ({ comment }) =>
+            field('comment', 'What did you look at, and what do you say to it?', comment),
+        }
+      : undefined,
+  press: async ({ context, caller, id, fields }) => {
+    const { comment } = commentIn(fields);
+    await context.store.transaction('grant reviewed', async (trx) =>
+      review(trx, context, caller, await grantOf(trx, id), comment),
+    );
+  },
+};
+
 /** In the order in which they stand on the page. */
-export const actions: readonly Action[] = [approve, deny, shorten, ask, look, stopLooking, takeBack];
+export const actions: readonly Action[] = [
+  approve,
+  deny,
+  shorten,
+  ask,
+  look,
+  stopLooking,
+  takeBack,
+  revokeIt,
+  signOff,
+];
+
+async function grantOf(trx: Trx, requestId: string): Promise<string> {
+  const [grant] = await grantsOf(trx, [requestId]);
+  if (!grant) throw noGrant();
+  return grant.id;
+}
+
+function commentIn(fields: Fields): { readonly comment: string } {
+  return given(WithComment, fields, 'Say in 3 to 500 plain characters why.');
+}
 
 function shownIn(fields: Fields): string {
   const shown = Shown.safeParse(fields);

@@ -6,12 +6,14 @@ import type { PagesClient } from '../config/config.ts';
 import type { Context } from '../context.ts';
 import type { Caller } from '../http/caller.ts';
 import { noRequest } from '../http/decisions.ts';
-import { presentRequests } from '../http/present.ts';
+import { presentGrants, presentRequests } from '../http/present.ts';
 import { answerTo, Refusal } from '../http/problem.ts';
 import { termsOf } from '../http/template-now.ts';
 import { NotSignedIn } from '../identity/failures.ts';
 import type { Verifier } from '../identity/verifier.ts';
 import { maySee } from '../rules/policy.ts';
+import { owedTo } from '../store/glass.ts';
+import { grantsOf } from '../store/grant.ts';
 import { listRequests, requestById, ruleOf } from '../store/request.ts';
 import { actions, type Action } from './actions.ts';
 import { Cookies } from './cookies.ts';
@@ -84,7 +86,11 @@ class Pages {
     this.#get('/requests', (given) => this.#list(given));
     this.#get('/requests/:id', (given) => this.#request(given));
     for (const action of actions)
-      this.#post(`/requests/:id/${action.name}`, (given, fields) => this.#press(given, action, fields));
+      this.#post(
+        `/requests/:id/${action.name}`,
+        (given, fields) => this.#press(given, action, fields),
+        action.ends,
+      );
     this.#post(signOutPath, (given) => this.#signOut(given));
     app.get('/sign-in', { config: { open: true } }, (request, reply) => this.#signIn(request, reply));
     app.get('/signed-in', { config: { open: true } }, (request, reply) => this.#signedIn(request, reply));
@@ -97,13 +103,13 @@ class Pages {
     });
   }
 
-  #post(url: string, answer: (given: Given, fields: Fields) => Promise<FastifyReply>): void {
-    this.#app.post(url, { config: { open: true } }, async (request, reply) => {
+  #post(url: string, answer: (given: Given, fields: Fields) => Promise<FastifyReply>, ends = false): void {
+    this.#app.post(url, { config: { open: true, ends } }, async (request, reply) => {
       const given = await this.#given(request, reply);
       if (!given) return reply;
       const fields = (request.body ?? {}) as Fields;
       demandOwn(request, this.#context.config.publicUrl, given.viewer.session, fields);
-      return this.#app.lanes.in(given.caller.id, 'change', () => answer(given, fields));
+      return this.#app.lanes.in(given.caller.id, ends ? 'end' : 'change', () => answer(given, fields));
     });
   }
 
@@ -140,7 +146,9 @@ class Pages {
     const { store } = this.#context;
     const rows = await listRequests(store.db, caller, 'all', listed);
     const requests = await presentRequests(this.#context, caller, rows);
-    return sendTo(reply, document('Requests', this.#top(false), listPage(requests, viewer, new Date())));
+    const owed = await presentGrants(this.#context, caller, await owedTo(store.db, caller, listed));
+    const page = listPage({ requests, owed, viewer, now: new Date() });
+    return sendTo(reply, document('Requests', this.#top(false), page));
   }
 
   async #request({ caller, viewer, request, reply }: Given, refused?: Refused): Promise<FastifyReply> {
@@ -149,7 +157,15 @@ class Pages {
     if (!row || !maySee(caller, ruleOf(row), config.audit.by)) throw noRequest();
     const [shown] = await presentRequests(this.#context, caller, [row]);
     if (!shown) throw noRequest();
-    const page = requestPage({ request: shown, terms: termsOf(row), viewer, now: new Date(), refused });
+    const [grant] = await presentGrants(this.#context, caller, await grantsOf(store.db, [row.id]));
+    const page = requestPage({
+      request: shown,
+      grant,
+      terms: termsOf(row),
+      viewer,
+      now: new Date(),
+      refused,
+    });
     return sendTo(reply, document(titleOf(shown), this.#top(true), page));
   }
 

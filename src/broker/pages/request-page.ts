@@ -1,6 +1,7 @@
 import { spokenDuration } from '../../contract/durations.ts';
 import { needWords } from '../../contract/needs.ts';
 import { toldInWords } from '../../contract/telling-words.ts';
+import type { Grant } from '../../contract/grants.ts';
 import type { AccessRequest } from '../../contract/requests.ts';
 import {
   askedOf,
@@ -29,6 +30,8 @@ export interface Refused {
 
 export interface Shown {
   readonly request: AccessRequest;
+  /** What came of it. */
+  readonly grant?: Grant | undefined;
   /** What it allows, in the target's own terms, a line each. */
   readonly terms: readonly string[];
   readonly viewer: Viewer;
@@ -36,20 +39,24 @@ export interface Shown {
   readonly refused?: Refused | undefined;
 }
 
-export function titleOf({ requester, template }: AccessRequest): string {
-  return `${requester.name} asks to ${task(template)}`;
+export function titleOf(request: AccessRequest): string {
+  return `${request.requester.name} ${did(request)} ${task(request.template)}`;
+}
+
+function did({ brokenGlass }: AccessRequest): string {
+  return brokenGlass ? 'broke the glass to' : 'asks to';
 }
 
 /** A request with all that matters to whoever decides, in the order in which it matters, and what they can do. */
 export function requestPage(shown: Shown): Html {
-  const { request, refused, viewer } = shown;
+  const { request, grant, refused, viewer } = shown;
   const offered = actions.flatMap(({ name, offer }): Offered[] => {
-    const one = offer(request, viewer.id);
+    const one = offer(request, viewer.id, grant);
     return one ? [{ ...one, name }] : [];
   });
   const { requester, template } = request;
   return markup`<main>
-    <h1>${theirs(requester.name)} asks to ${lowerFirst(template.title)} on ${template.target.title}</h1>
+    <h1>${theirs(requester.name)} ${did(request)} ${lowerFirst(template.title)} on ${template.target.title}</h1>
     <p class="inshort">${inShort(shown)}</p>
     ${
       refused &&
@@ -74,8 +81,9 @@ function signInAgain(id: string, stepUp: StepUp): Html {
 }
 
 /** How long, for which ticket, since when: what is asked first after who and what. */
-function inShort({ request: { duration, ticket, createdAt }, now }: Shown): Html {
-  return markup`${spokenDuration(duration)}${ticket !== undefined && markup` · ${theirs(ticket)}`} · asked ${moment(createdAt, now)}`;
+function inShort({ request, grant, now }: Shown): Html {
+  const { ticket, createdAt } = request;
+  return markup`${spokenDuration((grant ?? request).duration)}${ticket !== undefined && markup` · ${theirs(ticket)}`} · asked ${moment(createdAt, now)}`;
 }
 
 function ticketOf(ticket: string, link: string | undefined): Html {
@@ -120,7 +128,7 @@ function exchange({ request: { messages }, viewer, now }: Shown): Html {
     </ul>`;
 }
 
-function facts({ request, terms, viewer, now }: Shown): Html {
+function facts({ request, grant, terms, viewer, now }: Shown): Html {
   const { template } = request;
   const told = request.requester.id === viewer.id ? [] : toldOf(request, now);
   return markup`<h2>What exactly</h2>
@@ -140,7 +148,7 @@ function facts({ request, terms, viewer, now }: Shown): Html {
       </div>
       <div>
         <dt>For how long</dt>
-        <dd>${fromTheFirstTerminal(request)}</dd>
+        <dd>${fromTheFirstTerminal(grant ?? request)}</dd>
       </div>
       ${
         request.ticket !== undefined &&
@@ -199,7 +207,7 @@ function toldOf({ state, told }: AccessRequest, now: Date): string[] {
 }
 
 /** What became of it, or whom it waits for, and who decided already. */
-function stateOf({ request, viewer, now }: Shown): Html {
+function stateOf({ request, grant, viewer, now }: Shown): Html {
   const { state, decisions, claim } = request;
   const said = decisions.map(
     ({ by, verdict, comment, duration, at }) =>
@@ -229,13 +237,21 @@ function stateOf({ request, viewer, now }: Shown): Html {
       if (!request.may.decide) return banner('wait', '…', `Waits for ${askedOf(request)}`, told);
       return said.length > 0 ? banner('wait', '…', 'Waits for you too') : markup``;
     case 'approved':
+      if (request.brokenGlass)
+        return banner(
+          grant?.brokenGlass?.review ? '' : 'bad',
+          '!',
+          markup`${mine ? 'You' : theirs(name)} broke the glass`,
+          markup`<p>
+              Access without approval, ${moment(request.brokenGlass.at, now)}: “${theirs(request.brokenGlass.reason)}”
+            </p>
+            ${grant && accessOf(grant, viewer, now)} ${grant && reviewOf(grant, viewer, now)}`,
+        );
       return banner(
         'good',
         '✓',
         'Approved',
-        markup`${request.automatic !== undefined && markup`<p>Nobody was asked: ${request.automatic}.</p>`}<p>
-          ${mine ? 'You have' : markup`${theirs(name)} has`} been told. The time starts with the first terminal.
-        </p>`,
+        markup`${request.automatic !== undefined && markup`<p>Nobody was asked: ${request.automatic}.</p>`} ${grant && accessOf(grant, viewer, now)}`,
       );
     case 'denied':
       return banner('bad', '✕', 'Denied', markup`<p>Nothing was opened.</p>`);
@@ -246,6 +262,35 @@ function stateOf({ request, viewer, now }: Shown): Html {
     case 'refused':
       return banner('bad', '✕', 'Refused by policy', markup`<p>Nothing was opened.</p>`);
   }
+}
+
+/** What became of what was given. */
+function accessOf(grant: Grant, viewer: Viewer, now: Date): Html {
+  const { state, holder, endedBy, comment, activateBy, expiresAt, endedAt, template } = grant;
+  const name = (one: Grant['holder']) => (one.id === viewer.id ? 'You' : theirs(one.name));
+  const at = (instant: string | undefined) => instant !== undefined && moment(instant, now);
+  const by = endedBy ? name(endedBy) : 'Somebody';
+  const said = {
+    approved: markup`Nothing is open yet: the time starts with the first terminal. If there is none, it lapses ${at(activateBy)}.`,
+    active: markup`Open now, at ${template.target.title}. It ends ${at(expiresAt)}.`,
+    lapsed: markup`${name(holder)} never used it. It lapsed ${at(endedAt)}.`,
+    ended: markup`${name(holder)} ended it ${at(endedAt)}.`,
+    expired: markup`Its time was up ${at(endedAt)}.`,
+    revoked: markup`${by} revoked it ${at(endedAt)}${comment !== undefined && markup`: “${theirs(comment)}”`}`,
+  }[state];
+  const isOver = state !== 'approved' && state !== 'active';
+  return markup`<p>${said}</p>
+    ${isOver && !grant.settled && markup`<p>Its end is not confirmed at ${template.target.title} yet. Look again.</p>`}`;
+}
+
+/** Whether somebody has looked at what was done without approval. */
+function reviewOf({ brokenGlass, may }: Grant, viewer: Viewer, now: Date): Html {
+  const review = brokenGlass?.review;
+  if (!review)
+    return markup`<p>${may.review ? 'It waits for you, or somebody else who could have approved it, to sign it off.' : 'Nobody has signed it off yet.'}</p>`;
+  return markup`<p>
+    ${review.by.id === viewer.id ? 'You' : theirs(review.by.name)} signed it off ${moment(review.at, now)}: “${theirs(review.comment)}”
+  </p>`;
 }
 
 interface Offered extends Offer {

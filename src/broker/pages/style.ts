@@ -78,6 +78,7 @@ textarea, select { display: block; width: 100%; font: inherit; color: var(--text
 .cards a:hover { border-color: var(--accent); box-shadow: inset 0 0 0 1px var(--accent); }
 .cards strong { display: block; line-height: 1.35; }
 .cards span { display: block; }
+.cards .loud { color: var(--bad); font-size: 15px; font-weight: 600; }
 .cards .words { margin-top: 4px; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; }
 .said { margin: 0; padding: 0; list-style: none; }
 .said li { margin: 0 0 8px; padding: 10px 14px; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }

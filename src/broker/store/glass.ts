@@ -5,7 +5,7 @@ import type { Macs } from '../integrity/macs.ts';
 import { brokenGlassFields, reviewFields } from './authentic.ts';
 import { touchGrant, type GrantRow } from './grant.ts';
 import { now } from './now.ts';
-import type { RequestRow } from './request.ts';
+import type { Reader, RequestRow } from './request.ts';
 import type { Db, Schema, Trx } from './schema.ts';
 
 export type BrokenGlassRow = Selectable<Schema['broken_glass']>;
@@ -94,6 +94,34 @@ export async function reviewsOf(
       return authentic ? [[row.grant_id, row] as const] : [];
     }),
   );
+}
+
+const signedOff = sql<boolean>`exists (select from review where review.grant_id = "grant".id)`;
+
+/** Grants that nobody has signed off, of those that the reader's groups are asked about or may revoke; the newest first. */
+export function owedTo(db: Db, { groups }: Pick<Reader, 'groups'>, limit: number): Promise<GrantRow[]> {
+  const theirs = sql<string[]>`${[...groups]}::text[]`;
+  return db
+    .selectFrom('broken_glass')
+    .innerJoin('request', 'request.id', 'broken_glass.request_id')
+    .innerJoin('grant', 'grant.request_id', 'broken_glass.request_id')
+    .selectAll('grant')
+    .where(sql<boolean>`not ${signedOff}`)
+    .where(sql<boolean>`(request.approve_by && ${theirs} or request.revoke_by && ${theirs})`)
+    .orderBy('broken_glass.at', 'desc')
+    .limit(limit)
+    .execute();
+}
+
+/** How many grants nobody has signed off. */
+export async function countOwed(db: Db): Promise<number> {
+  const { count } = await db
+    .selectFrom('broken_glass')
+    .innerJoin('grant', 'grant.request_id', 'broken_glass.request_id')
+    .select((e) => e.fn.countAll<string>().as('count'))
+    .where(sql<boolean>`not ${signedOff}`)
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }
 
 /** What somebody broke the glass for and nobody has signed off, the oldest first. */
