@@ -196,6 +196,31 @@ describe('the view "Requests"', () => {
     assert.deepEqual(toldInWords(undefined, now), []);
   });
 
+  it('shows as many as can be looked at, those that wait longest first, and says how many more there are', () => {
+    const shown = (count: number) => {
+      const [section] = nodes(ben, {
+        requests: Array.from({ length: count }, (_, n) =>
+          request({
+            createdAt: inMs(-minutes(1) - n),
+            reason: `Reason ${n}`,
+            may: { withdraw: false, decide: true, write: true },
+          }),
+        ),
+      });
+      assert.equal(section?.is, 'section');
+      return section.children;
+    };
+    assert.equal(shown(250).length, 250);
+    assert.ok(shown(250).every(({ is }) => is === 'waiting for me'));
+    const many = shown(3_000);
+    assert.equal(many.length, 251);
+    const [first, last] = [many[0], many.at(-1)];
+    assert.ok(first?.is === 'waiting for me' && last?.is === 'line');
+    assert.match(first.tooltip, /Reason 2999/);
+    assert.equal(last.label, '2,750 more');
+    assert.equal(last.tooltip, '250 are shown here. The others come up as these are settled.');
+  });
+
   it('never offers somebody their own request to decide', () => {
     const sections = nodes(ana, { requests: [request()] });
     assert.deepEqual(

@@ -55,6 +55,9 @@ export interface Looking {
   readonly cutOff?: boolean;
 }
 
+/** As many as a window reads at its start; more come in while it is open, and nobody reads so many. */
+const mostInSection = 250;
+
 /** So much of an exchange stands in the sidebar; the review has all of it. */
 const lastWords = 2;
 
@@ -103,21 +106,22 @@ export function requestNodes(
   const sections: RequestNode[] = [
     section(
       'To sign off',
-      standing.toSignOff.map((grant) => othersNode(signedOff('to sign off', grant), grant)),
+      standing.toSignOff.map((grant) => () => othersNode(signedOff('to sign off', grant), grant)),
     ),
     section(
       'Waiting for you',
-      standing.waitingForMe.map((request) =>
-        askedNode(
-          'waiting for me',
-          request,
-          [spokenDuration(request.duration), ...lookingShort(request)],
-          talkLines(request),
-        ),
+      standing.waitingForMe.map(
+        (request) => () =>
+          askedNode(
+            'waiting for me',
+            request,
+            [spokenDuration(request.duration), ...lookingShort(request)],
+            talkLines(request),
+          ),
       ),
     ),
     section('Yours', [
-      ...standing.pending.map((request): RequestNode => ({
+      ...standing.pending.map((request) => (): RequestNode => ({
         is: canBreak(request, now) ? 'mine breakable' : 'mine',
         id: `mine ${request.id}`,
         requestId: request.id,
@@ -135,26 +139,28 @@ export function requestNodes(
           },
         ].map(asLine(`mine ${request.id}`)),
       })),
-      ...standing.ready.map((grant) => grantNode('ready', grant, 'approved, not opened yet', toLocal)),
-      ...standing.running.map(({ grant, expiresAtMs }) =>
-        grantNode('running', grant, `until ${timeOfDay(toLocal(expiresAtMs))}`, toLocal),
+      ...standing.ready.map((grant) => () => grantNode('ready', grant, 'approved, not opened yet', toLocal)),
+      ...standing.running.map(
+        ({ grant, expiresAtMs }) =>
+          () =>
+            grantNode('running', grant, `until ${timeOfDay(toLocal(expiresAtMs))}`, toLocal),
       ),
-      ...standing.over.filter(({ settled }) => !settled).map(unproven),
-      ...standing.owed.filter(({ settled }) => settled).map((grant) => signedOff('owed', grant)),
+      ...standing.over.filter(({ settled }) => !settled).map((grant) => () => unproven(grant)),
+      ...standing.owed.filter(({ settled }) => settled).map((grant) => () => signedOff('owed', grant)),
     ]),
     section(
       'Requests of others',
-      standing.readable.requests.map((request) =>
-        askedNode('waiting for others', request, [standOf(request)], talkLines(request)),
+      standing.readable.requests.map(
+        (request) => () => askedNode('waiting for others', request, [standOf(request)], talkLines(request)),
       ),
     ),
     section('Open access of others', [
-      ...standing.unproven.map((grant) => othersNode(unproven(grant), grant)),
-      ...standing.revocable.map((grant) =>
-        othersNode(grantNode('revocable', grant, untilWhen(grant, toLocal), toLocal), grant),
+      ...standing.unproven.map((grant) => () => othersNode(unproven(grant), grant)),
+      ...standing.revocable.map(
+        (grant) => () => othersNode(grantNode('revocable', grant, untilWhen(grant, toLocal), toLocal), grant),
       ),
-      ...standing.readable.grants.map((grant) =>
-        othersNode(grantNode('readable', grant, untilWhen(grant, toLocal), toLocal), grant),
+      ...standing.readable.grants.map(
+        (grant) => () => othersNode(grantNode('readable', grant, untilWhen(grant, toLocal), toLocal), grant),
       ),
     ]),
   ];
@@ -172,8 +178,17 @@ function glassLines(request: AccessRequest, now: number, toLocal: ToLocal): Line
   );
 }
 
-function section(label: string, children: readonly RequestNode[]): RequestNode {
-  return { is: 'section', id: label, label, children };
+/** Only what is shown is made. */
+function section(label: string, makers: readonly (() => RequestNode)[]): RequestNode {
+  const children = makers.slice(0, mostInSection).map((make) => make());
+  return { is: 'section', id: label, label, children: [...children, ...moreLine(label, makers.length)] };
+}
+
+function moreLine(section: string, all: number): RequestNode[] {
+  if (all <= mostInSection) return [];
+  const label = `${(all - mostInSection).toLocaleString('en')} more`;
+  const tooltip = `${mostInSection} are shown here. The others come up as these are settled.`;
+  return [{ is: 'line', id: `${section} more`, icon: 'ellipsis', label, tooltip }];
 }
 
 function askedNode(
