@@ -293,6 +293,38 @@ describe('Talking about a request', function () {
   });
 
   describe('all at once', () => {
+    it('each who reads it reads what they may, whoever reads it in the same moment', async () => {
+      const readers: Name[] = ['ana', 'dan', 'carol', ...leads.map(({ id }) => id)];
+      const read = () =>
+        Promise.all(readers.map(async (who) => ({ who, ...(await world.call<Said>(who, 'GET', path(''))) })));
+      for (const answer of await read()) {
+        const { who, body } = answer;
+        assert.equal(kind(answer), who === 'dan' ? 'not-found' : 200, who);
+        if (who === 'dan') continue;
+        const decides = who.startsWith('lead');
+        assert.deepEqual(body.may, {
+          withdraw: who === 'ana',
+          decide: decides,
+          write: decides || who === 'ana',
+        });
+      }
+      await decide('ben', 'approve');
+      for (const { who, body } of await read()) if (who !== 'dan') assert.equal(body.state, 'approved', who);
+      const { grantId } = await seen('ana');
+      const grants = await Promise.all(
+        readers.map(async (who) => ({
+          who,
+          ...(await world.call<Grant>(who, 'GET', `/v1/grants/${grantId}`)),
+        })),
+      );
+      for (const { who, status, body } of grants) {
+        assert.equal(status, who === 'dan' ? 404 : 200, who);
+        if (who === 'dan') continue;
+        const [holds, revokes] = [who === 'ana', who.startsWith('lead')];
+        assert.deepEqual(body.may, { openTerminal: holds, end: holds, revoke: revokes, review: false });
+      }
+    });
+
     it('twenty approvers who press together decide once', async () => {
       await Promise.all(leads.map(({ id }) => seen(id)));
       const answers = await Promise.all(leads.map(({ id }) => decide(id, 'approve')));

@@ -9,20 +9,25 @@ import type { Db, Trx } from '../store/schema.ts';
 import type { Caller } from './caller.ts';
 import { alarmIfAltered, alarmIfForged } from './forged.ts';
 import { byCode } from './decisions.ts';
-import { presentGrants } from './present.ts';
+import { aboutGrants, presentGrant, presentGrants, type AboutGrants } from './present.ts';
 import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
+import { SharedReads } from './shared-reads.ts';
 
 const listed = { open: 200, recent: 250 };
 
 export function grantRoutes(app: FastifyInstance, context: Context): void {
   const { store } = context;
 
+  const stored = new SharedReads<Stored<GrantRow>>();
+  const shown = new SharedReads<AboutGrants>();
   const reread = async (caller: Caller, id: string) => {
-    const { grant } = await visible(store.db, context, caller, await grantById(store.db, id));
-    const [shown] = await presentGrants(context, caller, [grant]);
-    if (!shown) throw noGrant();
-    return shown;
+    const read = async () => withRequest(store.db, await grantById(store.db, id));
+    const { grant } = mustSee(context, caller, await stored.of(id, read));
+    const about = await shown.of(`${id} ${grant.version}`, () => aboutGrants(context, [grant]));
+    const answer = presentGrant(caller, grant, about);
+    if (!answer) throw noGrant();
+    return answer;
   };
 
   handle(app, routes.grants, async ({ caller, query }) => {
@@ -120,11 +125,28 @@ export async function revoke(
 /** The grant with its request, if the caller has a part in it. */
 export async function visible<Row extends GrantRow>(
   db: Db | Trx,
-  { config, integrity }: Context,
+  context: Context,
   caller: Caller,
   grant: Row | undefined,
 ): Promise<{ grant: Row; request: RequestRow }> {
-  const request = grant ? await requestById(db, grant.request_id) : undefined;
+  return mustSee(context, caller, await withRequest(db, grant));
+}
+
+/** A grant and its request, whoever asks; undefined where they are not there. */
+interface Stored<Row extends GrantRow> {
+  readonly grant: Row | undefined;
+  readonly request: RequestRow | undefined;
+}
+
+async function withRequest<Row extends GrantRow>(db: Db | Trx, grant: Row | undefined): Promise<Stored<Row>> {
+  return { grant, request: grant ? await requestById(db, grant.request_id) : undefined };
+}
+
+function mustSee<Row extends GrantRow>(
+  { config, integrity }: Context,
+  caller: Caller,
+  { grant, request }: Stored<Row>,
+): { grant: Row; request: RequestRow } {
   // Also where it is not the caller's any more: that may be what somebody wrote.
   if (request) alarmIfAltered(integrity, request);
   if (!grant || !request || !maySee(caller, ruleOf(request), config.audit.by)) throw noGrant();

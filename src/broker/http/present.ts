@@ -27,23 +27,34 @@ function person(people: ReadonlyMap<string, PersonRow>, id: string): Person {
   return { id, name: people.get(id)?.name ?? 'somebody' };
 }
 
-/**
- * Stored requests as the caller sees them, in the order given. What was said is shown while it matters: once a request
- * is settled, the audit log has it.
- */
-export async function presentRequests(
-  context: Context,
-  caller: Caller,
+/** What else is stored about some requests and shown with them; the same whoever looks. */
+export interface AboutRequests {
+  readonly decisions: readonly DecisionRow[];
+  readonly messages: readonly MessageRow[];
+  readonly grants: readonly GrantRow[];
+  readonly broken: ReadonlyMap<string, BrokenGlassRow>;
+  readonly active: readonly ActiveGrant[];
+  readonly deliveries: readonly DeliveryRow[];
+  readonly people: ReadonlyMap<string, PersonRow>;
+  /** By `namesOf` the groups: the people last seen in one of them. */
+  readonly members: ReadonlyMap<string, readonly PersonRow[]>;
+}
+
+/** What was said is shown while it matters: once a request is settled, the audit log has it. */
+export async function aboutRequests(
+  { store: { db }, integrity, config }: Context,
   rows: readonly RequestRow[],
-): Promise<AccessRequest[]> {
-  const { db } = context.store;
-  const { integrity } = context;
+): Promise<AboutRequests> {
   const ids = rows.map((row) => row.id);
-  const waiting = rows.filter((row) => row.state === 'pending').map((row) => row.id);
+  const waiting = rows.filter((row) => row.state === 'pending');
   const telling = rows.filter((row) => row.template.notify).map((row) => row.id);
   const [decisions, messages, grants, broken, active, deliveries] = await Promise.all([
     decisionsOn(db, integrity, ids),
-    messagesOn(db, integrity, waiting),
+    messagesOn(
+      db,
+      integrity,
+      waiting.map((row) => row.id),
+    ),
     grantsOf(db, ids),
     brokenGlassOn(db, integrity, breakable(rows)),
     activeAt(
@@ -57,67 +68,85 @@ export async function presentRequests(
     ...rows.flatMap((row) => [row.requester, ...(row.claimed_by === null ? [] : [row.claimed_by])]),
     ...decisions.map((one) => one.person_id),
     ...messages.map((one) => one.person_id),
-    ...[...onCall].flatMap((schedule) => idsIn(context.config, schedule)),
+    ...[...onCall].flatMap((schedule) => idsIn(config, schedule)),
   ]);
-  const inGroups = new Map<string, Promise<PersonRow[]>>();
-  const deciders = async (row: RequestRow, decided: readonly DecisionRow[]) => {
-    const { approve_by, requester } = row;
-    const { never } = ruleOf(row);
-    const groups = JSON.stringify([...approve_by].sort());
-    const found = inGroups.get(groups) ?? peopleIn(db, approve_by);
-    inGroups.set(groups, found);
-    return (await found).filter(
-      (one) =>
-        one.id !== requester &&
-        !decided.some(({ person_id }) => person_id === one.id) &&
-        !never.some((group) => one.groups.includes(group)),
-    );
+  const asked = new Map(waiting.map((row) => [namesOf(row.approve_by), row.approve_by]));
+  const members = await Promise.all(
+    [...asked].map(async ([names, groups]) => [names, await peopleIn(db, groups)] as const),
+  );
+  return { decisions, messages, grants, broken, active, deliveries, people, members: new Map(members) };
+}
+
+const namesOf = (groups: readonly string[]) => JSON.stringify([...groups].sort());
+
+/** Stored requests as the caller sees them, in the order given. */
+export async function presentRequests(
+  context: Context,
+  caller: Caller,
+  rows: readonly RequestRow[],
+): Promise<AccessRequest[]> {
+  const about = await aboutRequests(context, rows);
+  return rows.map((row) => presentRequest(context, caller, row, about));
+}
+
+export function presentRequest(
+  context: Context,
+  caller: Caller,
+  row: RequestRow,
+  { decisions, messages, grants, broken, active, deliveries, people, members }: AboutRequests,
+): AccessRequest {
+  const grant = grants.find((one) => one.request_id === row.id);
+  const decided = decisions.filter((one) => one.request_id === row.id);
+  const now = templateNow(context, row);
+  const link = row.template.ticket?.link;
+  return {
+    id: row.id,
+    state: row.state,
+    requester: person(people, row.requester),
+    template: row.template,
+    duration: durationOf(row.duration_s),
+    reason: row.reason,
+    ...(row.ticket === null ? {} : { ticket: row.ticket }),
+    ...(row.ticket === null || link === undefined ? {} : { ticketLink: ticketLink(link, row.ticket) }),
+    ...(row.state === 'pending' ? { terms: termsOf(row) } : {}),
+    ...(now ? { templateNow: now } : {}),
+    digest: shownDigest(context, row),
+    createdAt: row.created_at.toISOString(),
+    answerBy: row.answer_by.toISOString(),
+    decisions: decided.map((one) => presentDecision(one, people)),
+    ...(grant ? { grantId: grant.id } : {}),
+    ...presentGlass(broken.get(row.id)),
+    ...breakableFromOn(row, caller),
+    ...automaticOn(row),
+    askedOf: row.state === 'pending' ? decidersOf(row, decided, members).map((one) => one.name) : [],
+    stillNeeded: row.state === 'pending' ? neededOn(row, decided) : [],
+    messages: messages.filter((one) => one.request_id === row.id).map((one) => presentMessage(one, people)),
+    ...presentClaim(row, people),
+    openOnTarget: openFor(row, caller, active),
+    ...toldOf(row, deliveries, new Date(), namesOnCall(context, row, decided, deliveries, people)),
+    version: row.version,
+    may: {
+      write: mayWrite(caller, row),
+      withdraw: row.state === 'pending' && row.requester === caller.id,
+      decide:
+        row.state === 'pending' &&
+        mayDecide(caller, ruleOf(row)) &&
+        !decided.some(({ person_id }) => person_id === caller.id),
+    },
   };
-  return Promise.all(
-    rows.map(async (row) => {
-      const grant = grants.find((one) => one.request_id === row.id);
-      const decided = decisions.filter((one) => one.request_id === row.id);
-      const asked = row.state === 'pending' ? await deciders(row, decided) : [];
-      const now = templateNow(context, row);
-      const link = row.template.ticket?.link;
-      return {
-        id: row.id,
-        state: row.state,
-        requester: person(people, row.requester),
-        template: row.template,
-        duration: durationOf(row.duration_s),
-        reason: row.reason,
-        ...(row.ticket === null ? {} : { ticket: row.ticket }),
-        ...(row.ticket === null || link === undefined ? {} : { ticketLink: ticketLink(link, row.ticket) }),
-        ...(row.state === 'pending' ? { terms: termsOf(row) } : {}),
-        ...(now ? { templateNow: now } : {}),
-        digest: shownDigest(context, row),
-        createdAt: row.created_at.toISOString(),
-        answerBy: row.answer_by.toISOString(),
-        decisions: decided.map((one) => presentDecision(one, people)),
-        ...(grant ? { grantId: grant.id } : {}),
-        ...presentGlass(broken.get(row.id)),
-        ...breakableFromOn(row, caller),
-        ...automaticOn(row),
-        askedOf: asked.map((one) => one.name),
-        stillNeeded: row.state === 'pending' ? neededOn(row, decided) : [],
-        messages: messages
-          .filter((one) => one.request_id === row.id)
-          .map((one) => presentMessage(one, people)),
-        ...presentClaim(row, people),
-        openOnTarget: openFor(row, caller, active),
-        ...toldOf(row, deliveries, new Date(), namesOnCall(context, row, decided, deliveries, people)),
-        version: row.version,
-        may: {
-          write: mayWrite(caller, row),
-          withdraw: row.state === 'pending' && row.requester === caller.id,
-          decide:
-            row.state === 'pending' &&
-            mayDecide(caller, ruleOf(row)) &&
-            !decided.some(({ person_id }) => person_id === caller.id),
-        },
-      };
-    }),
+}
+
+function decidersOf(
+  row: RequestRow,
+  decided: readonly DecisionRow[],
+  members: AboutRequests['members'],
+): PersonRow[] {
+  const { never } = ruleOf(row);
+  return (members.get(namesOf(row.approve_by)) ?? []).filter(
+    (one) =>
+      one.id !== row.requester &&
+      !decided.some(({ person_id }) => person_id === one.id) &&
+      !never.some((group) => one.groups.includes(group)),
   );
 }
 
@@ -215,12 +244,21 @@ function presentDecision(
 
 const open = new Set(['issuing', 'issued', 'closing']);
 
-/** Stored grants as the caller sees them, in the order given. */
-export async function presentGrants(
+/** What else is stored about some grants and shown with them; the same whoever looks. */
+export interface AboutGrants {
+  readonly requests: readonly RequestRow[];
+  readonly broken: ReadonlyMap<string, BrokenGlassRow>;
+  readonly reviews: ReadonlyMap<string, ReviewRow>;
+  readonly decisions: readonly DecisionRow[];
+  readonly leases: readonly LeaseRow[];
+  readonly receipts: ReadonlyMap<string, Receipt>;
+  readonly people: ReadonlyMap<string, PersonRow>;
+}
+
+export async function aboutGrants(
   { store: { db }, integrity }: Context,
-  caller: Caller,
   rows: readonly GrantRow[],
-): Promise<Grant[]> {
+): Promise<AboutGrants> {
   const requestIds = rows.map((row) => row.request_id);
   const requests = await requestsById(db, requestIds);
   const [broken, reviews, decisions, leases] = await Promise.all([
@@ -245,48 +283,63 @@ export async function presentGrants(
     ...decisions.map((one) => one.person_id),
     ...[...reviews.values()].map((one) => one.person_id),
   ]);
-  return rows.flatMap((row) => {
-    const request = requests.find((one) => one.id === row.request_id);
-    if (!request) return [];
-    const mine = leases.filter((lease) => lease.grant_id === row.id);
-    const glass = glassOn(row, broken, reviews, people);
-    const live = row.state === 'approved' || row.state === 'active';
-    const inUse = mine.filter((lease) => lease.state === 'issuing' || lease.state === 'issued').length;
-    return [
-      {
-        id: row.id,
-        requestId: row.request_id,
-        state: row.state,
-        holder: person(people, row.holder),
-        template: request.template,
-        duration: durationOf(row.duration_s),
-        ...(row.duration_s < request.duration_s ? { asked: durationOf(request.duration_s) } : {}),
-        reason: request.reason,
-        ...(request.ticket === null ? {} : { ticket: request.ticket }),
-        ...automaticOn(request),
-        ...(glass ? { brokenGlass: glass } : {}),
-        approvedBy: decisions
-          .filter((one) => one.request_id === row.request_id && one.verdict === 'approve')
-          .map((one) => person(people, one.person_id)),
-        createdAt: row.created_at.toISOString(),
-        activateBy: row.activate_by.toISOString(),
-        ...(row.activated_at ? { activatedAt: row.activated_at.toISOString() } : {}),
-        ...(row.expires_at ? { expiresAt: row.expires_at.toISOString() } : {}),
-        ...(row.ended_at ? { endedAt: row.ended_at.toISOString() } : {}),
-        ...(row.ended_by ? { endedBy: person(people, row.ended_by) } : {}),
-        ...(row.comment === null ? {} : { comment: row.comment }),
-        leases: mine.map((lease) => presentLease(lease, receipts.get(lease.id))),
-        settled: !live && !mine.some((lease) => open.has(lease.state)),
-        version: row.version,
-        may: {
-          openTerminal: live && row.holder === caller.id && inUse < row.terminals,
-          end: live && row.holder === caller.id,
-          revoke: live && mayRevoke(caller, ruleOf(request)),
-          review: !live && glass !== undefined && !glass.review && mayReview(caller, ruleOf(request)),
-        },
-      },
-    ];
-  });
+  return { requests, broken, reviews, decisions, leases, receipts, people };
+}
+
+/** Stored grants as the caller sees them, in the order given. */
+export async function presentGrants(
+  context: Context,
+  caller: Caller,
+  rows: readonly GrantRow[],
+): Promise<Grant[]> {
+  const about = await aboutGrants(context, rows);
+  return rows.flatMap((row) => presentGrant(caller, row, about) ?? []);
+}
+
+/** Undefined where its request is not there. */
+export function presentGrant(
+  caller: Caller,
+  row: GrantRow,
+  { requests, broken, reviews, decisions, leases, receipts, people }: AboutGrants,
+): Grant | undefined {
+  const request = requests.find((one) => one.id === row.request_id);
+  if (!request) return undefined;
+  const mine = leases.filter((lease) => lease.grant_id === row.id);
+  const glass = glassOn(row, broken, reviews, people);
+  const live = row.state === 'approved' || row.state === 'active';
+  const inUse = mine.filter((lease) => lease.state === 'issuing' || lease.state === 'issued').length;
+  return {
+    id: row.id,
+    requestId: row.request_id,
+    state: row.state,
+    holder: person(people, row.holder),
+    template: request.template,
+    duration: durationOf(row.duration_s),
+    ...(row.duration_s < request.duration_s ? { asked: durationOf(request.duration_s) } : {}),
+    reason: request.reason,
+    ...(request.ticket === null ? {} : { ticket: request.ticket }),
+    ...automaticOn(request),
+    ...(glass ? { brokenGlass: glass } : {}),
+    approvedBy: decisions
+      .filter((one) => one.request_id === row.request_id && one.verdict === 'approve')
+      .map((one) => person(people, one.person_id)),
+    createdAt: row.created_at.toISOString(),
+    activateBy: row.activate_by.toISOString(),
+    ...(row.activated_at ? { activatedAt: row.activated_at.toISOString() } : {}),
+    ...(row.expires_at ? { expiresAt: row.expires_at.toISOString() } : {}),
+    ...(row.ended_at ? { endedAt: row.ended_at.toISOString() } : {}),
+    ...(row.ended_by ? { endedBy: person(people, row.ended_by) } : {}),
+    ...(row.comment === null ? {} : { comment: row.comment }),
+    leases: mine.map((lease) => presentLease(lease, receipts.get(lease.id))),
+    settled: !live && !mine.some((lease) => open.has(lease.state)),
+    version: row.version,
+    may: {
+      openTerminal: live && row.holder === caller.id && inUse < row.terminals,
+      end: live && row.holder === caller.id,
+      revoke: live && mayRevoke(caller, ruleOf(request)),
+      review: !live && glass !== undefined && !glass.review && mayReview(caller, ruleOf(request)),
+    },
+  };
 }
 
 function glassOn(

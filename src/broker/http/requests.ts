@@ -15,9 +15,10 @@ import { claim, release } from './claims.ts';
 import { decide, noRequest, withdraw } from './decisions.ts';
 import { makeRequest, notForYou } from './make-request.ts';
 import { ask } from './messages.ts';
-import { presentRequests } from './present.ts';
+import { aboutRequests, presentRequest, presentRequests, type AboutRequests } from './present.ts';
 import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
+import { SharedReads } from './shared-reads.ts';
 
 const listed = { open: 200, recent: 250 };
 
@@ -26,15 +27,13 @@ export function requestRoutes(app: FastifyInstance, context: Context): void {
   const refusals = new Refusals(store);
   const auditors = context.config.audit.by;
 
-  const one = async (caller: Caller, row: RequestRow) => {
-    const [request] = await presentRequests(context, caller, [row]);
-    if (!request) throw noRequest();
-    return request;
-  };
+  const stored = new SharedReads<RequestRow | undefined>();
+  const shown = new SharedReads<AboutRequests>();
   const reread = async (caller: Caller, id: string) => {
-    const row = await requestById(store.db, id);
+    const row = await stored.of(id, () => requestById(store.db, id));
     if (!row || !maySee(caller, ruleOf(row), auditors)) throw noRequest();
-    return one(caller, row);
+    const about = await shown.of(`${id} ${row.version}`, () => aboutRequests(context, [row]));
+    return presentRequest(context, caller, row, about);
   };
 
   handle(app, routes.requests, async ({ caller, query }) => {
