@@ -14,7 +14,7 @@ import {
   deadlineTwoBrokersUnderLoad,
   deadlineUnderLoad,
 } from './deadline-to-dead.ts';
-import { decisionToSeen } from './decision-to-seen.ts';
+import { decisionToSeen, decisionToSeenByAll } from './decision-to-seen.ts';
 import { decisions } from './decisions.ts';
 import { writeFigures } from './figures.ts';
 import { flood } from './flood.ts';
@@ -40,6 +40,7 @@ const benchmarks: readonly Benchmark[] = [
   brokerStart,
   connectedWindows,
   decisionToSeen,
+  decisionToSeenByAll,
   decisions,
   requestsList,
   requestsView,

@@ -37,10 +37,13 @@ interface EventBroker {
 async function startEventBroker(store: Store, people: ReadonlyMap<string, Caller>): Promise<EventBroker> {
   let asked = 0;
   const audience: Audience = async (events) => {
-    const may = await audienceOf(store.db, ['auditors'])(events);
-    return (who, event) => {
-      asked++;
-      return may(who, event);
+    const { may, whose } = await audienceOf(store.db, ['auditors'])(events);
+    return {
+      may(who, event) {
+        asked++;
+        return may(who, event);
+      },
+      whose,
     };
   };
   const hub = createHub({
@@ -209,6 +212,45 @@ describe('The event stream', () => {
     assert.deepEqual((await carol!.next()).event, changed(danOwn));
     const anaNext = await request('ana', []);
     assert.deepEqual((await ana!.next()).event, changed(anaNext), 'nothing of Dan in between');
+  });
+
+  it('tells whoever asked first and all others some at a time, and does other work in between', async () => {
+    const hub = createHub({
+      ids: eventIds(await eventKey(store.db)),
+      audience: audienceOf(store.db, []),
+      read: () => Promise.resolve([]),
+      log: quiet,
+    });
+    const of = await request('ana');
+    const event = await eventually(async () =>
+      (await eventsAfter(store.db, 0, 10_000)).find((one) => one.requestId === of),
+    );
+    hub.begin(event.number - 1);
+    const told: { who: string; turn: number }[] = [];
+    let turn = 0;
+    for (const name of [...Array.from({ length: 50 }, () => 'ben'), 'ana'])
+      hub.join({
+        who: caller(name),
+        tokenEnds: inAnHour(),
+        lastEventId: undefined,
+        write(text) {
+          if (text.includes(of)) told.push({ who: name, turn });
+          return true;
+        },
+        end: () => undefined,
+        drop: () => undefined,
+      });
+    const counting = setInterval(() => (turn += 1), 1);
+    await hub.take([event]);
+    clearInterval(counting);
+    hub.close();
+    assert.deepEqual(
+      told.map(({ who }) => who),
+      ['ana', ...Array.from({ length: 50 }, () => 'ben')],
+    );
+    const inOneTurn = new Map<number, number>();
+    for (const one of told) inOneTurn.set(one.turn, (inOneTurn.get(one.turn) ?? 0) + 1);
+    assert.deepEqual([...inOneTurn.values()], [1, 20, 20, 10]);
   });
 
   it('shows a lease’s change as one of its grant', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Who } from '../rules/policy.ts';
 import type { NumberedEvent } from '../store/audit-number.ts';
@@ -55,6 +56,12 @@ export interface Hub {
 const longestReplay = 5_000;
 const mostEach = 50;
 const settledMs = 60_000;
+/**
+ * So many streams are told at once, so long after one another, since each window that is told reads: what else the broker
+ * does goes on between them. A thousand have been told after half a second.
+ */
+const atOnce = 20;
+const apartMs = 10;
 /** `setTimeout` cannot wait longer. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -98,6 +105,14 @@ export function createHub(parts: HubParts): Hub {
     if (stream.waiting) stream.waiting.push(text);
     else write(stream, text);
   };
+  const tellInTurn = async (first: ReadonlySet<Stream>, lines: ReadonlyMap<Stream, string>) => {
+    const others = [...lines.keys()].filter((stream) => !first.has(stream));
+    for (const stream of first) tell(stream, lines.get(stream) ?? '');
+    for (let at = 0; at < others.length && streams.size > 0; at += atOnce) {
+      if (at > 0 || first.size > 0) await pause(apartMs);
+      for (const stream of others.slice(at, at + atOnce)) tell(stream, lines.get(stream) ?? '');
+    }
+  };
   const alive = (stream: Stream) => {
     const position = Math.max(told, stream.begun);
     const id = stream.waiting ? undefined : ids.encode(position);
@@ -118,7 +133,7 @@ export function createHub(parts: HubParts): Hub {
   const missed = async (who: Who, after: number, until: number) => {
     if (after >= until) return [];
     const events = (await parts.read(after, longestReplay)).filter(({ number }) => number <= until);
-    const may = await audience(events);
+    const { may } = await audience(events);
     return tellings(events.filter((event) => may(who, event)));
   };
   const endWithToken = (stream: Stream) => {
@@ -143,16 +158,23 @@ export function createHub(parts: HubParts): Hub {
       const open = [...streams];
       const news = open.length === 0 ? [] : tellings(events);
       if (news.length > 0) {
-        const may = await audience(news.map(({ event }) => event));
+        const lines = new Map<Stream, string>();
+        const { may, whose } = await audience(news.map(({ event }) => event));
+        /** Those whose own request it is: they wait for it. */
+        const first = new Set<Stream>();
         for (const { event, change } of news) {
           const text = frame(change, ids.encode(event.number));
           const decided = new Map<string, boolean>();
           for (const stream of open) {
+            const { who } = stream.client;
             let mine = decided.get(stream.knows);
-            if (mine === undefined) decided.set(stream.knows, (mine = may(stream.client.who, event)));
-            if (mine) tell(stream, text);
+            if (mine === undefined) decided.set(stream.knows, (mine = may(who, event)));
+            if (!mine) continue;
+            lines.set(stream, (lines.get(stream) ?? '') + text);
+            if (who.id === whose(event)) first.add(stream);
           }
         }
+        await tellInTurn(first, lines);
       }
       told = last.number;
     },
