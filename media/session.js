@@ -148,7 +148,7 @@ function start(send, memory) {
     waiting(card) {
       return [
         element('p', { class: 'headline' }, card.headline),
-        ...(card.told.length ? [element('p', { class: 'fact' }, ...together(card.told))] : []),
+        ...card.told.map((piece) => element('p', { class: 'fact' }, piece)),
         ...head(card),
         ...facts(card),
         element(

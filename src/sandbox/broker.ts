@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { startChild, runToEnd, type Child } from './child.ts';
 import { deviceClient, pagesClient, vscodeClient } from './provider/configuration.ts';
 import { shopBroker, type Shop } from './shop/shop.ts';
+import { telling } from './telling.ts';
 
 export interface BrokerOptions {
   /** For the configuration, its secrets and the broker's database. */
@@ -16,6 +17,8 @@ export interface BrokerOptions {
   /** Of the client of the broker's pages at the provider. */
   readonly pagesSecret: string;
   readonly shop: Shop;
+  /** How it hands mail in. */
+  readonly mail: { readonly port: number; readonly user: string; readonly password: string };
   /** The folder with the templates. */
   readonly templates: string;
   /** How the broker's command is run: a program and its first words. */
@@ -62,7 +65,7 @@ async function writeConfiguration(
   options: BrokerOptions,
   url: string,
 ): Promise<{ file: string; password: string }> {
-  const { folder, port, metricsPort, issuer, pagesSecret, shop, templates } = options;
+  const { folder, port, metricsPort, issuer, pagesSecret, shop, mail, templates } = options;
   await mkdir(folder, { recursive: true });
   const password = randomBytes(24).toString('base64url');
   const passwordFile = join(folder, 'shop-password');
@@ -71,6 +74,8 @@ async function writeConfiguration(
   await writeFile(authorityFile, shop.server.certificateAuthority, { mode: 0o600 });
   const pagesSecretFile = join(folder, 'pages-secret');
   await writeFile(pagesSecretFile, pagesSecret, { mode: 0o600 });
+  const mailPasswordFile = join(folder, 'mail-password');
+  await writeFile(mailPasswordFile, mail.password, { mode: 0o600 });
   const file = join(folder, 'daypass.yaml');
   const settings = {
     listen: `127.0.0.1:${port}`,
@@ -90,6 +95,7 @@ async function writeConfiguration(
     audit: { by: ['auditors'] },
     database: { embedded: join(folder, 'database') },
     templates,
+    ...telling({ port: mail.port, user: mail.user, passwordFile: mailPasswordFile }),
     targets: {
       shop: {
         title: 'Shop',

@@ -4,6 +4,7 @@ import type { Secret } from '../contract/secret.ts';
 import { startBroker, type Broker } from './broker.ts';
 import { ensureBuilt, sourceCommand } from './build.ts';
 import { stateFolder } from './folders.ts';
+import { startInbox, type Inbox } from './mail/inbox.ts';
 import { freePort } from './ports.ts';
 import { silent, type Progress } from './progress.ts';
 import { people, type Person } from './provider/people.ts';
@@ -76,6 +77,8 @@ export interface Addresses {
   readonly vscode?: string;
   readonly approver?: string;
   readonly broker?: string;
+  /** What the broker sent by e-mail. */
+  readonly mail?: string;
   readonly issuer: string;
   readonly target?: string;
 }
@@ -106,6 +109,7 @@ const firstPorts = {
   shop: 7424,
   metrics: 7425,
   others: 7426,
+  mail: 7427,
 };
 
 async function start(
@@ -135,7 +139,7 @@ async function start(
 
   const ports = { broker: await port('broker'), metrics: await port('metrics'), shop: await port('shop') };
   const brokerUrl = `http://127.0.0.1:${ports.broker}`;
-  const step = progress.begin('Four people and a sign-in');
+  const step = progress.begin('Five people and a sign-in');
   const pagesSecret = randomBytes(24).toString('base64url');
   const provider = await startProvider({
     port: await port('issuer'),
@@ -151,7 +155,8 @@ async function start(
   step.done();
 
   const shop = withShop ? await openShop() : undefined;
-  const broker = withBroker && shop ? await openBroker(shop) : undefined;
+  const inbox = withBroker ? await openInbox() : undefined;
+  const broker = shop && inbox ? await openBroker(shop, inbox) : undefined;
   const windows = withWindows ? await openWindows() : new Map<string, VsCodeWindow>();
 
   options.signal?.throwIfAborted();
@@ -167,6 +172,7 @@ async function start(
       ...addressOf('vscode', windows.get('ana')?.url),
       ...addressOf('approver', windows.get('ben')?.url),
       ...addressOf('broker', broker?.url),
+      ...addressOf('mail', inbox?.url),
       issuer: provider.issuer,
       ...addressOf('target', shop && `postgres://${shop.host}:${shop.port}/${shop.database}`),
     },
@@ -187,7 +193,13 @@ async function start(
     return made;
   }
 
-  async function openBroker(shop: Shop): Promise<Broker> {
+  async function openInbox(): Promise<Inbox> {
+    const made = await startInbox({ port: await port('mail'), people: provider.people, broker: brokerUrl });
+    opened.push(() => made.close());
+    return made;
+  }
+
+  async function openBroker(shop: Shop, inbox: Inbox): Promise<Broker> {
     const command = fromSource
       ? sourceCommand()
       : ([process.execPath, (await building)?.command ?? ''] as const);
@@ -205,6 +217,7 @@ async function start(
       issuer: provider.issuer,
       pagesSecret,
       shop,
+      mail: inbox.server,
       templates,
       command,
       environment: { ...process.env, ...place.mark },

@@ -13,13 +13,8 @@ import type { TemplateList } from '../../src/contract/templates.ts';
 import { openBrokers } from './support/brokers.ts';
 import { eventually } from './support/eventually.ts';
 import { openStream } from './support/event-stream.ts';
-import {
-  readMail,
-  startMailServer,
-  startReceiver,
-  startSlackStub,
-  type Receiver,
-} from './support/receivers.ts';
+import { readMail } from '../../src/sandbox/mail/read-mail.ts';
+import { startMailServer, startReceiver, startSlackStub, type Receiver } from './support/receivers.ts';
 import { inState, newKey, startWorld, type Name, type World } from './support/world.ts';
 
 const secret = () => `whsec_${randomBytes(32).toString('base64')}`;

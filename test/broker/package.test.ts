@@ -11,6 +11,7 @@ import { ensureBuilt } from '../../src/sandbox/build.ts';
 import { runToEnd } from '../../src/sandbox/child.ts';
 import { freePort } from '../../src/sandbox/ports.ts';
 import { silent } from '../../src/sandbox/progress.ts';
+import { telling } from '../../src/sandbox/telling.ts';
 import { copyTemplates } from '../../src/sandbox/templates.ts';
 import { deviceClient, vscodeClient } from '../../src/sandbox/provider/configuration.ts';
 import { startProvider, type RunningProvider } from '../../src/sandbox/provider/provider.ts';
@@ -74,6 +75,7 @@ describe('The broker as npm installs it', function () {
       identity: { issuer, clients: [vscodeClient], device_client: deviceClient },
       database: { embedded: join(folder, 'database') },
       templates,
+      ...telling({ port: 25, user: 'daypass', passwordFile: join(folder, 'shop-password') }),
       targets: {
         shop: {
           title: 'Shop',

@@ -14,7 +14,11 @@ import { parse } from 'yaml';
 import { isExamples } from '../../src/broker/templates/examples.ts';
 import { storedScope } from '../../src/broker/targets/postgresql/scope.ts';
 import { templateRole } from '../../src/broker/targets/postgresql/names.ts';
+import type { AccessRequest } from '../../src/contract/requests.ts';
+import type { TemplateList } from '../../src/contract/templates.ts';
+import { toldInWords } from '../../src/contract/telling-words.ts';
 import { startSandbox, type Addresses, type Sandbox } from '../../src/sandbox/sandbox.ts';
+import { eventually } from '../broker/support/eventually.ts';
 
 const sources = fileURLToPath(new URL('../../src/sandbox/', import.meta.url));
 
@@ -76,6 +80,43 @@ describe('a sandbox without VS Code', function () {
     assert.ok(templates.every(({ target }) => target.tls === 'verify-full'));
   });
 
+  it('tells Ben, who is on call, by mail that can be read, and says that Eva is next', async () => {
+    const { broker = '', mail = '' } = sandbox.addresses;
+    const { accessToken } = await sandbox.provider.tokenFor('ana');
+    const call = async <T>(path: string, body?: unknown): Promise<T> => {
+      const headers = {
+        authorization: `Bearer ${accessToken}`,
+        'content-type': 'application/json',
+        'idempotency-key': 'sandbox-tells-ben-by-mail',
+      };
+      const post = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+      return (await fetch(`${broker}/v1/${path}`, { headers, ...post })).json() as Promise<T>;
+    };
+    const { templates } = await call<TemplateList>('templates');
+    const { id: template, digest: templateDigest } = templates.find(
+      ({ id: name }) => name === 'shop-fix-order-status',
+    )!;
+    const { id } = await call<AccessRequest>('requests', {
+      ...{ template, templateDigest, duration: 'PT15M', ticket: 'INC-2231' },
+      reason: 'Order 4711 is stuck <b>',
+    });
+    const told = await eventually(async () => {
+      const request = await call<AccessRequest>(`requests/${id}`);
+      return request.told?.[0]?.is === 'told' ? request.told : undefined;
+    });
+    assert.deepEqual(toldInWords(told, Date.now()), [
+      'Ben Roth told just now',
+      'Eva Lang in 3 min',
+      'or call +49 30 23125 014',
+    ]);
+    const page = await (await fetch(mail)).text();
+    assert.match(page, /To <strong>Ben Roth<\/strong> \(ben@shop\.example\)/);
+    assert.ok(page.includes(`<a href="${broker}/requests/${id}">`), page);
+    assert.match(page, /Order 4711 is stuck &#60;b&#62;/);
+    const elsewhere = await fetch(mail, { headers: { origin: 'https://evil.example' } });
+    assert.equal(elsewhere.status, 403);
+  });
+
   it('has templates that allow what their runbooks tell people to do', async () => {
     const superuser = new pg.Client({ connectionString: sandbox.superuser?.reveal() });
     await superuser.connect();
@@ -129,7 +170,8 @@ describe('a sandbox without VS Code', function () {
     const { folder, addresses } = sandbox;
     await sandbox.close();
     assert.ok(!existsSync(folder));
-    const { broker, issuer, target } = addresses;
-    assert.deepEqual(await Promise.all([broker, issuer, target].map(answers)), [false, false, false]);
+    const { broker, issuer, mail, target } = addresses;
+    const all = [broker, issuer, mail, target];
+    assert.deepEqual(await Promise.all(all.map(answers)), [false, false, false, false]);
   });
 });

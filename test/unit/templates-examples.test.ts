@@ -7,6 +7,7 @@ import { approversAmong } from '../../src/broker/templates/approvers.ts';
 import { loadExamples, loadTemplates } from '../../src/broker/templates/folder.ts';
 import { momentOf } from '../../src/broker/templates/moment.ts';
 import type { ResolvedTemplate } from '../../src/broker/templates/template.ts';
+import { sandboxReferences } from './support/sandbox-references.ts';
 
 const template: ResolvedTemplate = {
   id: 'orders-write',
@@ -112,13 +113,9 @@ describe('examples of a policy', () => {
 
   it('of the sandbox hold', async () => {
     const folder = fileURLToPath(new URL('../../src/sandbox/templates', import.meta.url));
-    const sandbox = {
-      groups: ['engineering', 'oncall', 'payments-leads', 'auditors', 'security', 'newcomers'],
-      targets: new Map([['shop', { kind: 'postgresql' as const }]]),
-    };
-    const rules = await loadTemplates(folder, sandbox);
+    const rules = await loadTemplates(folder, sandboxReferences);
     assert.deepEqual(rules.problems, []);
-    const { problems, proven } = await loadExamples(folder, rules, sandbox, now);
+    const { problems, proven } = await loadExamples(folder, rules, sandboxReferences, now);
     assert.deepEqual([problems, proven], [[], 4]);
   });
 });

@@ -9,16 +9,16 @@ import { withdraw } from './withdraw.ts';
 export async function waitForAnswer(services: Services, request: AccessRequest): Promise<void> {
   const { store, clock } = services;
   const isPending = (): boolean => store.world.requests.get(request.id)?.state === 'pending';
-  const title = inert(
-    `Waiting for ${askedOf(request)} to approve: ${task(request.template)}. Go on working; Cancel withdraws the request.`,
-  );
+  // VS Code puts a colon between this and what is reported.
+  const title = inert(`Waiting for ${askedOf(request)} to approve`);
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
   await vscode.window.withProgress(options, (progress, token) => {
     return new Promise<void>((resolve) => {
       let shown = '';
       const tell = (): void => {
         const told = store.world.requests.get(request.id)?.told;
-        const message = inert(toldInWords(told, clock.now()).join('; '));
+        const words = [task(request.template), toldInWords(told, clock.now()).join('; ')].filter(Boolean);
+        const message = inert(`${words.join('. ')}. Go on working; Cancel withdraws the request.`);
         if (message !== shown) progress.report({ message });
         shown = message;
       };

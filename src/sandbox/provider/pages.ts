@@ -18,7 +18,8 @@ export const contentSecurityPolicy = [
 /** For those that ask for a passkey: the one script for it, by its hash. */
 export const policyWithPasskeys = `${contentSecurityPolicy}; script-src ${hashed(passkeyScript)}`;
 
-const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+export const escaped = (text: string) =>
+  text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
 const mark =
   '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" aria-hidden="true"><path d="M12 3a9 9 0 1 1-8.2 5.3"/><path d="M12 7.5V12l3 2"/></svg>';

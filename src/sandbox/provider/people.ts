@@ -41,4 +41,12 @@ export const dan: Person = {
   hint: 'See what somebody without access sees',
 };
 
-export const people: readonly Person[] = [ana, ben, carol, dan];
+export const eva: Person = {
+  id: 'eva',
+  name: 'Eva Lang',
+  groups: ['engineering', 'payments-leads'],
+  role: 'Second lead',
+  hint: 'Told when Ben does not answer',
+};
+
+export const people: readonly Person[] = [ana, ben, eva, carol, dan];

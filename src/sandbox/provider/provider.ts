@@ -53,7 +53,7 @@ export interface RunningProvider {
   close(): Promise<void>;
 }
 
-/** The sandbox's identity provider: a real one (OpenID Connect), with four people and no passwords, on loopback only. */
+/** The sandbox's identity provider: a real one (OpenID Connect), with five people and no passwords, on loopback only. */
 export async function startProvider(options: ProviderOptions): Promise<RunningProvider> {
   const library = await loadQuietly();
   const adapter = memoryStore({ reuseWithinSeconds: options.reuseWithin ?? 0 });

@@ -3,13 +3,13 @@ export const style = `
 :root {
   color-scheme: light dark;
   --page: #f4f6fa; --glow: #dfe7fb; --card: #ffffff; --raised: #ffffff; --line: #d5dae4; --text: #1a2030; --soft: #566074;
-  --accent: #3457d5; --on-accent: #ffffff; --ana: #3457d5; --ben: #0f7a5a; --carol: #8a3fb3; --dan: #a85413; --on-face: #ffffff;
+  --accent: #3457d5; --on-accent: #ffffff; --ana: #3457d5; --ben: #0f7a5a; --carol: #8a3fb3; --dan: #a85413; --eva: #a32a58; --on-face: #ffffff;
   --shadow: 0 1px 2px rgb(20 30 60 / .06), 0 12px 32px rgb(20 30 60 / .08);
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #10131a; --glow: #1b2440; --card: #181c26; --raised: #1f2430; --line: #333b4d; --text: #eceff6; --soft: #a4aec2;
-    --accent: #9db4ff; --on-accent: #10131a; --ana: #9db4ff; --ben: #6fd6b2; --carol: #d5a5f2; --dan: #f2b27e; --on-face: #10131a;
+    --accent: #9db4ff; --on-accent: #10131a; --ana: #9db4ff; --ben: #6fd6b2; --carol: #d5a5f2; --dan: #f2b27e; --eva: #f7a3bf; --on-face: #10131a;
     --shadow: 0 16px 40px rgb(0 0 0 / .35);
   }
 }
@@ -37,8 +37,8 @@ button { font: inherit; color: inherit; cursor: pointer; }
 .name { display: block; font-weight: 650; font-size: 17px; line-height: 1.35; }
 .role { display: block; color: var(--face); font-weight: 600; font-size: 14px; }
 .hint { grid-column: 2; color: var(--soft); font-size: 14px; line-height: 1.4; margin-top: 2px; }
-.ana { --face: var(--ana); } .ben { --face: var(--ben); } .carol { --face: var(--carol); } .dan { --face: var(--dan); }
-.person:not(.ana, .ben, .carol, .dan) { --face: var(--accent); }
+.ana { --face: var(--ana); } .ben { --face: var(--ben); } .carol { --face: var(--carol); } .dan { --face: var(--dan); } .eva { --face: var(--eva); }
+.person:not(.ana, .ben, .carol, .dan, .eva) { --face: var(--accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .plain { background: none; border: 0; padding: 6px 0; color: var(--soft); text-decoration: underline; text-underline-offset: 3px; }
 .plain:hover { color: var(--text); }
@@ -62,6 +62,11 @@ code { display: block; margin: 16px 0; padding: 14px; text-align: center; font: 
 pre { margin: 0 0 16px; padding: 14px 16px; overflow-x: auto; background: var(--page); border: 1px solid var(--line); border-radius: 12px; font: 13px/1.55 ui-monospace, 'Cascadia Code', Menlo, monospace; }
 kbd { padding: 1px 5px; background: var(--page); border: 1px solid var(--line); border-radius: 5px; color: var(--text); font: .875em ui-monospace, 'Cascadia Code', Menlo, monospace; }
 strong { color: var(--text); }
+a { color: var(--accent); text-underline-offset: 3px; }
+.mail { margin: 20px 0 0; padding: 16px 18px; background: var(--raised); border: 1px solid var(--line); border-left: 4px solid var(--face, var(--accent)); border-radius: 14px; overflow-wrap: anywhere; }
+.mail h2 { margin: 0; font-size: 17px; line-height: 1.35; }
+.mail p { font-size: 14px; }
+.mail .text { white-space: pre-wrap; }
 @media (max-width: 560px) {
   main { padding: 24px 20px; border-radius: 16px; }
   ul { grid-template-columns: 1fr; gap: 10px; margin: 20px 0; }
