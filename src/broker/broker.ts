@@ -43,6 +43,7 @@ import { Running } from './running.ts';
 import { startSchedules } from './schedules/schedules.ts';
 import { openStore, type Store, type StoreServer } from './store/connect.ts';
 import { eventKey } from './store/installation.ts';
+import { countOwed } from './store/glass.ts';
 import { countLeases } from './store/lease.ts';
 import { reservations } from './store/lease-reserve.ts';
 import { migrate } from './store/migrate.ts';
@@ -99,7 +100,11 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
     read: (after, limit) => eventsAfter(store.db, after, limit),
     log,
   });
-  const metrics = createMetrics({ streams: () => hub.count(), leases: () => countLeases(store.db) });
+  const metrics = createMetrics({
+    streams: () => hub.count(),
+    leases: () => countLeases(store.db),
+    owed: () => countOwed(store.db),
+  });
   // First who logs, then who numbers: what is numbered from now on is logged.
   running.add(await followSequence(store, log, hub), (one) => one.stop());
   running.add(await startSequencer(store, log), (one) => one.stop());

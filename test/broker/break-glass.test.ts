@@ -10,6 +10,7 @@ import type { TemplateList } from '../../src/contract/templates.ts';
 import type { TokenWishes } from '../../src/sandbox/provider/exchange.ts';
 import { ana, ben, carol, dan, type Person } from '../../src/sandbox/provider/people.ts';
 import { eventually } from './support/eventually.ts';
+import { freePort } from './support/postgres.ts';
 import { startReceiver, type Receiver } from './support/receivers.ts';
 import { newKey, newSecret, startWorld, type Answer, type Name, type World } from './support/world.ts';
 
@@ -36,18 +37,20 @@ describe('Breaking the glass', function () {
   let world: World;
   const hooks: Receiver[] = [];
   let signedInAgo = 0;
+  let metrics = 0;
 
   before(async () => {
     hooks.push(await startReceiver(), await startReceiver(), await startReceiver());
     process.env['GLASS_HOOK'] = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
     const channel = (name: string, at: number) =>
       `  ${name}: { kind: webhook, url: '${String(hooks[at]?.url)}', secrets: [{ env: GLASS_HOOK }] }`;
+    metrics = await freePort();
     world = await startWorld({
       accessTokenTtl: 3600,
       mostOpen: 100,
       signInAt: () => new Date(Date.now() - signedInAgo * 1000),
       people: [ana, ben, carol, dan, eva, finn],
-      configuration: `channels:\n${['hook', 'other', 'third'].map(channel).join('\n')}\n`,
+      configuration: `metrics: 127.0.0.1:${metrics}\nchannels:\n${['hook', 'other', 'third'].map(channel).join('\n')}\n`,
       templates: {
         'now.yaml': template('now', `${approve}\nbreak_glass: { by: [oncall], longest: PT10M }`),
         'later.yaml': template(
@@ -215,7 +218,12 @@ describe('Breaking the glass', function () {
   });
 
   it('one at a time; owed until somebody who could have approved it has signed it off', async () => {
+    const owed = async () =>
+      /^daypass_glass_owed (\d+)$/m.exec(
+        await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text(),
+      )?.[1];
     const first = (await smash(await ask('now'))).body;
+    assert.equal(await owed(), '1');
     const second = await ask('two');
     refused(await smash(second), 'too-many-pending', /“Fix orders, now”.*One at a time/, 409);
     const grant = await grantOf(first);
@@ -249,6 +257,7 @@ describe('Breaking the glass', function () {
     const open = (await call<{ grants: Grant[] }>('ben', 'GET', '/v1/grants?which=open')).body.grants;
     assert.ok(!open.some((one) => one.id === grant.id));
     await afterwards(next.body);
+    assert.equal(await owed(), '0');
   });
 
   it('is not for what was approved: that needs nobody’s word afterwards', async () => {

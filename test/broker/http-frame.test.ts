@@ -325,6 +325,7 @@ describe('The broker’s own calls', () => {
     const metrics = createMetrics({
       streams: () => 3,
       leases: () => Promise.resolve(new Map([['closing', 2]] as const)),
+      owed: () => Promise.resolve(1),
     });
     const frame = await startFrame({ answered: (call) => metrics.answered(call) });
     const listener = await serveMetrics(metrics, { host: '127.0.0.1', port: 0 }, quiet);
@@ -338,6 +339,7 @@ describe('The broker’s own calls', () => {
       assert.match(text, /daypass_streams 3/);
       assert.match(text, /daypass_leases\{state="closing"\} 2/);
       assert.match(text, /daypass_cut_seconds_count 1/);
+      assert.match(text, /daypass_glass_owed 1/);
       assert.equal((await fetch(`${frame.url}/metrics`)).status, 404);
       assert.equal((await fetch(`http://127.0.0.1:${listener.port}/v1/me`)).status, 404);
     } finally {

@@ -29,6 +29,7 @@ export interface Metrics {
 export interface Sources {
   readonly streams: () => number;
   readonly leases: () => Promise<ReadonlyMap<LeaseState, number>>;
+  readonly owed: () => Promise<number>;
 }
 
 const states: readonly LeaseState[] = ['issuing', 'issued', 'closing', 'closed', 'failed'];
@@ -112,6 +113,14 @@ export function createMetrics(sources: Sources): Metrics {
     async collect() {
       const now = await sources.leases();
       for (const state of states) this.set({ state }, now.get(state) ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'daypass_glass_owed',
+    help: 'Accesses for which somebody broke the glass, and which nobody has signed off.',
+    registers,
+    async collect() {
+      this.set(await sources.owed());
     },
   });
   return {
