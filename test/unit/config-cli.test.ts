@@ -117,14 +117,31 @@ targets:
       join(folder, 'templates/fix.yaml'),
       `${alone.replace('shop-read-orders', 'fix')}revoke: { by: [leads] }\n`,
     );
+    const glass = join(folder, 'templates/glass.yaml');
+    await writeFile(
+      glass,
+      `${template.replace('shop-read-orders', 'glass')}break_glass: { by: [leads], after: PT5M, longest: PT15M }\n`,
+    );
     const examples = join(folder, 'templates/shop.examples.yaml');
     await writeFile(
       examples,
       'people: { dan: [engineering], eva: [engineering, leads] }\nexamples: ["dan, now, shop-read-orders → one of leads"]\n',
     );
     const { code, out, err } = await daypass(['check', '--config', file]);
-    await Promise.all([rm(join(folder, 'templates/fix.yaml')), rm(examples)]);
+    const explained = await Promise.all(
+      ['eva', 'dan'].map((who) => daypass(['explain', who, 'glass', '--config', file])),
+    );
+    await Promise.all([rm(join(folder, 'templates/fix.yaml')), rm(glass), rm(examples)]);
     assert.equal(code, 0, err);
+    assert.match(
+      out,
+      /^ {2}glass: one of leads; leads may break the glass after 5 min, for 15 min at most; could: eva; /m,
+    );
+    const may =
+      /^ {2}eva may break the glass after 5 min, for 15 min at most, with a sign-in made for it\.$/m;
+    assert.match(explained[0]?.out ?? '', may);
+    assert.match(explained[1]?.out ?? '', /it needs one of leads/);
+    assert.doesNotMatch(explained[1]?.out ?? '', /glass after/);
     assert.match(out, /^ {2}shop-read-orders: one of leads; could: eva; too few when eva asks$/m);
     assert.match(
       err,

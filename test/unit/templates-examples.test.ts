@@ -27,6 +27,7 @@ const template: ResolvedTemplate = {
       hours: { days: [1, 2, 3, 4, 5], fromMinute: 540, untilMinute: 1020, zone: 'Europe/Berlin' },
     },
   ],
+  breakGlass: { by: ['oncall'], afterSeconds: 300, longestSeconds: 900 },
   revokeBy: ['sre'],
   digest: '',
   notify: [],
@@ -35,11 +36,12 @@ const templates = new Map([
   [template.id, template],
   ['orders-read', { ...template, id: 'orders-read', needs: [], automatic: [] }],
 ]);
-const references = { groups: ['engineering', 'sre', 'contractors'] };
+const references = { groups: ['engineering', 'oncall', 'sre', 'contractors'] };
 const now = new Date('2026-11-26T12:00:00Z');
 const file = (...examples: string[]) => `zone: Europe/Berlin
 people:
   dan: [engineering]
+  ana: [engineering, oncall]
   eva: [sre]
   kim: [sre, contractors]
 examples:
@@ -57,6 +59,10 @@ describe('examples of a policy', () => {
     'dan, Tuesday 10:00, orders-write for 15 min → approved: up to 15 min',
     'dan, Tue 17:00, orders-write for PT15M → 2 of sre',
     'dan, now, orders-read → approved',
+    'ana, Sunday 02:14, orders-write → 2 of sre, may break the glass',
+    'ana, Sunday 02:14, orders-write → 2 approvals from sre, may break the glass after 5 min',
+    'dan, Sunday 02:14, orders-write → 2 of sre, may not break the glass',
+    'ana, now, orders-read → approved, may not break the glass',
     'dan, 2026-12-24T10:00+01:00, orders-write for 2 h → refused: too long',
     'eva, now, orders-write → refused: not a member',
   ];
@@ -69,7 +75,7 @@ describe('examples of a policy', () => {
   const wrong: [string, RegExp][] = [
     [
       'dan, Sunday 02:14, orders-write → one of sre',
-      /^shop\.examples\.yaml:7:5 {2}examples: is not so: it needs 2 of sre; not automatic: not on call \(payments\); not automatic: longer than 15 min\.$/,
+      /^shop\.examples\.yaml:8:5 {2}examples: is not so: it needs 2 of sre; not automatic: not on call \(payments\); not automatic: longer than 15 min\.$/,
     ],
     ['dan, Sunday 02:14, orders-write → approved', /is not so: it needs 2 of sre/],
     ['dan, now, orders-read → refused', /is not so: it is approved: no approval needed\./],
@@ -77,6 +83,20 @@ describe('examples of a policy', () => {
       'dan, now, orders-write for 2 h → approved',
       /it is refused \(too long\): Longest for this template: 1 h\./,
     ],
+    [
+      'ana, Sunday 02:14, orders-write → 2 of sre, may break the glass after 1 min',
+      /is not so: ana may break the glass after 5 min, for 15 min at most\.$/,
+    ],
+    [
+      'ana, Sunday 02:14, orders-write → 2 of sre, may not break the glass',
+      /is not so: ana may break the glass after 5 min/,
+    ],
+    [
+      'dan, Sunday 02:14, orders-write → 2 of sre, may break the glass',
+      /is not so: dan may not break the glass\.$/,
+    ],
+    ['ana, Sunday 02:14, orders-write → one of sre, may break the glass', /is not so: it needs 2 of sre/],
+    ['ana, now, orders-read → approved, may break the glass', /is not so: ana may not break the glass/],
     ['dna, now, orders-read → approved', /there is no "dna". Did you mean "dan"\?/],
     ['dan, someday, orders-read → approved', /"someday" is no moment. Write it like "Sunday 02:14"/],
     ['dan, now, order-read → approved', /there is no template "order-read". Did you mean "orders-read"\?/],
@@ -116,7 +136,7 @@ describe('examples of a policy', () => {
     const rules = await loadTemplates(folder, sandboxReferences);
     assert.deepEqual(rules.problems, []);
     const { problems, proven } = await loadExamples(folder, rules, sandboxReferences, now);
-    assert.deepEqual([problems, proven], [[], 4]);
+    assert.deepEqual([problems, proven], [[], 5]);
   });
 });
 

@@ -15,6 +15,9 @@ const references = {
   groups: ['engineering', 'oncall', 'sre', 'leads', 'security', 'contractors'],
   targets: new Map(['shop', 'books'].map((id) => [id, { kind: 'postgresql' as const, database: id }])),
   schedules: new Map([['payments', { contacts: new Map() }]]),
+  channels: new Map([
+    ['hook', { kind: 'webhook' as const, name: 'hook', title: 'hook', reaches: [], url: '', secrets: [] }],
+  ]),
 };
 
 interface Written {
@@ -23,6 +26,8 @@ interface Written {
   readonly longest?: string;
   readonly request?: string;
   readonly approve?: string;
+  readonly glass?: string;
+  readonly notify?: string;
 }
 
 const reading = '{ privileges: [select on sales.orders] }';
@@ -31,7 +36,15 @@ const all = '{ privileges: ["select, update on all tables in schema sales"] }';
 
 const file = (
   id: string,
-  { target = 'shop', scope = fixing, longest = 'PT1H', request = 'engineering', approve = '' }: Written,
+  {
+    target = 'shop',
+    scope = fixing,
+    longest = 'PT1H',
+    request = 'engineering',
+    approve = '',
+    glass = '',
+    notify = '{ tell: hook }',
+  }: Written,
 ) => ({
   file: `/repo/${id}.yaml`,
   text: `template: ${id}
@@ -43,7 +56,7 @@ duration: { default: PT10M, longest: ${longest} }
 request: { by: [${request}] }
 approve: ${approve || '{ by: [leads] }'}
 revoke: { by: [security] }
-`,
+${glass && `break_glass: ${glass}\n${notify && `notify: [${notify}]\n`}`}`,
 });
 
 type Templates = Readonly<Record<string, Written>>;
@@ -115,6 +128,18 @@ describe('what a policy hardly means', () => {
       'fix.yaml:8:37  approve.automatic: whoever is in engineering gets this alone for up to 15 min, at any time and as often as they like, and it changes data. Add "on_call", "hours" or "a_day".',
     ],
     [
+      'a glass that whoever may request breaks at once',
+      { fix: { request: 'engineering, oncall', glass: '{ by: [oncall, sre], longest: PT10M, acr: [mfa] }' } },
+      {},
+      'fix.yaml:10:20  break_glass.by: whoever is in oncall may request this and break the glass at once, so approval is a matter of their own choice. Give approvers time (after: PT5M), or name fewer people.',
+    ],
+    ...['', "{ call: '+49 30 1234' }"].map((notify): [string, Templates, Groups, string] => [
+      `a glass that nobody would hear of (notify: [${notify}])`,
+      { fix: { glass: '{ by: [oncall], longest: PT10M, acr: [mfa] }', notify } },
+      {},
+      'fix.yaml:10:14  break_glass: is loud only where somebody hears it: where "notify" tells nobody, those alone are told who have their editor open.',
+    ]),
+    [
       'what allows more than its neighbours with fewer approvals',
       {
         all: { scope: all, approve: '{ by: [leads], number: 2 }', longest: 'PT10M' },
@@ -177,6 +202,13 @@ describe('what a policy hardly means', () => {
     [
       'a function that needs nobody',
       { end: { scope: '{ privileges: ["execute on function ops.end_query(int)"] }', approve: 'nobody' } },
+    ],
+    [
+      'a glass that is broken after a while, or by fewer than may request',
+      {
+        fix: { glass: '{ by: [engineering], after: PT5M, longest: PT10M, acr: [mfa] }' },
+        other: { glass: '{ by: [oncall], longest: PT10M, acr: [mfa] }' },
+      },
     ],
     ['examples that name nobody who approves', { fix: {} }, { dan: ['engineering'] }],
     ['enough people', { fix: { approve: '{ by: [sre], number: 2 }' } }, { a: ['sre'], b: ['sre', 'leads'] }],

@@ -14,6 +14,15 @@ export interface GlassRule {
   readonly acr?: readonly string[];
 }
 
+/** `after 5 min, for 15 min at most` */
+export function glassInWords({
+  afterSeconds,
+  longestSeconds,
+}: Pick<GlassRule, 'afterSeconds' | 'longestSeconds'>): string {
+  const when = afterSeconds > 0 ? `after ${spokenDuration(durationOf(afterSeconds))}` : 'at once';
+  return `${when}, for ${spokenDuration(durationOf(longestSeconds))} at most`;
+}
+
 /** The same for one request, as it was when that was made. */
 export interface GlassTerms extends Omit<GlassRule, 'afterSeconds'> {
   /** When it can be broken: RFC 3339. */

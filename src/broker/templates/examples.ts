@@ -10,11 +10,12 @@ import { GroupName } from '../config/pieces.ts';
 import { Report } from '../config/report.ts';
 import { suggestion } from '../config/suggest.ts';
 import { readYaml } from '../config/yaml.ts';
+import { glassInWords, type GlassRule } from '../rules/break-glass.ts';
 import { judge, type Policy, type Verdict } from '../rules/verdict.ts';
 import type { People } from './approvers.ts';
 import { Zone } from './hours.ts';
 import { momentForms, momentOf } from './moment.ts';
-import type { TemplateSet } from './template.ts';
+import type { ResolvedTemplate, TemplateSet } from './template.ts';
 
 /** Files of examples stand beside the templates that they are about. A broker does not read them. */
 export function isExamples(file: string): boolean {
@@ -35,8 +36,15 @@ export const ExamplesFile = z
       .array(plainText({ min: 1, max: 500 }))
       .min(1)
       .meta({
-        description: 'A line each: who, when, which template → what comes of it.',
-        examples: [['dan, Sunday 02:14, shop-fix-order-status for 30 min → one of payments-leads']],
+        description:
+          'A line each: who, when, which template → what comes of it, and whether they may break the glass.',
+        examples: [
+          [
+            'dan, Sunday 02:14, shop-fix-order-status for 30 min → one of payments-leads',
+            'ana, Sunday 02:14, shop-fix-order-status → one of payments-leads, may break the glass after 5 min',
+            'dan, Sunday 02:14, shop-fix-order-status → one of payments-leads, may not break the glass',
+          ],
+        ],
       }),
   })
   .meta({
@@ -81,7 +89,7 @@ export function examine(
 }
 
 const form =
-  /^(?<who>[^,]+), (?<when>[^,]+), (?<id>[a-z0-9-]+)(?: for (?<long>[^,→]+?))?(?:,? while on call(?: \((?<schedule>[^)]+)\))?)? ?(?:→|->) ?(?<gets>.+)$/u;
+  /^(?<who>[^,]+), (?<when>[^,]+), (?<id>[a-z0-9-]+)(?: for (?<long>[^,→]+?))?(?:,? while on call(?: \((?<schedule>[^)]+)\))?)? ?(?:→|->) ?(?<gets>.+?)(?:, (?<may>may|may not) break the glass(?: after (?<after>.+))?)?$/u;
 
 function whyWrong(
   line: string,
@@ -92,7 +100,7 @@ function whyWrong(
   const parts = form.exec(line)?.groups;
   if (!parts)
     return 'should read like: dan, Sunday 02:14, shop-fix-order-status for 30 min → 2 approvals from sre';
-  const { who = '', when = '', id = '', long, schedule, gets = '' } = parts;
+  const { who = '', when = '', id = '', long, schedule, gets = '', may, after } = parts;
   const groups = people.get(who);
   if (!groups) return `there is no "${who}". ${suggestion(who, [...people.keys()], 'The people are')}`.trim();
   const at = momentOf(when, zone, now);
@@ -114,7 +122,25 @@ function whyWrong(
       automatic: { ofPerson: 0, inTotal: 0 },
     },
   );
-  return isAsSaid(verdict, gets.trim()) ? undefined : `is not so: ${inWords(verdict)}.`;
+  if (!isAsSaid(verdict, gets.trim())) return `is not so: ${inWords(verdict)}.`;
+  if (may === undefined) return undefined;
+  const glass = glassFor(template, groups, verdict);
+  const isSo =
+    (may === 'may') === (glass !== undefined) &&
+    (after === undefined || secondsSaid(after) === glass?.afterSeconds);
+  if (isSo) return undefined;
+  return `is not so: ${who} may ${glass ? `break the glass ${glassInWords(glass)}` : 'not break the glass'}.`;
+}
+
+/** How somebody in these groups need not wait for what their request comes to; undefined: they must, or need not anyway. */
+export function glassFor(
+  { breakGlass }: Pick<ResolvedTemplate, 'breakGlass'>,
+  groups: readonly string[],
+  verdict: Verdict,
+): GlassRule | undefined {
+  return verdict.is === 'asked' && breakGlass?.by.some((group) => groups.includes(group))
+    ? breakGlass
+    : undefined;
 }
 
 /** Seconds of `30 min`, `1 h`, `1 h 30 min` or `PT30M`; undefined: it is none of these. */

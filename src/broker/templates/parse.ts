@@ -243,10 +243,10 @@ function checkBreakGlass(
       [...path, 'longest'],
       `is longer than with approval, ${spokenDuration(duration.longest)} (${duration.longest}).`,
     );
-  if (!notify)
+  if (!notify?.some((step) => 'tell' in step))
     report.warn(
       path,
-      'is loud only where somebody hears it: without "notify" those alone are told who have their editor open.',
+      'is loud only where somebody hears it: where "notify" tells nobody, those alone are told who have their editor open.',
     );
   if (!glass.acr && !mfa?.acr && !approve.mfa?.acr)
     report.warn(

@@ -36,6 +36,7 @@ export function policyWarnings(
     const target = targets.get(template.target);
     return [
       ...(namesApprovers ? tooFew(template, people) : []),
+      ...quietly(template),
       ...(target ? [...alone(template, target), ...easierThan(template, all, target, now)] : []),
     ].flatMap(({ path, words }) => files.get(template.id)?.at(path, words) ?? []);
   });
@@ -85,6 +86,19 @@ function alone(template: ResolvedTemplate, { kind }: Pick<TargetConfig, 'kind'>)
             words: `${whoever} gets this alone for up to ${spokenDuration(durationOf(upToSeconds))}, at any time and as often as they like, and it changes data. Add "on_call", "hours" or "a_day".`,
           },
     ),
+  ];
+}
+
+/** Whoever may request it need not wait a moment: then breaking the glass is how it is had. */
+function quietly({ requestBy, breakGlass }: ResolvedTemplate): Found[] {
+  if (!breakGlass || breakGlass.afterSeconds > 0) return [];
+  const both = breakGlass.by.filter((group) => requestBy.includes(group));
+  if (both.length === 0) return [];
+  return [
+    {
+      path: ['break_glass', 'by'],
+      words: `whoever is in ${both.join(' or ')} may request this and break the glass at once, so approval is a matter of their own choice. Give approvers time (after: PT5M), or name fewer people.`,
+    },
   ];
 }
 

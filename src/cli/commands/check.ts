@@ -2,6 +2,7 @@ import { readConfig } from '../../broker/config/load.ts';
 import { inReadingOrder, spokenProblem, type Problem } from '../../broker/config/problem.ts';
 import { loadExamples, loadTemplates, noTemplates } from '../../broker/templates/folder.ts';
 import { needWords } from '../../contract/needs.ts';
+import { glassInWords } from '../../broker/rules/break-glass.ts';
 import { approversAmong, missedWhenAsking, type People } from '../../broker/templates/approvers.ts';
 import type { TemplateSet } from '../../broker/templates/template.ts';
 import { policyWarnings, secondAccounts } from '../../broker/templates/warnings.ts';
@@ -58,13 +59,16 @@ export async function check({ config: file, targets, channels }: CheckOptions): 
 function table(templates: TemplateSet, people: People): string {
   return [...templates.values()]
     .map((template) => {
-      const { id, needs, never, automatic } = template;
+      const { id, needs, never, automatic, breakGlass } = template;
       const could = approversAmong(template, people);
       const missed = missedWhenAsking(template, people);
       return [
         `  ${id}: ${needs.length > 0 ? needWords(needs) : 'nobody needs to approve'}`,
         ...(never.length > 0 ? [`never ${never.join(' or ')}`] : []),
         ...(automatic.length > 0 ? ['automatic where the template says so'] : []),
+        ...(breakGlass
+          ? [`${breakGlass.by.join(' or ')} may break the glass ${glassInWords(breakGlass)}`]
+          : []),
         ...(could.length > 0 ? [`could: ${could.join(', ')}`] : []),
         ...(missed.length > 0 ? [`too few when ${missed.join(' or ')} asks`] : []),
       ].join('; ');

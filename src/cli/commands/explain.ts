@@ -2,9 +2,10 @@ import { durationOf, spokenDuration } from '../../contract/durations.ts';
 import { needWords } from '../../contract/needs.ts';
 import { readConfig } from '../../broker/config/load.ts';
 import { suggestion } from '../../broker/config/suggest.ts';
+import { glassInWords } from '../../broker/rules/break-glass.ts';
 import { judge } from '../../broker/rules/verdict.ts';
 import { approversAmong, missingAmong } from '../../broker/templates/approvers.ts';
-import { inWords, secondsSaid } from '../../broker/templates/examples.ts';
+import { glassFor, inWords, secondsSaid } from '../../broker/templates/examples.ts';
 import { loadExamples, loadTemplates } from '../../broker/templates/folder.ts';
 import { momentForms, momentOf } from '../../broker/templates/moment.ts';
 import { CommandFailed } from '../fail.ts';
@@ -59,6 +60,7 @@ export async function explain(person: string, id: string, options: ExplainOption
       automatic: nothing,
     },
   );
+  const glass = glassFor(template, groups, verdict);
   const others = new Map([...people].filter(([name]) => name !== person));
   const could = approversAmong(template, others);
   const missing = missingAmong(template, others);
@@ -72,6 +74,7 @@ export async function explain(person: string, id: string, options: ExplainOption
     ...(verdict.is === 'asked' && others.size > 0 && missing.length > 0
       ? [`  The people in the examples are too few: it would still take ${needWords(missing)}.`]
       : []),
+    ...(glass ? [`  ${person} may break the glass ${glassInWords(glass)}, with a sign-in made for it.`] : []),
     ...(template.mfa ? [`  The requester must have signed in as "mfa" says.`] : []),
     '  Not looked at, since only a running broker knows: what is open now, and what was approved automatically today.',
   ];
