@@ -7,12 +7,13 @@ import { parse } from 'yaml';
 import { eventually } from '../broker/support/eventually.ts';
 import type { Editor } from './support/editor.ts';
 import { askFor, reason, useStage } from './support/stage.ts';
+import { stop } from './support/templates.ts';
 
 /** What people see of each other: an auditor, a withdrawal, two windows of one person, a template that changes. */
 describe('several people, several windows', function () {
   this.timeout(180_000);
   this.bail(true);
-  const stage = useStage({ windows: ['ana', 'ben', 'carol'] });
+  const stage = useStage({ windows: ['ana', 'ben', 'carol'], templates: { 'stop.yaml': stop } });
   let ana: Editor;
   let ben: Editor;
   let second: Editor;
@@ -37,6 +38,13 @@ describe('several people, several windows', function () {
       await editor.theme(theme);
       await editor.screenshot(`review-${name}-${theme.replace(' ', '-')}`);
     }
+  };
+  const inThemes = async (editor: Editor, name: string) => {
+    await editor.screenshot(name);
+    if (!process.env['DAYPASS_PICTURES']) return;
+    await editor.theme('light');
+    await editor.screenshot(`${name}-light`);
+    await editor.theme('dark');
   };
   /** What axe-core finds in a page, as it stands. */
   const violations = async (frame: Frame): Promise<string[]> => {
@@ -321,5 +329,48 @@ describe('several people, several windows', function () {
     await ana.terminalShows('psql is ready');
     await waiting(ben).waitFor({ state: 'detached' });
     await context.close();
+  });
+
+  it('Ana breaks the glass with a second factor, everybody knows, and Ben signs it off afterwards', async () => {
+    await noNotifications(ana);
+    await askFor(ana, 'Stop the checkout');
+    await waiting(ben).waitFor();
+    await (await ana.sessionFrame()).getByRole('button', { name: /^Break the glass/ }).click();
+    await ana.title(/Break the glass: stop the checkout on Shop/);
+    await ana.page.keyboard.type('Checkout charges twice, and nobody answers');
+    await ana.press('Enter');
+    await ana.title(/2\/2/);
+    await ana.screenshot('33-break-glass-sure');
+    await ana.signInWithCode('Ana', () => ana.pick('Break the glass'), '34-second-factor');
+
+    await ana.terminalShows(/BREAK GLASS: stop the checkout on Shop/);
+    await ana.terminalShows('Nobody approved this.');
+    await ana.statusBar(/break glass (9:\d\d|10:00)/).waitFor();
+    await (await ana.sessionFrame()).getByText('nobody approved this').waitFor();
+    await ben
+      .notification(/Ana Lima broke the glass to stop the checkout on Shop.*charges twice/)
+      .first()
+      .waitFor();
+    await carol
+      .notification(/Ana Lima broke the glass/)
+      .first()
+      .waitFor();
+    await inThemes(ana, '35-broken-glass');
+    await ben.screenshot('36-broken-glass-ben');
+
+    await ana.run('Daypass: End Production Access');
+    await ana.terminalShows(/Login closed|You ended it/i);
+    await ben.sidebar.getByText('To sign off').waitFor();
+    await ana.sidebar.getByText(/glass broken, over since/).waitFor();
+    await inThemes(ben, '37-to-sign-off');
+    await ben.run('Daypass: Sign Off Access Without Approval');
+    await ben.page.keyboard.type('The outage was real, two orders were changed');
+    await ben.press('Enter');
+    await ben.sidebar.getByText('To sign off').waitFor({ state: 'detached' });
+    await ana
+      .notification(/Ben Roth signed off: .*outage was real/)
+      .first()
+      .waitFor();
+    await ana.sidebar.getByText(/glass broken, over since/).waitFor({ state: 'detached' });
   });
 });

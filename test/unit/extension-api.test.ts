@@ -68,6 +68,18 @@ describe('Calling the broker', () => {
     });
   });
 
+  it('exchanges no token where another sign-in is needed: it would say the same', async () => {
+    let calls = 0;
+    broker.intercept = (_request, response) => {
+      calls++;
+      problem(response, 'step-up-needed', 'This needs a sign-in with a second factor.');
+      return true;
+    };
+    const call = api.call('createRequest', { body, key: newKey() });
+    await assert.rejects(call, (error: ProblemError) => error.kind === 'step-up-needed');
+    assert.deepEqual([calls, tokens[0]], [1, 'first-token']);
+  });
+
   it('repeats a call with its key when the answer was lost, or the first is still worked on', async () => {
     const request = aRequest();
     let calls = 0;

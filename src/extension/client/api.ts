@@ -101,7 +101,8 @@ export class ApiClient implements Api {
     if (route.open) return this.#once(route, caller.broker, input, undefined);
     const access = await this.#access(caller);
     const answer = await this.#once(route, caller.broker, input, access);
-    if (answer.status !== 401) return answer;
+    // A renewed token says of the sign-in what this one says: only another sign-in helps there.
+    if (answer.status !== 401 || (await kindIn(answer)) === 'step-up-needed') return answer;
     return this.#once(route, caller.broker, input, await this.#access(caller, access.token));
   }
 

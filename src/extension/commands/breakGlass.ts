@@ -77,12 +77,11 @@ async function reasonFor(request: AccessRequest): Promise<string | undefined> {
       canGoBack: true,
       placeholder: 'Everybody concerned is told at once. Break the glass?',
       choices: [
-        { label: '$(watch) Go on waiting', value: false },
+        { label: 'Go on waiting', value: false },
         {
-          label: '$(flame) Break the glass',
+          label: 'Break the glass',
           description: `${spokenDuration(longest(request))} at most, nobody has approved it`,
-          detail:
-            'You sign in afresh now. Somebody signs it off afterwards; until then the next one takes a second person.',
+          detail: 'You sign in afresh. Somebody signs it off afterwards.',
           value: true,
         },
       ],

@@ -238,6 +238,23 @@ export class Editor {
     await page.close();
   }
 
+  /** The same with a second factor: the code that the sandbox's page shows. */
+  async signInWithCode(firstName: string, start: () => Promise<unknown>, picture?: string): Promise<void> {
+    const opened = this.context.waitForEvent('page', { timeout: 30_000 });
+    await start();
+    const page = await opened;
+    const name = page.getByRole('button', { name: new RegExp(firstName) }).first();
+    const field = page.getByRole('textbox', { name: 'Code' });
+    await name.or(field).first().waitFor();
+    if (await name.isVisible()) await name.click();
+    await field.waitFor();
+    if (picture !== undefined) await page.screenshot({ path: `${shots}/${picture}.png` });
+    await field.fill((await page.locator('output').innerText()).replace(/\D/g, ''));
+    await page.keyboard.press('Enter');
+    await page.getByText('You are signed in').first().waitFor();
+    await page.close();
+  }
+
   get url(): string {
     return this.#url;
   }

@@ -14,6 +14,21 @@ approve: nobody
 revoke: { by: [payments-leads] }
 `;
 
+/** Whoever is on call need not wait for approval, and proves with a second factor who they are. */
+export const stop = `
+template: shop-stop-checkout
+title: Stop the checkout
+summary: Update the status of orders, read orders. Nothing else.
+target: shop
+scope:
+  privileges: [select on sales.orders, 'update (status, updated_at) on sales.orders']
+duration: { default: PT30M, longest: PT1H }
+request: { by: [engineering] }
+approve: { by: [payments-leads] }
+break_glass: { by: [oncall], longest: PT10M, acr: [mfa] }
+revoke: { by: [payments-leads] }
+`;
+
 /** Two terminals at most. */
 export const compare = `
 template: shop-compare-orders
