@@ -105,7 +105,7 @@ function start(send, memory) {
       running.push({ card, ...parts, level: undefined, spoken: '' });
       const connections = card.connections ?? [];
       return [
-        ...(card.glassBroken ? [element('p', { class: 'glass' }, 'Break glass: nobody approved this')] : []),
+        ...(card.glassBroken ? [element('p', { class: 'glass' }, 'Break glass: not approved')] : []),
         parts.node,
         ...head(card),
         element('p', { class: 'fact' }, ...together(card.facts)),

@@ -59,7 +59,7 @@ describe('broken glass on the screen', () => {
     const has = { grants: [broken()] };
     const [card] = sessionModel(world(ana, has), now, toLocal).cards;
     assert.ok(card?.is === 'running' && card.glassBroken);
-    assert.deepEqual(card.facts[0], 'the glass was broken: nobody approved it in time');
+    assert.deepEqual(card.facts, ['0 terminals']);
     const status = statusOf(world(ana, has), now, toLocal);
     assert.match(String(status?.text), /^\$\(flame\) break glass /);
     assert.equal(status?.level, 'soon', 'never calm');
@@ -82,6 +82,9 @@ describe('broken glass on the screen', () => {
       [notice?.kind, notice?.where, notice?.action?.label],
       ['warning', 'anywhere', 'Revoke…'],
     );
+    const [section] = nodes(ben, { grants: [broken({ may })] });
+    const [node] = section?.is === 'section' ? section.children : [];
+    assert.ok(node?.is === 'revocable' && node.description.startsWith('glass broken, until '));
     const auditors = notices(ben, { grants: [broken({ may: { ...may, revoke: false } })] });
     assert.deepEqual(
       auditors.map(({ action }) => action?.label),

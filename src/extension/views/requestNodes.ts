@@ -208,8 +208,10 @@ function askedNode(
   };
 }
 
-function untilWhen({ expiresAt }: Grant, toLocal: ToLocal): string {
-  return expiresAt === undefined ? 'not opened yet' : `until ${timeOfDay(toLocal(Date.parse(expiresAt)))}`;
+function untilWhen({ expiresAt, brokenGlass }: Grant, toLocal: ToLocal): string {
+  const until =
+    expiresAt === undefined ? 'not opened yet' : `until ${timeOfDay(toLocal(Date.parse(expiresAt)))}`;
+  return brokenGlass ? `glass broken, ${until}` : until;
 }
 
 /** Told by who has it, with what it is about behind that. */

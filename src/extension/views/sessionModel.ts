@@ -183,7 +183,11 @@ function runningCard(
     totalMs,
     ...thresholdsOf(totalMs),
     until: timeOfDay(toLocal(expiresAtMs)),
-    facts: [approvedBy(grant), inUse(terminals.length, grant.template.terminals)],
+    // Whether anybody approved it stands above all else where nobody did.
+    facts: [
+      ...(grant.brokenGlass ? [] : [approvedBy(grant)]),
+      inUse(terminals.length, grant.template.terminals),
+    ],
     ...(warning === undefined ? {} : { warning: `The connection is ${warning}.` }),
     ...(seen ? { connections: seen.connections.map(inWords) } : {}),
     unknown: seen?.unknownAt.map(unknownAt) ?? [],

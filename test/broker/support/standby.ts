@@ -110,6 +110,9 @@ async function copy(primary: PostgresServer, directory: string, slot: string | u
           where not exists (select from pg_replication_slots where slot_name = $1)`,
         [slot],
       );
+    // The backup's checkpoint would remove what another standby without a slot has not received yet: it would lag for ever.
+    await client.query(`alter system set wal_keep_size = '512MB'`);
+    await client.query('select pg_reload_conf()');
     await client.query(`select pg_backup_start('standby', true)`);
     await promisify(execFile)('cp', ['-a', `${primary.directory}/.`, directory]);
     const { rows } = await client.query<{ labelfile: string }>('select labelfile from pg_backup_stop(false)');
