@@ -214,6 +214,23 @@ describe('Schedules', function () {
       assert.deepEqual(shelf.asked.map(({ headers }) => headers['if-none-match']), [undefined, '"1"']); // prettier-ignore
     });
 
+    it('count without the events that cannot be read, and without those of nobody known, which is said once', async () => {
+      const unread = shift('ben', 0, 168).replace('END:VEVENT', 'RRULE:FREQ=SECONDLY\r\nEND:VEVENT');
+      shelf.hold(calendar(shift('ana', 0, 168), unread));
+      const schedule = broker();
+      await lookAt(schedule, 0);
+      await lookAt(schedule, 1);
+      assert.deepEqual(onCall(schedule.known, at()), ['ANA']);
+      assert.equal(schedule.trouble, undefined);
+      assert.equal(said1(/"leftOut":\["An event repeats within minutes\."\]/), 1);
+      shelf.hold(calendar(shift('carol', 0, 168)));
+      const other = broker({ name: `${name}-other` });
+      await lookAt(other, 2);
+      await lookAt(other, 3);
+      assert.deepEqual(onCall(other.known, at()), []);
+      assert.equal(said1(/names nobody who stands under its \\"people\\"/), 1);
+    });
+
     it('hold nothing of the address in the log', async () => {
       for (const answer of [
         (_: unknown, response: ServerResponse) => response.writeHead(302, { location: '/other-hush' }).end(),

@@ -171,6 +171,9 @@ describe('the main job, as people see it', function () {
     assert.match(await asked.first().innerText(), /fix one order.s status.*30 min.*4711.*INC-2231/is);
     await ben.sidebar.getByText('Waiting for you').waitFor();
     await ben.screenshot('12-ben-is-asked');
+    const waits = await ana.sessionFrame();
+    for (const piece of [/^Ben Roth told just now$/, /^Eva Lang in 3 min$/, /^or call \+49 30/])
+      await waits.locator('.waiting').getByText(piece).waitFor();
     await ana.screenshot('13-ana-waits');
     await ben.answer(/Ana Lima asks to/, 'Review');
     const review = await ben.review();
