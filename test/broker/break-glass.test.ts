@@ -260,6 +260,20 @@ describe('Breaking the glass', function () {
     assert.equal(await owed(), '0');
   });
 
+  it('makes no access longer that somebody has already', async () => {
+    const first = await ask('now');
+    const approved = await call<AccessRequest>('ben', 'POST', `/v1/requests/${first.id}/decisions`, {
+      key: newKey(),
+      body: { verdict: 'approve', digest: first.digest },
+    });
+    const again = await ask('now');
+    refused(await smash(again), 'refused-by-policy', /does not make it longer/);
+    await end(await grantOf(approved.body));
+    const broken = await smash(again);
+    assert.equal(broken.status, 201, JSON.stringify(broken.body));
+    await afterwards(broken.body);
+  });
+
   it('is not for what was approved: that needs nobody’s word afterwards', async () => {
     const request = await ask('now');
     const approved = await call<AccessRequest>('ben', 'POST', `/v1/requests/${request.id}/decisions`, {

@@ -12,7 +12,7 @@ const asked = new Date('2026-03-01T02:14:00Z');
 const rule = { by: ['sre', 'leads'], afterSeconds: 300, longestSeconds: 900, acr: ['mfa'] };
 const terms = termsFor(rule, asked);
 const later = (seconds: number) => new Date(asked.getTime() + seconds * 1000);
-const ready: GlassFacts = { groups: ['sre'], now: later(300), approvals: 0, owed: [] };
+const ready: GlassFacts = { groups: ['sre'], now: later(300), approvals: 0, holds: false, owed: [] };
 const before = { title: 'Fix one order', isOpen: false };
 
 describe('whether the glass may be broken', () => {
@@ -31,6 +31,12 @@ describe('whether the glass may be broken', () => {
       'while one is open, although somebody approved',
       { owed: [{ ...before, isOpen: true }], approvals: 1 },
       'one at a time',
+    ],
+    ['while the same access is open', { holds: true }, 'no extension'],
+    [
+      'while the same access is open, although somebody approved',
+      { holds: true, approvals: 1 },
+      'no extension',
     ],
     ['while one is owed', { owed: [before] }, 'owed'],
     ['while one is owed, with a second person', { owed: [before], approvals: 1 }, 'may'],

@@ -46,6 +46,8 @@ export interface GlassFacts {
   readonly now: Date;
   /** How many people approved this request already. */
   readonly approvals: number;
+  /** Whether they have access under the same template already, approved or open. */
+  readonly holds: boolean;
   /** What the same person broke the glass for before, and nobody has signed off: titles of templates. */
   readonly owed: readonly { readonly title: string; readonly isOpen: boolean }[];
 }
@@ -54,13 +56,13 @@ export type GlassVerdict =
   | { readonly is: 'may' }
   | {
       readonly is: 'may not';
-      readonly because: 'not a member' | 'too early' | 'one at a time' | 'owed';
+      readonly because: 'not a member' | 'too early' | 'one at a time' | 'no extension' | 'owed';
       /** A sentence or two for people. */
       readonly why: string;
     };
 
 export function judgeGlass(terms: GlassTerms, facts: GlassFacts): GlassVerdict {
-  const { groups, now, approvals, owed } = facts;
+  const { groups, now, approvals, holds, owed } = facts;
   const no = (because: Extract<GlassVerdict, { is: 'may not' }>['because'], why: string): GlassVerdict => ({
     is: 'may not',
     because,
@@ -79,6 +81,11 @@ export function judgeGlass(terms: GlassTerms, facts: GlassFacts): GlassVerdict {
     return no(
       'one at a time',
       `You broke the glass for “${open.title}”, and that is open still. One at a time: end it first.`,
+    );
+  if (holds)
+    return no(
+      'no extension',
+      'You have this access already, and breaking the glass does not make it longer. Ask somebody to approve more time.',
     );
   const [first] = owed;
   if (first && approvals === 0)

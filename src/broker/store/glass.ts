@@ -124,6 +124,19 @@ export async function countOwed(db: Db): Promise<number> {
   return Number(count);
 }
 
+/** Whether somebody has access under a template, approved or open. */
+export async function holdsUnder(db: Db, personId: string, templateId: string): Promise<boolean> {
+  const held = await db
+    .selectFrom('grant')
+    .innerJoin('request', 'request.id', 'grant.request_id')
+    .select('grant.id')
+    .where('grant.holder', '=', personId)
+    .where('grant.state', 'in', ['approved', 'active'])
+    .where('request.template_id', '=', templateId)
+    .executeTakeFirst();
+  return held !== undefined;
+}
+
 /** What somebody broke the glass for and nobody has signed off, the oldest first. */
 export async function owedBy(
   db: Db,
