@@ -9,7 +9,7 @@ import type { Db, Trx } from '../store/schema.ts';
 import type { Caller } from './caller.ts';
 import { alarmIfAltered, alarmIfForged } from './forged.ts';
 import { byCode } from './decisions.ts';
-import { aboutGrants, presentGrant, presentGrants, type AboutGrants } from './present.ts';
+import { aboutGrants, presentGrant, presentGrants, type AboutGrants } from './present-grants.ts';
 import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
 import { SharedReads } from './shared-reads.ts';

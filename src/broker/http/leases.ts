@@ -23,7 +23,7 @@ import type { Caller } from './caller.ts';
 import { notAuthentic } from './decisions.ts';
 import { alarmIfForged } from './forged.ts';
 import { visible } from './grants.ts';
-import { presentLease } from './present.ts';
+import { presentLease } from './present-grants.ts';
 import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
 import { demandSignIn } from './sign-in.ts';

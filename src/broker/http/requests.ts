@@ -15,7 +15,7 @@ import { claim, release } from './claims.ts';
 import { decide, noRequest, withdraw } from './decisions.ts';
 import { makeRequest, notForYou } from './make-request.ts';
 import { ask } from './messages.ts';
-import { aboutRequests, presentRequest, presentRequests, type AboutRequests } from './present.ts';
+import { aboutRequests, presentRequest, presentRequests, type AboutRequests } from './present-requests.ts';
 import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
 import { SharedReads } from './shared-reads.ts';

@@ -9,7 +9,7 @@ import type { Trx } from '../store/schema.ts';
 import type { Caller } from './caller.ts';
 import { byCode } from './decisions.ts';
 import { visible } from './grants.ts';
-import { presentGrants } from './present.ts';
+import { presentGrants } from './present-grants.ts';
 import { Refusal } from './problem.ts';
 import { handle } from './server.ts';
 import { demandSignIn } from './sign-in.ts';
