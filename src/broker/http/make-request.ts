@@ -7,7 +7,7 @@ import { groupsOf, sizeOf } from '../rules/quorum.ts';
 import { termsFor } from '../rules/break-glass.ts';
 import { demandAt } from '../rules/sign-in.ts';
 import { digestOfRequest } from '../store/authentic.ts';
-import { planDeliveries } from '../store/delivery.ts';
+import { planDeliveries } from '../store/delivery-news.ts';
 import { insertGrant } from '../store/grant.ts';
 import { inSeconds, now } from '../store/now.ts';
 import { inTurnAt } from '../store/policy-facts.ts';

@@ -1,5 +1,5 @@
 import { append } from '../audit/append.ts';
-import { tellNews } from './delivery.ts';
+import { tellNews } from './delivery-news.ts';
 import { now } from './now.ts';
 import type { RequestRow } from './request.ts';
 import type { Trx } from './schema.ts';

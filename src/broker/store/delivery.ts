@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { sql, type Selectable } from 'kysely';
 import { append } from '../audit/append.ts';
 import {
@@ -6,135 +5,23 @@ import {
   lookAt,
   nextUp,
   type Failure,
-  type PlannedStep,
   type StepDone,
   type Waiting,
   type Whom,
 } from '../rules/telling.ts';
 import { claimOn, type Claimable } from './claim.ts';
+import { insertNews, type News } from './delivery-news.ts';
 import { channels, isNear, notify } from './notify.ts';
 import { now } from './now.ts';
 import type { RequestRow } from './request.ts';
 import type { Db, Schema, Trx } from './schema.ts';
 
 export type DeliveryRow = Selectable<Schema['delivery']>;
-export type News = Exclude<DeliveryRow['about'], 'asked'>;
 
 /** How long an attempt may take before another broker takes it for lost, in seconds. It is then made again, under its id. */
 const attemptTakesS = 20;
 /** How long another broker, which may know a channel, has before it counts as not configured any more, in seconds. */
 const patienceS = 5;
-
-/** Plans to tell people of a request, one after the other, in the transaction that makes it. */
-export async function planDeliveries(
-  trx: Trx,
-  request: Pick<RequestRow, 'id' | 'created_at'>,
-  steps: readonly PlannedStep[],
-): Promise<void> {
-  const [first] = steps;
-  if (!first) return;
-  const up = new Date(request.created_at.getTime() + first.afterSeconds * 1000);
-  await trx
-    .insertInto('delivery')
-    .values(
-      steps.map(({ step, afterSeconds, channel, onCall = null }) => ({
-        id: randomUUID(),
-        request_id: request.id,
-        about: 'asked' as const,
-        step,
-        after_s: afterSeconds,
-        channel,
-        on_call: onCall,
-        ...(step === first.step
-          ? { state: 'waiting' as const, planned_at: up, due_at: up }
-          : { state: 'planned' as const }),
-      })),
-    )
-    .execute();
-  await notify(trx, channels.delivery);
-}
-
-/**
- * Somebody has taken a request, let go of it, or it is settled: whoever was told hears of it. Nobody else is told of
- * what is settled; what somebody let go of goes on where it stood.
- */
-export async function tellNews(
-  trx: Trx,
-  { id: requestId, template }: Pick<RequestRow, 'id' | 'template'>,
-  about: News,
-): Promise<void> {
-  if (!template.notify) return;
-  const open = about === 'claimed' || about === 'released' || about === 'partly approved';
-  if (about === 'glass broken') await tellAllNow(trx, requestId);
-  const stopping = trx.updateTable('delivery').where('request_id', '=', requestId);
-  if (!open && about !== 'glass broken')
-    await stopping
-      .set({ state: 'stopped' })
-      .where('follows', 'is', null)
-      .where('state', 'in', ['planned', 'waiting'])
-      .execute();
-  if (open && about !== 'claimed')
-    await stopping
-      .set({ due_at: sql`least(due_at, greatest(planned_at, clock_timestamp()))` })
-      .where('follows', 'is', null)
-      .where('state', '=', 'waiting')
-      .where('silent_since', 'is', null)
-      .execute();
-  // Newer news takes the place of what nobody was told yet.
-  await stopping
-    .set({ state: 'stopped' })
-    .where('follows', 'is not', null)
-    .where('state', '=', 'waiting')
-    .where('attempts', '=', 0)
-    .execute();
-  const told = await trx
-    .selectFrom('delivery')
-    .selectAll()
-    .where('request_id', '=', requestId)
-    .where('follows', 'is', null)
-    .where('state', '=', 'sent')
-    .execute();
-  for (const one of told) await insertNews(trx, one, about);
-  await notify(trx, channels.delivery);
-}
-
-/** The glass is broken: those whose turn was to come hear of it together, now, whoever looks at it. */
-async function tellAllNow(trx: Trx, requestId: string): Promise<void> {
-  await trx
-    .updateTable('delivery')
-    .set((e) => ({
-      about: 'glass broken',
-      state: 'waiting',
-      planned_at: e.fn.coalesce('planned_at', sql<Date>`clock_timestamp()`),
-      // What is under way is not sent a second time; what it did not say follows it.
-      due_at: sql<Date>`case when attempts > 0 and outcome is null then due_at else clock_timestamp() end`,
-    }))
-    .where('request_id', '=', requestId)
-    .where('follows', 'is', null)
-    .where('state', 'in', ['planned', 'waiting'])
-    .execute();
-}
-
-async function insertNews(trx: Trx, told: DeliveryRow, about: News): Promise<void> {
-  const at = await now(trx);
-  await trx
-    .insertInto('delivery')
-    .values({
-      id: randomUUID(),
-      request_id: told.request_id,
-      follows: told.id,
-      about,
-      step: told.step,
-      after_s: told.after_s,
-      channel: told.channel,
-      on_call: told.on_call,
-      person: told.person,
-      state: 'waiting',
-      planned_at: at,
-      due_at: at,
-    })
-    .execute();
-}
 
 /** When somebody is next to be told of something, on the database's clock; null: nobody. */
 export async function nextDelivery(db: Db): Promise<{ readonly at: Date | null; readonly now: Date }> {

@@ -5,7 +5,7 @@ import type { Demands, RequestRule } from '../rules/policy.ts';
 import type { RequestState } from '../../contract/requests.ts';
 import type { Macs } from '../integrity/macs.ts';
 import { requestFields } from './authentic.ts';
-import { tellNews } from './delivery.ts';
+import { tellNews } from './delivery-news.ts';
 import { channels, notify } from './notify.ts';
 import { now } from './now.ts';
 import type { Db, Schema, Trx } from './schema.ts';

@@ -1,6 +1,7 @@
-import { spokenDuration } from '../../contract/durations.ts';
+import { secondsOf, spokenDuration } from '../../contract/durations.ts';
 import { needsOf, needWords } from '../../contract/needs.ts';
 import type { Template } from '../../contract/templates.ts';
+import { glassInWords } from '../rules/break-glass.ts';
 
 /** A template at one moment: as people see it, and what they are not shown of it otherwise. */
 export interface Version {
@@ -39,7 +40,7 @@ export function changesOf(was: Version, now: Version, askedSeconds: number, long
     ...(tooLong ? ['What was asked for is longer than it allows now'] : []),
     ...differs('Usual', before, after, ({ duration }) => spokenDuration(duration.default)),
     ...differs('Must approve', before, after, (one) => needWords(needsOf(one)) || 'nobody'),
-    ...differs('Breaking the glass', before, after, (one) => glassInWords(one.breakGlass)),
+    ...differs('Breaking the glass', before, after, (one) => glassOf(one.breakGlass)),
     ...differs('Never approve', was, now, ({ never }) => never.join(', ') || 'nobody besides the requester'),
     ...differs('May revoke', was, now, ({ revokeBy }) => revokeBy.join(', ') || 'nobody'),
     ...differs('Target', before, after, ({ target }) => target.title),
@@ -60,10 +61,10 @@ export function changesOf(was: Version, now: Version, askedSeconds: number, long
   };
 }
 
-function glassInWords(rule: Template['breakGlass']): string {
+function glassOf(rule: Template['breakGlass']): string {
   if (!rule) return 'nobody';
-  const after = rule.after === undefined ? 'at once' : `after ${spokenDuration(rule.after)}`;
-  return `${rule.by.join(' or ')}, ${after}, ${spokenDuration(rule.longest)}`;
+  const afterSeconds = rule.after === undefined ? 0 : secondsOf(rule.after);
+  return `${rule.by.join(' or ')}, ${glassInWords({ afterSeconds, longestSeconds: secondsOf(rule.longest) })}`;
 }
 
 function differs<T>(what: string, was: T, now: T, said: (of: T) => string): string[] {
