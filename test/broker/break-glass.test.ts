@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import pg from 'pg';
+import { findPostmaster } from '../../src/broker/store/embedded-postmaster.ts';
 import type { Grant } from '../../src/contract/grants.ts';
 import type { IssuedLease } from '../../src/contract/leases.ts';
 import type { Problem } from '../../src/contract/problems.ts';
@@ -258,6 +260,41 @@ describe('Breaking the glass', function () {
     assert.ok(!open.some((one) => one.id === grant.id));
     await afterwards(next.body);
     assert.equal(await owed(), '0');
+  });
+
+  it('a sign-off or an earlier moment that somebody wrote into the database counts for nothing', async () => {
+    const first = (await smash(await ask('now'))).body;
+    const grant = await grantOf(first);
+    await end(grant);
+    const next = await ask('later');
+    const state = join(world.folder, 'state');
+    const owner = new pg.Client({
+      host: '127.0.0.1',
+      port: (await findPostmaster(join(state, 'data')))!.port,
+      user: 'daypass_owner',
+      password: (await readFile(join(state, 'owner.password'), 'utf8')).trim(),
+      database: 'daypass',
+    });
+    await owner.connect();
+    try {
+      await owner.query(
+        `insert into daypass.review select $1, id, 'all was well', now(), 'x' from daypass.person where subject = 'ben'`,
+        [grant.id],
+      );
+      const another = await ask('now');
+      refused(await smash(another), 'refused-by-policy', /signed that off/);
+      await call('ana', 'POST', `/v1/requests/${another.id}/withdraw`);
+      await owner.query(
+        `update daypass.request set demands = jsonb_set(demands, '{breakGlass,from}', to_jsonb('2020-01-01T00:00:00Z'::text)) where id = $1`,
+        [next.id],
+      );
+      refused(await smash(next), 'not-authentic', /changed its database/, 409);
+      await owner.query('delete from daypass.review where grant_id = $1', [grant.id]);
+    } finally {
+      await owner.end();
+    }
+    await call('ana', 'POST', `/v1/requests/${next.id}/withdraw`);
+    await afterwards(first);
   });
 
   it('makes no access longer that somebody has already', async () => {

@@ -42,8 +42,10 @@ describe('several people, several windows', function () {
   const inThemes = async (editor: Editor, name: string) => {
     await editor.screenshot(name);
     if (!process.env['DAYPASS_PICTURES']) return;
-    await editor.theme('light');
-    await editor.screenshot(`${name}-light`);
+    for (const theme of ['light', 'high contrast'] as const) {
+      await editor.theme(theme);
+      await editor.screenshot(`${name}-${theme.replace(' ', '-')}`);
+    }
     await editor.theme('dark');
   };
   /** What axe-core finds in a page, as it stands. */
