@@ -363,6 +363,7 @@ describe('several people, several windows', function () {
     await ana.sidebar.getByText(/glass broken, over since/).waitFor();
     await inThemes(ben, '37-to-sign-off');
     await ben.run('Daypass: Sign Off Access Without Approval');
+    await ben.title(/Sign off: Ana Lima broke the glass/);
     await ben.page.keyboard.type('The outage was real, two orders were changed');
     await ben.press('Enter');
     await ben.sidebar.getByText('To sign off').waitFor({ state: 'detached' });
