@@ -41,6 +41,7 @@ export const SignInChallenge = z
       .optional()
       .meta({ description: 'Contexts of sign-in (`acr`), one of which it takes.' }),
     maxAge: z.int().min(0).optional().meta({ description: 'How old the sign-in may be, in seconds.' }),
+    inBrowser: z.boolean().optional().meta({ description: 'True where a sign-in by code does not count.' }),
   })
   .meta({ id: 'SignInChallenge' });
 export type SignInChallenge = z.infer<typeof SignInChallenge>;

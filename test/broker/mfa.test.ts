@@ -119,7 +119,7 @@ describe('A sign-in that is not enough', function () {
   it('is answered with what it must be, in the header and in the body (RFC 9470)', async () => {
     const answer = await ask(await signIn('ana', 0), 'refund');
     refused(answer);
-    assert.deepEqual(answer.body.challenge, { acrValues: ['mfa'], maxAge: 840 });
+    assert.deepEqual(answer.body.challenge, { acrValues: ['mfa'], maxAge: 840, inBrowser: true });
     assert.match(answer.body.detail, /^This needs a sign-in with a second factor/);
     assert.equal(answer.headers.get('content-type'), 'application/problem+json');
   });

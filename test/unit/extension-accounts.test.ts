@@ -116,6 +116,21 @@ describe('Signing out, and signing in as somebody else', () => {
       assert.equal(decodeJwt((await window.access()).reveal()).sub, 'ben');
     }
   });
+
+  it('is asked so in a window that was opened since, too, and once', async () => {
+    const a = open('ana');
+    await a.account.ensureSignedIn();
+    await a.account.signOut();
+    const later = open('ben');
+    await later.account.ensureSignedIn();
+    assert.equal(later.editor.pages.at(-1)!.searchParams.get('prompt'), 'login');
+    assert.equal(who(later), ben.name);
+    // An end of which nobody is the cause says nothing of who comes next.
+    await later.vault.change(() => Promise.resolve({ next: undefined, result: undefined }));
+    const last = open('ben');
+    await last.account.ensureSignedIn();
+    assert.equal(last.editor.pages.at(-1)!.searchParams.get('prompt'), null);
+  });
 });
 
 describe('Attacks on signing in', () => {

@@ -90,6 +90,8 @@ describe('One visit for two calls', () => {
     [{ acrValues: ['mfa'], maxAge: 840 }, { acrValues: ['mfa'], maxAge: 840 }, true],
     [{ acrValues: ['mfa'], maxAge: 840 }, { maxAge: 43_140 }, true],
     [{ acrValues: ['mfa'] }, {}, true],
+    [{ maxAge: 840, inBrowser: true }, { maxAge: 840 }, true],
+    [{ maxAge: 840 }, { maxAge: 840, inBrowser: true }, false],
     [{ acrValues: ['phr'] }, { acrValues: ['mfa', 'phr'] }, true],
     [{ acrValues: ['mfa', 'phr'] }, { acrValues: ['phr'] }, false],
     [{ acrValues: [] }, { acrValues: ['mfa'] }, false],
@@ -161,6 +163,21 @@ describe('Signing in again', () => {
     assert.deepEqual([window.editor.said, other.editor.said], [[], []]);
   });
 
+  it('lives on where the provider takes all that is of one consent away together (RFC 7009)', async () => {
+    await provider.close();
+    provider = await startProvider({ resource: broker.url, oneConsent: true });
+    broker.metadata['authorization_servers'] = [provider.issuer];
+    const window = open('ana');
+    await window.account.ensureSignedIn();
+    assert.equal(await window.account.signInAgain({ acrValues: ['mfa'] }, window.account.mark), 'visited');
+    const stepped = await window.access();
+    const renewed = await window.access(stepped);
+    assert.notEqual(renewed.reveal(), stepped.reveal());
+    assert.equal(decodeJwt(renewed.reveal())['acr'], 'mfa');
+    assert.equal(window.store.world.account.is, 'signed in');
+    assert.deepEqual(window.editor.said, []);
+  });
+
   describe('for two calls at once', () => {
     /** A call that goes through with a sign-in that is enough. @returns its `acr` */
     const calling = (window: TestWindow, challenge: SignInChallenge, isEnough: (token: string) => boolean) =>
@@ -192,7 +209,7 @@ describe('Signing in again', () => {
     });
   });
 
-  it('by a code renews what is too old where no browser comes back, and is never offered for a second factor', async () => {
+  it('by a code renews what is too old where no browser comes back, and is never offered where it does not count', async () => {
     broker.metadata['daypass_device_client_id'] = 'daypass-device';
     const window = open('ana');
     window.editor.reach = () => Promise.resolve(undefined);
@@ -202,8 +219,10 @@ describe('Signing in again', () => {
     const again = (challenge: SignInChallenge) => window.account.signInAgain(challenge, window.account.mark);
     assert.equal(await again({ maxAge: 900 }), 'visited');
     assert.notEqual((await window.access()).reveal(), before.reveal());
-    assert.equal(await again({ acrValues: ['mfa'] }), 'no');
-    assert.match(window.editor.said.join(), /This needs your second factor, which only counts/);
+    for (const challenge of [{ acrValues: ['mfa'] }, { maxAge: 900 }])
+      assert.equal(await again({ ...challenge, inBrowser: true }), 'no');
+    assert.equal(window.editor.said.length, 2);
+    assert.match(window.editor.said.join(), /a code could be passed on, so none counts here/);
   });
 
   it('as somebody else changes nothing, and says so', async () => {

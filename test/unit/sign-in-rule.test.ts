@@ -82,17 +82,35 @@ describe('whether a sign-in is enough', () => {
       assert.equal(verdict.is === 'enough' ? 'enough' : verdict.why, expected);
     });
 
+  it('lets a code renew a code, and is no way down from a browser', () => {
+    const inBrowser = (byCode: boolean, demand: SignInDemand | undefined) => {
+      const verdict = judge(
+        signIn({ authenticatedAt: ago(hours(13)), byCode }),
+        { everybody: hours(12), mfa: demand },
+        now,
+      );
+      return verdict.is === 'too little' ? verdict.challenge.inBrowser : undefined;
+    };
+    assert.equal(inBrowser(true, undefined), false);
+    assert.equal(inBrowser(false, undefined), true);
+    assert.equal(inBrowser(true, { withinSeconds: 900 }), true);
+  });
+
   it('asks for all that is demanded, a little younger than the strictest says', () => {
     const challengeOf = (everybody: number | undefined, demand: SignInDemand | undefined) => {
       const verdict = judge(ofUnknownAge, { everybody, mfa: demand }, now);
       return verdict.is === 'too little' ? verdict.challenge : undefined;
     };
-    assert.deepEqual(challengeOf(hours(12), mfa), { acrValues: ['mfa', 'phr'], maxAge: 840 });
-    assert.deepEqual(challengeOf(600, mfa), { acrValues: ['mfa', 'phr'], maxAge: 540 });
-    assert.deepEqual(challengeOf(119, undefined), { maxAge: 59 });
-    assert.deepEqual(challengeOf(0, undefined), { maxAge: 0 });
-    assert.deepEqual(challengeOf(undefined, { acr: ['mfa'] }), { acrValues: ['mfa'] });
-    assert.deepEqual(challengeOf(hours(12), undefined), { maxAge: hours(12) - 60 });
+    assert.deepEqual(challengeOf(hours(12), mfa), {
+      acrValues: ['mfa', 'phr'],
+      maxAge: 840,
+      inBrowser: true,
+    });
+    assert.deepEqual(challengeOf(600, mfa), { acrValues: ['mfa', 'phr'], maxAge: 540, inBrowser: true });
+    assert.deepEqual(challengeOf(119, undefined), { maxAge: 59, inBrowser: true });
+    assert.deepEqual(challengeOf(0, undefined), { maxAge: 0, inBrowser: true });
+    assert.deepEqual(challengeOf(undefined, { acr: ['mfa'] }), { acrValues: ['mfa'], inBrowser: true });
+    assert.deepEqual(challengeOf(hours(12), undefined), { maxAge: hours(12) - 60, inBrowser: true });
   });
 
   it('is looked at when the template says', () => {

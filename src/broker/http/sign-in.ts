@@ -18,11 +18,12 @@ export function demandSignIn(
 ): void {
   const verdict = judge(signIn, { everybody: identity.sessionSeconds, mfa }, now);
   if (verdict.is === 'enough') return;
-  const { acrValues, maxAge } = verdict.challenge;
+  const { acrValues, maxAge, inBrowser } = verdict.challenge;
   throw new Refusal('step-up-needed', wordsFor(verdict, signIn, now), {
     challenge: {
       ...(acrValues ? { acrValues: [...acrValues] } : {}),
       ...(maxAge === undefined ? {} : { maxAge }),
+      inBrowser,
     },
   });
 }

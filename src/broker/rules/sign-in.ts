@@ -35,6 +35,8 @@ export interface Challenge {
   readonly acrValues?: readonly string[];
   /** Seconds, fewer than are demanded: what the provider takes must still count when it is back here. */
   readonly maxAge?: number;
+  /** A code does not count (RFC 8628): one that is passed on would, and whoever is in a browser need not step down. */
+  readonly inBrowser: boolean;
 }
 
 export type Verdict =
@@ -78,6 +80,7 @@ export function judge(
     challenge: {
       ...(acrValues ? { acrValues } : {}),
       ...(withinSeconds === undefined ? {} : { maxAge: askedAge(withinSeconds) }),
+      inBrowser: mfa !== undefined || !signIn.byCode,
     },
   });
   // Codes can be passed on: whoever typed one in may have proven who they are for somebody else.

@@ -43,8 +43,6 @@ export class Account implements AccountService, Disposable {
   #signingIn: Promise<Me | undefined> | undefined;
   #settling: Promise<void> = Promise.resolve();
   #disposed = false;
-  /** Somebody has signed out here: who signs in next chooses the account, whoever the browser remembers. */
-  #somebodyElseNext = false;
   #unread = 0;
   #visit: { readonly challenge: SignInChallenge; readonly outcome: Promise<SignedInAgain> } | undefined;
   #again: NodeJS.Timeout | undefined;
@@ -101,7 +99,6 @@ export class Account implements AccountService, Disposable {
       return;
     }
     log.info('Signed out.');
-    this.#somebodyElseNext = true;
     await this.settle();
     if (!before) return;
     void this.#leave(before);
@@ -197,10 +194,11 @@ export class Account implements AccountService, Disposable {
     const { attempt, revoke, wordsFor } = await import('./attempt.ts');
     try {
       if ((await keeper.look())?.accessToken.reveal() !== before?.reveal()) return 'found';
+      // Not revoked afterwards: providers end the new one with it, both being of one consent (RFC 7009, section 2.1).
       const signIn = await attempt(broker, { ...this.#parts, wishes: { challenge } });
       if (!signIn) return 'no';
       const isSomebodyElse = signIn.me.person.id !== me.person.id;
-      const replaced = isSomebodyElse || this.#disposed ? undefined : await keeper.replace(signIn);
+      const replaced = !isSomebodyElse && !this.#disposed && (await keeper.replace(signIn));
       if (!replaced) {
         await revoke(signIn, this.#parts);
         if (isSomebodyElse && this.#me()?.person.id === me.person.id)
@@ -209,7 +207,6 @@ export class Account implements AccountService, Disposable {
           );
         return 'no';
       }
-      void revoke(replaced, this.#parts);
       log.info(`Signed in again at ${broker}.`);
       await this.settle();
       return 'visited';
@@ -231,15 +228,15 @@ export class Account implements AccountService, Disposable {
     const { keeper, log, setting } = this.#parts;
     const { attempt, wordsFor } = await import('./attempt.ts');
     try {
-      const signIn = await attempt(broker, { ...this.#parts, wishes: { again: this.#somebodyElseNext } });
+      // Who signs in after a sign-out chooses the account, whoever the browser remembers.
+      const signIn = await attempt(broker, { ...this.#parts, wishes: { again: await keeper.wasLeft() } });
       if (!signIn) return undefined;
-      this.#somebodyElseNext = false;
       if (this.#disposed || setting.get() !== broker) {
         await this.#revoke(signIn);
         return undefined;
       }
       const before = await keeper.put(signIn);
-      if (before) void this.#revoke(before);
+      if (before && before.me.person.id !== signIn.me.person.id) void this.#revoke(before);
       log.info(`Signed in at ${broker}.`);
       await this.settle();
       return undefined;

@@ -61,7 +61,8 @@ async function introduce(
   try {
     return { ...draft, me: await api.call('me') };
   } catch (error) {
-    void revoke(draft, parts);
+    // One that was to replace another is of the same consent: revoked, it would take that one along.
+    if (!parts.wishes?.challenge) void revoke(draft, parts);
     throw error;
   }
 }

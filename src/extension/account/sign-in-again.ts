@@ -37,7 +37,8 @@ export function answers(visited: SignInChallenge, wanted: SignInChallenge): bool
   const { acrValues, maxAge = Infinity } = wanted;
   const brings = visited.acrValues ?? [];
   const asStrong = !acrValues || (brings.length > 0 && brings.every((acr) => acrValues.includes(acr)));
-  return asStrong && (visited.maxAge ?? Infinity) <= maxAge;
+  const asSafe = wanted.inBrowser !== true || visited.inBrowser === true;
+  return asStrong && asSafe && (visited.maxAge ?? Infinity) <= maxAge;
 }
 
 function lastWord(error: ProblemError): ProblemError {

@@ -50,7 +50,7 @@ export async function signInAtProvider(flow: Flow): Promise<Outcome | undefined>
       reachedAt: loopback && (await editor.reach(loopback.address)),
       ports,
       deviceCodes: metadata.daypass_device_client_id !== undefined,
-      secondFactor: flow.wishes?.challenge?.acrValues !== undefined,
+      inBrowser: flow.wishes?.challenge?.inBrowser === true,
     });
     if (way.by === 'none') throw new NoWay(way.why);
     if (way.by === 'browser' && loopback) {

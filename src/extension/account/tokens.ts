@@ -12,7 +12,7 @@ import { Unstored } from './unstored.ts';
 import type { Vault, Verdict } from './vault.ts';
 
 export interface KeeperParts {
-  readonly vault: Pick<Vault, 'read' | 'change' | 'remove'>;
+  readonly vault: Pick<Vault, 'read' | 'change' | 'remove' | 'wasLeft'>;
   /** The broker that this window is for; a sign-in for another counts as none. */
   readonly broker: () => string | undefined;
   readonly refresh: (signIn: SignIn, refreshToken: Secret) => Promise<Tokens>;
@@ -75,6 +75,11 @@ export class TokenKeeper implements TokenSource {
     return this.#current;
   }
 
+  /** Whether somebody signed out since the last sign-in, in whichever window. */
+  wasLeft(): Promise<boolean> {
+    return this.#parts.vault.wasLeft();
+  }
+
   /** Replaces whatever was there. @returns the sign-in before, for its token to be revoked */
   async put(signIn: SignIn): Promise<SignIn | undefined> {
     const before = await this.#parts.vault.change(
@@ -89,21 +94,21 @@ export class TokenKeeper implements TokenSource {
   /**
    * Replaces the sign-in of the same person at the same broker, and no other: whoever signed out meanwhile, in whichever
    * window, stays so.
-   * @returns the sign-in before, for its token to be revoked; undefined if there is none any more: nothing was put then
+   * @returns false if there is none any more: nothing was put then
    */
-  async replace(signIn: SignIn): Promise<SignIn | undefined> {
-    const before = await this.#parts.vault.change((stored) => {
+  async replace(signIn: SignIn): Promise<boolean> {
+    const wasThere = await this.#parts.vault.change((stored) => {
       const current = this.#unstored.insteadOf(stored);
       const isOurs = signIn.broker === this.#parts.broker() && isSame(current, signIn);
-      const verdict: Verdict<SignIn | undefined> = isOurs
-        ? { next: signIn, result: current }
-        : { keep: true, result: undefined };
+      const verdict: Verdict<boolean> = isOurs
+        ? { next: signIn, result: true }
+        : { keep: true, result: false };
       return Promise.resolve(verdict);
     });
-    if (!before) return undefined;
+    if (!wasThere) return false;
     this.#unstored.forget();
     this.#current = signIn;
-    return before;
+    return true;
   }
 
   /** Removes the sign-in, in every window. @returns it, for its token to be revoked */

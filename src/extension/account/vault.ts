@@ -37,6 +37,8 @@ const about = 'daypass sign-in v1';
 export class Vault implements Disposable {
   readonly #parts: VaultParts;
   readonly #file: string;
+  /** Stands here from a sign-out to the next sign-in. */
+  readonly #leftFile: string;
   readonly #changed = new Emitter<undefined>();
   readonly #keys = new Map<string, Key>();
   #watch: FolderWatch | undefined;
@@ -52,6 +54,7 @@ export class Vault implements Disposable {
   constructor(parts: VaultParts) {
     this.#parts = parts;
     this.#file = join(parts.folder, 'sign-in');
+    this.#leftFile = join(parts.folder, 'signed-out');
   }
 
   /** This or another window signed in, refreshed its tokens or signed out. */
@@ -95,12 +98,21 @@ export class Vault implements Disposable {
     });
   }
 
-  /** Removes the sign-in, also where the disk is full: a file can be deleted then, and no window can write another. */
+  /** Whether somebody signed out since the last sign-in, in whichever window. */
+  async wasLeft(): Promise<boolean> {
+    return (await readIfThere(this.#leftFile)) !== undefined;
+  }
+
+  /** Signs out: removes the sign-in, also where the disk is full: a file can be deleted then, and no window can write another. */
   async remove(): Promise<SignIn | undefined> {
     try {
       const nothing = (current: SignIn | undefined): Promise<Verdict<SignIn | undefined>> =>
         Promise.resolve({ next: undefined, result: current });
-      return await this.change(nothing, 'if possible');
+      const before = await this.change(nothing, 'if possible');
+      await replaceFile(this.#leftFile, '').catch((error: unknown) =>
+        this.#parts.log.warn('That somebody signed out could not be kept.', error),
+      );
+      return before;
     } catch (error) {
       if (!isCode(error, 'ENOSPC', 'EDQUOT')) throw error;
       const current = await this.#readIfPossible();
@@ -147,6 +159,7 @@ export class Vault implements Disposable {
     const key = (before === undefined ? undefined : this.#keys.get(before)) ?? (await this.#ownKey());
     const text = `${key.id}\n${seal(key.bytes, about, writeOut(signIn))}\n`;
     await replaceFile(this.#file, text);
+    await rm(this.#leftFile, { force: true });
   }
 
   async #keyNamed(id: string, wantedFor: string): Promise<Key | undefined> {

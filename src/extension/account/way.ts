@@ -16,8 +16,8 @@ export interface Environment {
   readonly ports?: readonly number[] | undefined;
   /** Whether the broker names a client for device codes. */
   readonly deviceCodes: boolean;
-  /** Whether the sign-in must have a second factor; not unless said. */
-  readonly secondFactor?: boolean;
+  /** Whether a code does not count for what the sign-in is needed for; not unless said. */
+  readonly inBrowser?: boolean;
 }
 
 export type Way =
@@ -42,17 +42,16 @@ export function chooseWay(here: Environment): Way {
   return { by: 'none', why: whyNot(here) };
 }
 
-/** A code can be passed on past a second factor, so none ever counts for one. */
-function codesCount({ deviceCodes, secondFactor = false }: Environment): boolean {
-  return deviceCodes && !secondFactor;
+function codesCount({ deviceCodes, inBrowser = false }: Environment): boolean {
+  return deviceCodes && !inBrowser;
 }
 
 function whyNot(here: Environment): string {
   if (!here.node) return 'Daypass cannot run in this kind of window. Use VS Code on your own machine.';
   if (here.ports && !here.listening)
     return `Another program has the only ports that your identity provider sends the browser back to (${here.ports.join(', ')}). Close it, then try again.`;
-  if (here.secondFactor)
-    return 'This needs your second factor, which only counts where the browser comes back to VS Code by itself, and it cannot come back to this window. Use VS Code on your own machine.';
+  if (here.inBrowser)
+    return 'This needs a sign-in whose browser comes back to VS Code by itself: a code could be passed on, so none counts here. The browser cannot come back to this window. Use VS Code on your own machine.';
   return 'A browser cannot come back to this window, and your organisation has not allowed signing in with a code. Use VS Code on your own machine, or ask whoever runs Daypass.';
 }
 

@@ -32,6 +32,8 @@ export interface Setup {
   readonly keys: readonly JWK[];
   readonly adapter: AdapterFactory;
   readonly cookieKey: string;
+  /** All that somebody is given through a client is of one consent, and revoked together, as Keycloak does it. */
+  readonly oneConsent: boolean;
   /** Absent: proofs need no nonce (RFC 9449 section 8). */
   readonly nonceSecret: Buffer | undefined;
   readonly policy: interactionPolicy.DefaultPolicy;
@@ -78,6 +80,7 @@ const broker = (address: string, secret: string | undefined): ClientMetadata => 
 
 /** The provider's configuration: nobody is remembered, nothing is asked but who somebody is. */
 export function configuration(setup: Setup): Configuration {
+  const consents = new Map<string, string>();
   const { lifetimes } = setup;
   const person = (id: string | undefined) => setup.people().find((candidate) => candidate.id === id);
   const resourceNamed = (indicator: string) =>
@@ -181,12 +184,16 @@ export function configuration(setup: Setup): Configuration {
     loadExistingGrant: async (ctx) => {
       const { client, session, provider } = ctx.oidc;
       if (!client || !session?.accountId) return undefined;
-      const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+      const whose = `${client.clientId} ${session.accountId}`;
+      const earlier = setup.oneConsent && consents.get(whose);
+      const grant =
+        (earlier && (await provider.Grant.find(earlier))) ||
+        new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
       grant.addOIDCScope([...ctx.oidc.requestParamOIDCScopes].join(' '));
       grant.addOIDCClaims([...ctx.oidc.requestParamClaims]);
       for (const [indicator, { scopes }] of Object.entries(ctx.oidc.resourceServers ?? {}))
         grant.addResourceScope(indicator, [...scopes].join(' '));
-      await grant.save();
+      consents.set(whose, await grant.save());
       return grant;
     },
     interactions: { policy: setup.policy, url: (_ctx, interaction) => `/interaction/${interaction.uid}` },

@@ -33,6 +33,8 @@ export interface ProviderOptions {
   readonly refreshTokenTtl?: number;
   /** For so many seconds a refresh token counts still that was exchanged; none unless said. */
   readonly reuseWithin?: number;
+  /** All that somebody is given through a client is revoked together; by itself each unless said. */
+  readonly oneConsent?: boolean;
   /** Proofs must contain a nonce that it gave (RFC 9449 section 8). */
   readonly wantsNonces?: boolean;
   /** When people sign in here, and which codes are right; a test hands in its own. */
@@ -87,6 +89,7 @@ export async function startProvider(options: ProviderOptions): Promise<RunningPr
         adapter,
         cookieKey,
         nonceSecret: options.wantsNonces ? randomBytes(32) : undefined,
+        oneConsent: options.oneConsent ?? false,
         policy: policyOf(library),
         invalidTarget: (reason) => new library.errors.InvalidTarget(reason),
       }),

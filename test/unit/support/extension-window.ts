@@ -115,7 +115,7 @@ export function openWindow(options: {
    */
   const disk = { full: false, unreadable: false, before: () => Promise.resolve() };
   const refuse = (code: string) => Object.assign(new Error(`${code}: not now`), { code });
-  const onDisk: Pick<Vault, 'read' | 'change' | 'remove'> = {
+  const onDisk: Pick<Vault, 'read' | 'change' | 'remove' | 'wasLeft'> = {
     read: async () => {
       if (disk.unreadable) throw refuse('EIO');
       return vault.read();
@@ -129,6 +129,7 @@ export function openWindow(options: {
       }, read);
     },
     remove: () => vault.remove(),
+    wasLeft: () => vault.wasLeft(),
   };
   const refreshed = { count: 0 };
   const refresh = refresher(clock);
