@@ -103,7 +103,7 @@ async function start(config: Config, log: Logger, running: Running): Promise<Bro
   const metrics = createMetrics({
     streams: () => hub.count(),
     leases: () => countLeases(store.db),
-    owed: () => countOwed(store.db),
+    owed: () => countOwed(store.db, integrity),
   });
   // First who logs, then who numbers: what is numbered from now on is logged.
   running.add(await followSequence(store, log, hub), (one) => one.stop());

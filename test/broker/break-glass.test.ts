@@ -219,11 +219,12 @@ describe('Breaking the glass', function () {
     else await end(await grantOf(after));
   });
 
+  const owed = async () =>
+    /^daypass_glass_owed (\d+)$/m.exec(
+      await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text(),
+    )?.[1];
+
   it('one at a time; owed until somebody who could have approved it has signed it off', async () => {
-    const owed = async () =>
-      /^daypass_glass_owed (\d+)$/m.exec(
-        await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text(),
-      )?.[1];
     const first = (await smash(await ask('now'))).body;
     assert.equal(await owed(), '1');
     const second = await ask('two');
@@ -281,6 +282,7 @@ describe('Breaking the glass', function () {
         `insert into daypass.review select $1, id, 'all was well', now(), 'x' from daypass.person where subject = 'ben'`,
         [grant.id],
       );
+      assert.equal(await owed(), '1', 'whoever watches is told that it is owed still');
       const another = await ask('now');
       refused(await smash(another), 'refused-by-policy', /signed that off/);
       await call('ana', 'POST', `/v1/requests/${another.id}/withdraw`);

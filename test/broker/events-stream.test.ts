@@ -226,31 +226,39 @@ describe('The event stream', () => {
       (await eventsAfter(store.db, 0, 10_000)).find((one) => one.requestId === of),
     );
     hub.begin(event.number - 1);
-    const told: { who: string; turn: number }[] = [];
-    let turn = 0;
-    for (const name of [...Array.from({ length: 50 }, () => 'ben'), 'ana'])
-      hub.join({
-        who: caller(name),
-        tokenEnds: inAnHour(),
-        lastEventId: undefined,
-        write(text) {
-          if (text.includes(of)) told.push({ who: name, turn });
-          return true;
-        },
-        end: () => undefined,
-        drop: () => undefined,
-      });
-    const counting = setInterval(() => (turn += 1), 1);
-    await hub.take([event]);
-    clearInterval(counting);
+    const inTurns = async (names: readonly string[], has: string, tell: () => void) => {
+      const told: { who: string; turn: number }[] = [];
+      let turn = 0;
+      const leaving = names.map((name) =>
+        hub.join({
+          who: caller(name),
+          tokenEnds: inAnHour(),
+          lastEventId: undefined,
+          write(text) {
+            if (text.includes(has)) told.push({ who: name, turn });
+            return true;
+          },
+          end: () => undefined,
+          drop: () => undefined,
+        }),
+      );
+      const counting = setInterval(() => (turn += 1), 1);
+      tell();
+      await eventually(() => (told.length === names.length ? true : undefined));
+      clearInterval(counting);
+      for (const leave of leaving) leave();
+      const inOneTurn = new Map<number, number>();
+      for (const one of told) inOneTurn.set(one.turn, (inOneTurn.get(one.turn) ?? 0) + 1);
+      return { who: told.map(({ who }) => who), together: [...inOneTurn.values()] };
+    };
+    const bens = Array.from({ length: 50 }, () => 'ben');
+    assert.deepEqual(await inTurns([...bens, 'ana'], of, () => void hub.take([event])), {
+      who: ['ana', ...bens],
+      together: [1, 20, 20, 10],
+    });
+    const templates = await inTurns(bens, 'event: templates', () => hub.templatesChanged());
+    assert.deepEqual(templates.together, [20, 20, 10]);
     hub.close();
-    assert.deepEqual(
-      told.map(({ who }) => who),
-      ['ana', ...Array.from({ length: 50 }, () => 'ben')],
-    );
-    const inOneTurn = new Map<number, number>();
-    for (const one of told) inOneTurn.set(one.turn, (inOneTurn.get(one.turn) ?? 0) + 1);
-    assert.deepEqual([...inOneTurn.values()], [1, 20, 20, 10]);
   });
 
   it('shows a lease’s change as one of its grant', async () => {

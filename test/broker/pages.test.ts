@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Grant } from '../../src/contract/grants.ts';
 import type { AccessRequest } from '../../src/contract/requests.ts';
 import type { Template } from '../../src/contract/templates.ts';
 import { people as everybody, type Person } from '../../src/sandbox/provider/people.ts';
@@ -205,6 +206,24 @@ describe('The pages of the broker', function () {
       const [byPage, byApi] = [await eventsOf(id), await eventsOf(other)];
       assert.ok(byPage.length > 3);
       assert.deepEqual(byPage, byApi);
+    });
+
+    it('let whoever has it end it, wherever their editor is, and nobody else', async () => {
+      const id = await ask();
+      const address = `/requests/${id}`;
+      const approved = await ben.press(await ben.open(address), 'approve');
+      assert.ok(!offers(approved, 'end'));
+      const visitor = new Visitor(world.url);
+      const page = await visitor.signIn('ana', address);
+      assert.match(page.text, /the time starts with the first terminal/);
+      // Ben holds his own session, but the form is one of Ana's.
+      assert.equal((await ben.send(formOf(page, 'end'))).status, 403);
+      const ended = await visitor.press(page, 'end');
+      assert.match(ended.text, /You ended it/);
+      assert.ok(!offers(ended, 'end'));
+      assert.match((await visitor.press(page, 'end')).text, /You ended it/, 'pressed twice');
+      const path = `/v1/grants/${String((await read(id)).grantId)}`;
+      assert.equal((await world.call<Grant>('carol', 'GET', path)).body.state, 'ended');
     });
 
     it('say loudly that somebody did not wait, and let others revoke it and sign it off', async () => {

@@ -36,7 +36,7 @@ export interface Hub {
   begin(position: number): void;
   /** Tells everybody who may know; resolves when it is written. */
   take(events: readonly NumberedEvent[]): Promise<void>;
-  /** The list of templates may have changed. */
+  /** The list of templates may have changed: everybody is told, some at a time. */
   templatesChanged(): void;
   /** Joins a stream; the result leaves it. */
   join(client: Client): () => void;
@@ -180,7 +180,7 @@ export function createHub(parts: HubParts): Hub {
     },
     templatesChanged() {
       const text = frame({ type: 'templates' });
-      for (const stream of streams) tell(stream, text);
+      void tellInTurn(new Set(), new Map([...streams].map((stream) => [stream, text])));
     },
     join(client) {
       const { who, lastEventId } = client;

@@ -43,15 +43,7 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
   handle(app, routes.grant, ({ caller, params }) => reread(caller, params.id));
 
   handle(app, routes.endGrant, async ({ caller, params }) => {
-    await store.transaction('grant ended', async (trx) => {
-      const { grant, request } = await visible(trx, context, caller, await lockGrant(trx, params.id));
-      if (grant.holder !== caller.id)
-        throw new Refusal('not-allowed', 'Only its holder ends it; revoke it instead.');
-      alarmIfForged(context.integrity, grant, request);
-      const { grant: after } = await stepGrant(trx, context.integrity.macs, grant, 'ended', caller.id);
-      // Also where it is called over: what is open under it then, somebody else has hidden.
-      await closeLeases(trx, after, 'ended', caller.id);
-    });
+    await store.transaction('grant ended', (trx) => end(trx, context, caller, params.id));
     return reread(caller, params.id);
   });
 
@@ -95,6 +87,18 @@ export function grantRoutes(app: FastifyInstance, context: Context): void {
     },
     'look at a target',
   );
+}
+
+/** The holder is done. Once more changes nothing. */
+export async function end(trx: Trx, context: Context, caller: Caller, grantId: string): Promise<void> {
+  const { integrity } = context;
+  const { grant, request } = await visible(trx, context, caller, await lockGrant(trx, grantId));
+  if (grant.holder !== caller.id)
+    throw new Refusal('not-allowed', 'Only its holder ends it; revoke it instead.');
+  alarmIfForged(integrity, grant, request);
+  const { grant: after } = await stepGrant(trx, integrity.macs, grant, 'ended', caller.id);
+  // Also where it is called over: what is open under it then, somebody else has hidden.
+  await closeLeases(trx, after, 'ended', caller.id);
 }
 
 /** Somebody ends the access of somebody else. The same word of theirs once more changes nothing. */

@@ -48,8 +48,8 @@ export interface Answer {
   readonly unforeseen: boolean;
 }
 
-/** The answer to whatever a call ended with. `instance` (RFC 9457 section 3.1.5) names the call in our log. */
-export function answerTo(error: unknown, instance: string): Answer {
+/** The answer to whatever a call ended with. `instance` (RFC 9457 section 3.1.5) names the call in our log; `authorization` is how it signed in. */
+export function answerTo(error: unknown, instance: string, authorization = ''): Answer {
   if (error instanceof NotSignedIn)
     return answer(error.problem, error.words, instance, {
       headers: {
@@ -65,7 +65,7 @@ export function answerTo(error: unknown, instance: string): Answer {
     const { errors, challenge } = refusal;
     const headers = {
       ...(passes ? retryAfter(refusal.retryAfterSeconds ?? 2) : {}),
-      ...(challenge ? { 'www-authenticate': insufficient(challenge) } : {}),
+      ...(challenge ? { 'www-authenticate': insufficient(challenge, authorization) } : {}),
     };
     return answer(refusal.kind, refusal.message, instance, { headers, errors, challenge });
   }
@@ -73,10 +73,11 @@ export function answerTo(error: unknown, instance: string): Answer {
   return answer('unexpected', unexpected, instance, { unforeseen: true });
 }
 
-/** RFC 9470 section 3. */
-function insufficient({ acrValues, maxAge }: Challenge): string {
+/** RFC 9470 section 3, under the scheme of the call: whoever proved a key is asked to go on doing so. */
+function insufficient({ acrValues, maxAge }: Challenge, authorization: string): string {
+  const scheme = /^DPoP /i.test(authorization) ? 'DPoP' : 'Bearer';
   return [
-    'Bearer error="insufficient_user_authentication"',
+    `${scheme} error="insufficient_user_authentication"`,
     ...(acrValues ? [`acr_values="${acrValues.join(' ')}"`] : []),
     ...(maxAge === undefined ? [] : [`max_age="${maxAge}"`]),
   ].join(', ');

@@ -298,7 +298,11 @@ async function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { problem, headers, unforeseen } = answerTo(error, `urn:uuid:${request.id}`);
+  const { problem, headers, unforeseen } = answerTo(
+    error,
+    `urn:uuid:${request.id}`,
+    request.headers.authorization,
+  );
   if (unforeseen) request.log.error({ err: error, instance: problem.instance }, 'A call failed.');
   else
     request.log.debug(

@@ -7,7 +7,7 @@ import type { Context } from '../context.ts';
 import type { Caller } from '../http/caller.ts';
 import { claim, release } from '../http/claims.ts';
 import { withdraw } from '../http/decisions.ts';
-import { noGrant, revoke } from '../http/grants.ts';
+import { end, noGrant, revoke } from '../http/grants.ts';
 import { Refusal } from '../http/problem.ts';
 import { askOnce, decideOnce } from '../http/requests.ts';
 import { review } from '../http/reviews.ts';
@@ -162,6 +162,17 @@ const takeBack: Action = {
     context.store.transaction('request withdrawn', (trx) => withdraw(trx, context, caller, id)),
 };
 
+const endIt: Action = {
+  name: 'end',
+  ends: true,
+  offer: (_request, _personId, grant) =>
+    grant?.may.end ? { label: 'End access', note: 'and every terminal', main: true } : undefined,
+  press: ({ context, caller, id }) =>
+    context.store.transaction('grant ended', async (trx) =>
+      end(trx, context, caller, await grantOf(trx, id)),
+    ),
+};
+
 const revokeIt: Action = {
   name: 'revoke',
   ends: true,
@@ -207,6 +218,7 @@ export const actions: readonly Action[] = [
   look,
   stopLooking,
   takeBack,
+  endIt,
   revokeIt,
   signOff,
 ];

@@ -144,10 +144,14 @@ class Pages {
   }
 
   async #list({ caller, viewer, reply }: Given): Promise<FastifyReply> {
-    const { store } = this.#context;
+    const { store, integrity } = this.#context;
     const rows = await listRequests(store.db, caller, 'all', listed);
     const requests = await presentRequests(this.#context, caller, rows);
-    const owed = await presentGrants(this.#context, caller, await owedTo(store.db, caller, listed));
+    const owed = await presentGrants(
+      this.#context,
+      caller,
+      await owedTo(store.db, integrity, caller, listed),
+    );
     const page = listPage({ requests, owed, viewer, now: new Date() });
     return sendTo(reply, document('Requests', this.#top(false), page));
   }
