@@ -54,22 +54,28 @@ describe('Breaking the glass', function () {
       people: [ana, ben, carol, dan, eva, finn],
       configuration: `metrics: 127.0.0.1:${metrics}\nchannels:\n${['hook', 'other', 'third'].map(channel).join('\n')}\n`,
       templates: {
-        'now.yaml': template('now', `${approve}\nbreak_glass: { by: [oncall], longest: PT10M }`),
+        'now.yaml': template('now', `${approve}\nbreak_glass: { by: [oncall], longest: PT10M, acr: [pwd] }`),
         'later.yaml': template(
           'later',
-          `${approve}\nbreak_glass: { by: [oncall], after: PT10M, longest: PT10M }`,
+          `${approve}\nbreak_glass: { by: [oncall], after: PT10M, longest: PT10M, acr: [pwd] }`,
         ),
         'two.yaml': template(
           'two',
-          'approve: { by: [payments-leads], number: 2 }\nbreak_glass: { by: [oncall], longest: PT10M }',
+          'approve: { by: [payments-leads], number: 2 }\nbreak_glass: { by: [oncall], longest: PT10M, acr: [pwd] }',
         ),
         'strong.yaml': template(
           'strong',
           `${approve}\nbreak_glass: { by: [oncall], longest: PT10M, acr: [mfa] }`,
         ),
-        'loud.yaml': template('loud', `${approve}\nbreak_glass: { by: [oncall], longest: PT10M }\n${notify}`),
+        'loud.yaml': template(
+          'loud',
+          `${approve}\nbreak_glass: { by: [oncall], longest: PT10M, acr: [pwd] }\n${notify}`,
+        ),
         'never.yaml': template('never', approve),
-        'changing.yaml': template('changing', `${approve}\nbreak_glass: { by: [oncall], longest: PT10M }`),
+        'changing.yaml': template(
+          'changing',
+          `${approve}\nbreak_glass: { by: [oncall], longest: PT10M, acr: [pwd] }`,
+        ),
       },
     });
   });
@@ -358,7 +364,10 @@ describe('Breaking the glass', function () {
     const request = await ask('changing');
     const file = join(world.templates, 'changing.yaml');
     const now = async () => (await call<AccessRequest>('ana', 'GET', `/v1/requests/${request.id}`)).body;
-    await writeFile(file, template('changing', `${approve}\nbreak_glass: { by: [oncall], longest: PT5M }`));
+    await writeFile(
+      file,
+      template('changing', `${approve}\nbreak_glass: { by: [oncall], longest: PT5M, acr: [pwd] }`),
+    );
     await eventually(async () => (await now()).templateNow);
     refused(await smash(request), 'changed-meanwhile', /changed since you looked/, 409);
     await writeFile(file, template('changing', approve));

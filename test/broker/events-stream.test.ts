@@ -104,7 +104,7 @@ describe('The event stream', () => {
         name,
         groups,
         mayDecide: true,
-        signIn: { amr: [], byCode: false },
+        signIn: { acr: [], amr: [], byCode: false },
         audits: name === 'carol',
         expiresAt: inAnHour(),
       });

@@ -28,7 +28,7 @@ const ana: Caller = {
   name: 'Ana',
   groups: ['engineering'],
   mayDecide: true,
-  signIn: { amr: [], byCode: false },
+  signIn: { acr: [], amr: [], byCode: false },
   audits: false,
   expiresAt: new Date(Date.now() + 3600_000),
 };

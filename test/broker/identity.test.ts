@@ -65,7 +65,7 @@ describe('access tokens of a real identity provider', () => {
       groups: ['engineering', 'oncall'],
       clientId: 'daypass-vscode',
       mayDecide: true,
-      signIn: { acr: 'pwd', amr: ['pwd'], authenticatedAt: new Date(Number(at) * 1000), byCode: false },
+      signIn: { acr: ['pwd'], amr: ['pwd'], authenticatedAt: new Date(Number(at) * 1000), byCode: false },
       expiresAt: new Date((exp ?? 0) * 1000),
     } satisfies TokenHolder);
   });

@@ -31,7 +31,7 @@ const person = (name: string): Caller => ({
   name,
   groups: [],
   mayDecide: true,
-  signIn: { amr: [], byCode: false },
+  signIn: { acr: [], amr: [], byCode: false },
   audits: false,
   expiresAt: new Date(Date.now() + 3600_000),
 });

@@ -27,7 +27,7 @@ describe('Sessions of the pages', () => {
     groups: ['payments-leads'],
     clientId: 'daypass-pages',
     mayDecide: true,
-    signIn: { amr: [], byCode: false },
+    signIn: { acr: [], amr: [], byCode: false },
     expiresAt: new Date(Date.now() + seconds * 1000),
   });
 
@@ -40,7 +40,7 @@ describe('Sessions of the pages', () => {
     const { id, expiresAt } = caller;
     assert.deepEqual(caller, { ...holder(0), audits: false, id, expiresAt });
     const signIn = {
-      acr: 'mfa',
+      acr: ['mfa'],
       amr: ['pwd', 'otp'],
       authenticatedAt: new Date(1_700_000_000_123),
       byCode: false,

@@ -65,6 +65,8 @@ describe('Access tokens of', () => {
     );
     return { subject, name, groups, clientId };
   };
+  const acrOf = async (provider: Provider, config: Partial<IdentityConfig>, more: Record<string, unknown>) =>
+    (await verifier(provider, config).verify(`Bearer ${await token(provider, more)}`)).signIn.acr;
   const refused = async (call: Promise<unknown>): Promise<NotSignedIn> => {
     const error: unknown = await call.then(
       () => assert.fail('It was taken.'),
@@ -77,6 +79,14 @@ describe('Access tokens of', () => {
   describe('Microsoft Entra ID', () => {
     const config: Partial<IdentityConfig> = { audience: ms.api, clients: [ms.vscode], personClaim: 'oid' };
     const v1 = { ...config, audience: `api://${ms.api}` };
+
+    it('list the contexts that a sign-in satisfied, none of which counts where it is not as it must be', async () => {
+      const acrs = { ...config, acrClaim: 'acrs' };
+      assert.deepEqual(await acrOf(ms.entra, acrs, { acrs: ['c1', 'c2'] }), ['c1', 'c2']);
+      for (const wrong of [undefined, '', [''], [1], { c1: true }, [['c1']], 'c1'.repeat(200)])
+        assert.deepEqual(await acrOf(ms.entra, acrs, { acrs: wrong }), [], JSON.stringify(wrong));
+      assert.deepEqual(await acrOf(ms.entra, config, { acrs: ['c1'] }), [], 'unless it is named');
+    });
 
     it('say who somebody is by oid, which is the same for every application, and groups by their ids', async () => {
       assert.deepEqual(await seen(ms.entra, config), {
@@ -202,6 +212,13 @@ describe('Access tokens of', () => {
       groups: ['engineering'],
       clientId: 'vscode0Auth0Client',
     };
+
+    it('say what a sign-in amounts to under a name of one’s own', async () => {
+      const acr = 'https://shop.example/acr';
+      const config = { clients: ['vscode0Auth0Client'] as const, acrClaim: acr };
+      assert.deepEqual(await acrOf(auth0, config, { [acr]: 'mfa' }), ['mfa']);
+      assert.deepEqual(await acrOf(auth0, config, { acr: 'mfa' }), []);
+    });
 
     it('have claims of one’s own under a name with dots and slashes, taken as it is', async () => {
       assert.deepEqual(await seen(auth0, config), expected);

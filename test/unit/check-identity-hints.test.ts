@@ -164,9 +164,9 @@ describe('What daypass check --identity says of a sign-in', () => {
     );
     return [isOfUse ? 'of use' : 'of no use', session, ...mfa].join('\n');
   };
-  const strong: SignInFacts = { acr: 'mfa', amr: [], authenticatedAt: ago(14), byCode: false };
+  const strong: SignInFacts = { acr: ['mfa'], amr: [], authenticatedAt: ago(14), byCode: false };
   const { authenticatedAt: _at, ...ofUnknownAge } = strong;
-  const { acr: _acr, ...unnamed } = strong;
+  const unnamed = { ...strong, acr: [] };
 
   const cases: readonly [string, string, RegExp][] = [
     [

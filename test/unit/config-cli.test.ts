@@ -120,7 +120,7 @@ targets:
     const glass = join(folder, 'templates/glass.yaml');
     await writeFile(
       glass,
-      `${template.replace('shop-read-orders', 'glass')}break_glass: { by: [leads], after: PT5M, longest: PT15M }\n`,
+      `${template.replace('shop-read-orders', 'glass')}break_glass: { by: [leads], after: PT5M, longest: PT15M, acr: [mfa] }\n`,
     );
     const examples = join(folder, 'templates/shop.examples.yaml');
     await writeFile(

@@ -5,14 +5,14 @@ import { demandAt, judge, type SignInDemand, type SignInFacts } from '../../src/
 const now = new Date('2026-03-01T02:14:00Z');
 const ago = (seconds: number) => new Date(now.getTime() - seconds * 1000);
 const signIn = (more: Partial<SignInFacts> = {}): SignInFacts => ({
-  acr: 'pwd',
+  acr: ['pwd'],
   amr: ['pwd'],
   authenticatedAt: ago(60),
   byCode: false,
   ...more,
 });
 const { authenticatedAt: _at, ...ofUnknownAge } = signIn();
-const { acr: _acr, ...unnamed } = signIn();
+const unnamed = signIn({ acr: [] });
 const mfa: SignInDemand = { withinSeconds: 900, acr: ['mfa', 'phr'] };
 const hours = (count: number) => count * 3600;
 
@@ -47,30 +47,31 @@ describe('whether a sign-in is enough', () => {
     ],
     [
       'as strong and young as demanded',
-      signIn({ acr: 'mfa', authenticatedAt: ago(900) }),
+      signIn({ acr: ['mfa'], authenticatedAt: ago(900) }),
       hours(12),
       mfa,
       'enough',
     ],
-    ['as strong in another way', signIn({ acr: 'phr' }), hours(12), mfa, 'enough'],
-    ['strong and too old', signIn({ acr: 'mfa', authenticatedAt: ago(901) }), hours(12), mfa, 'old'],
+    ['as strong in another way', signIn({ acr: ['phr'] }), hours(12), mfa, 'enough'],
+    ['strong among others', signIn({ acr: ['c1', 'phr'] }), hours(12), mfa, 'enough'],
+    ['strong and too old', signIn({ acr: ['mfa'], authenticatedAt: ago(901) }), hours(12), mfa, 'old'],
     ['young and weak', signIn(), hours(12), mfa, 'weak'],
     ['weak and old', signIn({ authenticatedAt: ago(901) }), hours(12), mfa, 'weak'],
     ['of a strength that nobody names', unnamed, hours(12), mfa, 'weak'],
     ['strong by its methods only', { ...unnamed, amr: ['mfa'] }, hours(12), mfa, 'weak'],
-    ['called almost the same', signIn({ acr: 'MFA' }), hours(12), mfa, 'weak'],
-    ['strong and by code', signIn({ acr: 'mfa', byCode: true }), hours(12), mfa, 'by code'],
+    ['called almost the same', signIn({ acr: ['MFA'] }), hours(12), mfa, 'weak'],
+    ['strong and by code', signIn({ acr: ['mfa'], byCode: true }), hours(12), mfa, 'by code'],
     ['young and by code', signIn({ byCode: true }), undefined, { withinSeconds: 900 }, 'by code'],
     [
       'strong, of an age that does not matter',
-      { ...ofUnknownAge, acr: 'mfa' },
+      { ...ofUnknownAge, acr: ['mfa'] },
       undefined,
       { acr: ['mfa'] },
       'enough',
     ],
     [
       'strong, of an age that nobody knows',
-      { ...ofUnknownAge, acr: 'mfa' },
+      { ...ofUnknownAge, acr: ['mfa'] },
       undefined,
       mfa,
       'of unknown age',
@@ -129,7 +130,7 @@ describe('whether a sign-in is enough', () => {
     .map(({ acr, age, byCode }): SignInFacts => ({
       amr: [],
       byCode,
-      ...(acr === undefined ? {} : { acr }),
+      acr: acr === undefined ? [] : [acr],
       ...(age === undefined ? {} : { authenticatedAt: ago(age) }),
     }));
   const anyDemand = fc.record({
@@ -168,7 +169,7 @@ describe('whether a sign-in is enough', () => {
         if (verdict.is === 'enough') return;
         const { acrValues: [acr] = [], maxAge = 0 } = verdict.challenge;
         const authenticatedAt = ago(maxAge + Math.min(60, maxAge));
-        const taken = { amr: [], byCode: false, authenticatedAt, ...(acr === undefined ? {} : { acr }) };
+        const taken = { amr: [], byCode: false, authenticatedAt, acr: acr === undefined ? [] : [acr] };
         assert.equal(judge(taken, demand, now).is, 'enough');
       }),
     );
@@ -177,7 +178,8 @@ describe('whether a sign-in is enough', () => {
   it('never gets better with age', () => {
     fc.assert(
       fc.property(seconds, seconds, anyDemand, (age, more, demand) => {
-        const at = (old: number) => judge(signIn({ acr: 'mfa', authenticatedAt: ago(old) }), demand, now).is;
+        const at = (old: number) =>
+          judge(signIn({ acr: ['mfa'], authenticatedAt: ago(old) }), demand, now).is;
         if (at(age) === 'too little') assert.equal(at(age + more), 'too little');
       }),
     );

@@ -64,6 +64,12 @@ describe('snippets', () => {
     assert.match(ticket, /pattern: 'INC-\\d\+'/);
     assert.deepEqual(problemsOf(base.replace('  by: [engineering]', `  by: [engineering]\n  ${ticket}`)), []);
     assert.deepEqual(problemsOf(base.replace('approve:\n  by: [leads]', approve)), []);
+    const [glass, mfa] = ['Daypass: break the glass', 'Daypass: a second factor'].map((name) =>
+      expand(all[name]!.body),
+    );
+    const [silent, ...others] = problemsOf(`${base}\n${glass}\n${mfa}\n`);
+    assert.match(silent ?? '', /is loud only where somebody hears it/, 'whom to tell is for each to say');
+    assert.deepEqual(others, []);
   });
 
   it('for the configuration are right as they stand', async () => {

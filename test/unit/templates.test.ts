@@ -391,6 +391,19 @@ describe('a template with a mistake', () => {
     );
   });
 
+  it('lets nobody break the glass without a second factor, wherever that is demanded', () => {
+    const glass = (more = '') =>
+      said(`${good}break_glass: { by: [engineering], after: PT5M, longest: PT10M${more} }\n`);
+    assert.match(glass().join('\n'), /break_glass: always takes a second factor, proved for it/);
+    const others = (text: string) => said(text).filter((line) => line.includes('second factor'));
+    const demanding = `${good.replace('  by: [payments-leads]', '  by: [payments-leads]\n  mfa: { acr: [mfa] }')}break_glass: { by: [engineering], longest: PT10M }\n`;
+    assert.deepEqual(others(demanding), []);
+    assert.deepEqual(
+      glass(', acr: [mfa]').filter((line) => line.includes('second factor')),
+      [],
+    );
+  });
+
   it('is left out, the others stay', () => {
     const { templates, problems } = parseTemplates(
       [

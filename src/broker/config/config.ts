@@ -83,6 +83,8 @@ export interface IdentityConfig {
   readonly nameClaim: string;
   /** Claim that says who somebody is where one person has several subjects; absent: `sub`. */
   readonly personClaim?: string;
+  /** Claim that says what a sign-in amounts to; absent: `acr`. */
+  readonly acrClaim?: ClaimPath;
   /** How old a sign-in may be where authority is used; absent: of any age, or of one that the tokens do not say. */
   readonly sessionSeconds?: number;
   readonly scopes: readonly string[];

@@ -89,6 +89,15 @@ export const IdentitySettings = z
           'Claim that is the same for all accounts of one person; sub where nobody has two, and unless said. Never an e-mail address.',
         examples: ['employee_id'],
       }),
+    acr_claim: z
+      .union([ClaimName, z.tuple([ClaimName], ClaimName)])
+      .optional()
+      .meta({
+        description:
+          'Claim of the access token that says what a sign-in amounts to, as a text or a list of texts; what "acr" of a ' +
+          'template is held against. acr unless said.',
+        examples: ['acr', 'https://shop.example/acr'],
+      }),
     scopes: z
       .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'should be a scope, a word without spaces.'))
       .default(['openid', 'profile', 'offline_access'])

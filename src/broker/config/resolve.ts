@@ -94,6 +94,7 @@ export async function resolveSettings(
       ...(identity.groups_separator === undefined ? {} : { groupsSeparator: identity.groups_separator }),
       nameClaim: identity.name_claim,
       ...(identity.person_claim === undefined ? {} : { personClaim: identity.person_claim }),
+      ...(identity.acr_claim === undefined ? {} : { acrClaim: identity.acr_claim }),
       ...(identity.session === 'unlimited' ? {} : { sessionSeconds: secondsOf(identity.session) }),
       scopes: identity.scopes,
       audienceParameter: identity.audience_parameter,

@@ -43,7 +43,7 @@ export function holderOf(
     groups: groupsOf(payload, identity),
     clientId,
     mayDecide: clientId !== identity.deviceClient,
-    signIn: signInOf(payload, clientId === identity.deviceClient),
+    signIn: signInOf(payload, identity, clientId === identity.deviceClient),
     expiresAt: expiryOf(payload, now),
     ...(boundTo === undefined ? {} : { boundTo }),
   };
@@ -168,18 +168,18 @@ function isElsewhere(payload: JWTPayload, claim: string): boolean {
 
 const isYes = (claim: unknown): boolean => claim === true || claim === 'true';
 
-const Methods = z.array(z.string().max(255)).max(50);
+const Texts = z.array(z.string().min(1).max(255)).max(50);
 
 /**
  * OpenID Connect Core section 2, RFC 8176, RFC 9068 section 2.2.1. What is not written as it must be is not said: such
  * a token lets its holder look, and nothing that demands more of a sign-in.
  */
-function signInOf({ acr, amr, auth_time: at }: JWTPayload, byCode: boolean): SignInFacts {
-  const methods = Methods.safeParse(amr);
+function signInOf(payload: JWTPayload, { acrClaim = 'acr' }: IdentityConfig, byCode: boolean): SignInFacts {
+  const { auth_time: at } = payload;
   const authenticatedAt = typeof at === 'number' ? new Date(at * 1000) : undefined;
   return {
-    ...(typeof acr === 'string' && acr !== '' ? { acr } : {}),
-    amr: methods.success ? methods.data : [],
+    acr: Texts.safeParse([claimAt(payload, acrClaim) ?? []].flat()).data ?? [],
+    amr: Texts.safeParse(payload['amr']).data ?? [],
     ...(authenticatedAt && !Number.isNaN(authenticatedAt.getTime()) ? { authenticatedAt } : {}),
     byCode,
   };

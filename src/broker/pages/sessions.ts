@@ -19,7 +19,7 @@ const Kept = z.object({
   mayDecide: z.boolean(),
   /** How and when they signed in, where the token says so. */
   signIn: z.object({
-    acr: z.string().exactOptional(),
+    acr: z.array(z.string()),
     amr: z.array(z.string()),
     authenticatedAt: z.coerce.date().exactOptional(),
     byCode: z.boolean(),

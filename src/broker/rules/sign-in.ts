@@ -2,8 +2,8 @@
 
 /** How somebody signed in, as their access token says; what it does not say is absent. */
 export interface SignInFacts {
-  /** OpenID Connect Core section 2: what the sign-in amounts to, in the identity provider's own terms. */
-  readonly acr?: string;
+  /** OpenID Connect Core section 2: what the sign-in amounts to, in the identity provider's own terms; one, or several. */
+  readonly acr: readonly string[];
   /** RFC 8176: the methods that were used. */
   readonly amr: readonly string[];
   /** When the person last proved who they are. Refreshing a token does not change it. */
@@ -85,7 +85,7 @@ export function judge(
   });
   // Codes can be passed on: whoever typed one in may have proven who they are for somebody else.
   if (mfa && signIn.byCode) return tooLittle('by code');
-  if (acrValues && (signIn.acr === undefined || !acrValues.includes(signIn.acr))) return tooLittle('weak');
+  if (acrValues && !signIn.acr.some((acr) => acrValues.includes(acr))) return tooLittle('weak');
   if (withinSeconds === undefined) return { is: 'enough' };
   const age = signIn.authenticatedAt && (now.getTime() - signIn.authenticatedAt.getTime()) / 1000;
   if (age === undefined || !(age >= -aheadSeconds)) return tooLittle('of unknown age');

@@ -249,9 +249,9 @@ function checkBreakGlass(
       'is loud only where somebody hears it: where "notify" tells nobody, those alone are told who have their editor open.',
     );
   if (!glass.acr && !mfa?.acr && !approve.mfa?.acr)
-    report.warn(
+    report.isWrong(
       path,
-      'has no "acr": a fresh sign-in is asked for, and how is left to the identity provider. For a second factor: acr: [mfa]',
+      'always takes a second factor, proved for it: say what your identity provider calls that. For example: acr: [mfa]',
     );
 }
 

@@ -3,7 +3,7 @@ import { readConfig, type ReadConfig } from '../../broker/config/load.ts';
 import type { IdentityConfig } from '../../broker/config/config.ts';
 import { spokenProblem } from '../../broker/config/problem.ts';
 import { NotSignedIn, ProviderUnavailable } from '../../broker/identity/failures.ts';
-import { spokenPath } from '../../broker/identity/claim-path.ts';
+import { claimAt, spokenPath } from '../../broker/identity/claim-path.ts';
 import { holderOf, namedClient, Refused } from '../../broker/identity/claims.ts';
 import type { TokenHolder } from '../../broker/identity/token-holder.ts';
 import { createVerifier } from '../../broker/identity/verifier.ts';
@@ -102,7 +102,11 @@ function tellClaims(payload: JWTPayload, identity: IdentityConfig): void {
   tell('Person', `${shown(payload[identity.personClaim ?? 'sub'])} (${identity.personClaim ?? 'sub'})`);
   tell('Name', `${shown(payload[identity.nameClaim])} (${identity.nameClaim})`);
   tell('Expires', spokenExpiry(payload.exp));
-  for (const claim of ['acr', 'amr']) if (claim in payload) tell(claim, shown(payload[claim]));
+  const { acrClaim = 'acr' } = identity;
+  const acr = claimAt(payload, acrClaim);
+  if (acr !== undefined)
+    tell('acr', `${shown(acr)}${acrClaim === 'acr' ? '' : ` (${spokenPath(acrClaim)})`}`);
+  if ('amr' in payload) tell('amr', shown(payload['amr']));
   if (typeof payload['auth_time'] === 'number') tell('auth_time', spokenMoment(payload['auth_time']));
   for (const note of notesOn(payload, identity)) tell('Note', note);
 }

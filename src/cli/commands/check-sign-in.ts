@@ -79,7 +79,7 @@ function whyNot(
     case 'by code':
       return 'a sign-in by code never counts for it';
     case 'weak':
-      return `acr is ${shown(acr)}, and only ${(demand.acr ?? []).join(' or ')} counts`;
+      return `acr is ${acr.length === 0 ? 'not said' : acr.map(shown).join(', ')}, and only ${(demand.acr ?? []).join(' or ')} counts`;
     case 'of unknown age':
       return authenticatedAt
         ? 'auth_time lies in the future'
