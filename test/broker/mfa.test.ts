@@ -214,6 +214,13 @@ describe('A sign-in that is not enough', function () {
     assert.match(old.body.detail, /^This needs a sign-in of the last 12 h; yours is 12 h 1 min old\./);
     const { body: pending } = await ask(fresh, 'asked');
     refused(await decide(ben, pending, 'deny'), header);
+    const about = `/v1/requests/${pending.id}`;
+    refused(await call(ben, 'POST', `${about}/claim`, { body: {} }), header);
+    for (const token of [ana, ben])
+      refused(
+        await call(token, 'POST', `${about}/messages`, { key: newKey(), body: { text: 'Why now?' } }),
+        header,
+      );
     assert.equal((await call(ana, 'POST', `/v1/requests/${pending.id}/withdraw`)).status, 200);
     const { grantId } = (await ask(fresh, 'read-orders')).body;
     refused(await open(ana, grantId), header);
@@ -234,7 +241,9 @@ describe('A sign-in that is not enough', function () {
     assert.deepEqual([...calls].sort(), [
       'POST /v1/grants/{id}/leases',
       'POST /v1/requests',
+      'POST /v1/requests/{id}/claim',
       'POST /v1/requests/{id}/decisions',
+      'POST /v1/requests/{id}/messages',
     ]);
   });
 

@@ -343,6 +343,14 @@ describe('Talking about a request', function () {
       );
       assert.equal(grants.rowCount, 1);
       assert.equal((await recorded('request approved', 'grant approved')).length, 2);
+      const late = await inState(world, (client) =>
+        client.query(
+          `select distinct actor from daypass.audit_event
+           where action = 'attempt refused' and detail->>'why' = 'too-late' and detail->>'id' = $1`,
+          [pending.id],
+        ),
+      );
+      assert.equal(late.rowCount, 19, 'who came too late stands there, too');
     });
 
     it('approving, denying, withdrawing, claiming and asking at once leave one outcome and one story', async () => {

@@ -14,8 +14,18 @@ export interface Attempt {
   readonly why: ProblemKind;
 }
 
-/** Somebody who tries what is not theirs, or with less of a sign-in than it takes, or a key that they used for something else. */
-const recorded: readonly ProblemKind[] = ['not-allowed', 'step-up-needed', 'not-found', 'key-reused'];
+/**
+ * Somebody who tries what is not theirs, or with less of a sign-in than it takes, or a key that they used for something
+ * else; whose word came after another's, or was on something else than what is there.
+ */
+const recorded: readonly ProblemKind[] = [
+  'not-allowed',
+  'step-up-needed',
+  'not-found',
+  'key-reused',
+  'too-late',
+  'changed-meanwhile',
+];
 
 /** Events for each person in one period, one by one; whatever more there is of it is counted. */
 const eventsEach = 20;

@@ -9,6 +9,7 @@ import type { Trx } from '../store/schema.ts';
 import type { Caller } from './caller.ts';
 import { byCode, lockVisible, settledAlready } from './decisions.ts';
 import { Refusal } from './problem.ts';
+import { demandSignIn } from './sign-in.ts';
 
 /** Somebody who may decide says that they look at it; done already is done. Whoever takes it over names from whom. */
 export async function claim(
@@ -29,6 +30,7 @@ export async function claim(
     const name = (await peopleById(trx, [held.personId])).get(held.personId)?.name ?? 'Somebody';
     throw new Refusal('changed-meanwhile', `${name} is looking at it already. You can take it over.`);
   }
+  demandSignIn(context, caller, undefined);
   await setClaim(trx, request, caller.id, 'claimed', held?.personId);
 }
 

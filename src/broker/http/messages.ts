@@ -6,6 +6,7 @@ import type { Trx } from '../store/schema.ts';
 import type { Caller } from './caller.ts';
 import { byCode, lockVisible, settledAlready } from './decisions.ts';
 import { Refusal } from './problem.ts';
+import { demandSignIn } from './sign-in.ts';
 
 /** Enough for a question and its answer, several times; more is for a call. Nobody can use up what others have. */
 const mostOf = { requester: 20, others: 10, all: 60 };
@@ -33,5 +34,6 @@ export async function ask(
   const most = caller.id === request.requester ? mostOf.requester : mostOf.others;
   if (own >= most || (all >= mostOf.all && caller.id !== request.requester))
     throw new Refusal('too-many-messages', 'That is enough to read at night. Call each other instead.');
+  demandSignIn(context, caller, undefined);
   return insertMessage(trx, context.integrity.macs, request, { personId: caller.id, text });
 }
