@@ -297,6 +297,17 @@ describe('several people, several windows', function () {
     await ben.answer(/Ana Lima asks to refund a payment on Shop, 10 min/, 'Review');
     const review = await ben.review();
     await review.getByRole('heading', { name: /Ana Lima asks to refund a payment/ }).waitFor();
+    // And once more, while Ben looks at it: he reads what is different before he can go on.
+    await writeFile(file, before);
+    await review.getByRole('heading', { name: 'This template changed since' }).waitFor();
+    await review.locator('main').getByText('Longest: 30 min (was 10 min)').last().waitFor();
+    await review
+      .locator('main')
+      .getByText('Approving gives what was asked for, as it stands below.')
+      .waitFor();
+    await pictures(ben, 'changed');
+    await ben.screenshot('26-template-changed-review');
+    assert.deepEqual(await violations(review), []);
     await ben.run('View: Close All Editors');
     await ana.run('Daypass: Withdraw Request');
     await waiting(ben).waitFor({ state: 'detached' });
@@ -331,6 +342,37 @@ describe('several people, several windows', function () {
     await ana.terminalShows('psql is ready');
     await waiting(ben).waitFor({ state: 'detached' });
     await context.close();
+  });
+
+  it('a migration takes her second factor: one visit, and the request goes on where it stood', async () => {
+    await noNotifications(ana);
+    const pages = ana.context.pages().length;
+    await ana.run('Daypass: Request Production Access');
+    await ana.pick('Apply a catalog migration');
+    await ana.title(/2\//);
+    await ana.press('Enter');
+    await ana.title(/3\//);
+    await ana.page.keyboard.type(reason);
+    await ana.press('Enter');
+    await ana.title(/4\//);
+    await ana.signInWithCode('Ana', () => ana.press('Enter'), '38-migration-second-factor');
+    // Nothing is asked twice: what was typed was sent with the better sign-in.
+    await ana.sidebar.getByText(/Ben Roth told/).waitFor();
+    await ana.sidebar.getByText(/Eva Lang in [23] min/).waitFor();
+    await ana.sidebar.getByText(/or call \+49 30/).waitFor();
+    await ana
+      .statusBar(/waiting for/)
+      .first()
+      .waitFor();
+    assert.equal(ana.context.pages().length, pages);
+    await inThemes(ana, '39-who-is-told');
+    await ben.answer(/Ana Lima asks to apply a catalog migration on Shop, 30 min/, 'Review');
+    const review = await ben.review();
+    await review.locator('main').getByText(reason).first().waitFor();
+    await ben.run('View: Close All Editors');
+    await ana.run('Daypass: Withdraw Request');
+    await waiting(ben).waitFor({ state: 'detached' });
+    await noNotifications(ben);
   });
 
   it('Ana breaks the glass with a second factor, everybody knows, and Ben signs it off afterwards', async () => {
