@@ -161,6 +161,7 @@ export const routes = {
       'not-found',
       'step-up-needed',
       'not-allowed',
+      'refused-by-policy',
       'too-late',
       'too-long',
       'changed-meanwhile',

@@ -6,7 +6,7 @@ import type { Problem } from '../../src/contract/problems.ts';
 import type { AccessRequest, Outlook } from '../../src/contract/requests.ts';
 import type { TemplateList } from '../../src/contract/templates.ts';
 import { eventually } from './support/eventually.ts';
-import { newKey, startWorld, type Name, type World } from './support/world.ts';
+import { newKey, newSecret, startWorld, type Name, type World } from './support/world.ts';
 
 const template = (id: string, approve: string) => `
 template: ${id}
@@ -30,6 +30,7 @@ describe('policy', function () {
       people: [
         ...['ana', 'eva', 'kim', 'tom'].map((name) => named(name, 'engineering')),
         named('ben', 'engineering', 'payments-leads'),
+        named('lea', 'payments-leads'),
         named('new', 'security', 'newcomers'),
       ],
       templates: {
@@ -162,6 +163,125 @@ freezes:
         await end(second.body.grantId);
       }
       return undefined;
+    });
+  });
+
+  describe('judges a request again when the last approval would give it', () => {
+    const approve = (request: AccessRequest, name: Name = 'ben') =>
+      world.call<AccessRequest & Problem>(name, 'POST', `/v1/requests/${request.id}/decisions`, {
+        key: newKey(),
+        body: { verdict: 'approve', digest: request.digest },
+      });
+    const waiting = async (name: Name, id = 'asked') => {
+      const { status, body } = await ask(name, id);
+      assert.deepEqual([status, body.state], [201, 'pending'], body.detail);
+      return body;
+    };
+    const refused = async (request: AccessRequest, words: RegExp, name: Name = 'ben') => {
+      const { status, body } = await approve(request, name);
+      assert.deepEqual([status, body.type], [403, 'https://daypass.dev/problems/refused-by-policy']);
+      assert.match(body.detail, words);
+      const { body: after } = await world.call<AccessRequest>('ana', 'GET', `/v1/requests/${request.id}`);
+      assert.deepEqual(after, request, 'nothing changed');
+    };
+    const holds = async (text: string, isSo: (outlook: Outlook) => boolean) => {
+      await policy(text);
+      await eventually(async () => (isSo(await outlook('tom', 'asked')) ? true : undefined));
+    };
+    const free = (now: Outlook) => now.is === 'asked';
+
+    beforeEach(async () => {
+      await holds('freezes: []', free);
+      await eventually(async () => ((await outlook('tom', 'short')).is === 'refused' ? undefined : true));
+      for (const name of ['ana', 'eva', 'kim', 'tom', 'ben']) {
+        const { requests } = (
+          await world.call<{ requests: AccessRequest[] }>(name, 'GET', '/v1/requests?which=open')
+        ).body;
+        for (const { id, may } of requests)
+          if (may.withdraw) await world.call(name, 'POST', `/v1/requests/${id}/withdraw`);
+        const { grants } = (await world.call<{ grants: Grant[] }>(name, 'GET', '/v1/grants')).body;
+        for (const { id, may } of grants) if (may.end) await end(id, name);
+      }
+    });
+    /** Caps that hold: a freeze of another template, written with them, shows it. */
+    const capped = async (caps: string) => {
+      await policy(
+        `caps: { shop: ${caps} }\nfreezes: [{ reason: The caps hold, from: 2026-01-01T00:00Z, until: 2099-01-01T00:00Z, except: [asked, read-orders, rare] }]`,
+      );
+      await eventually(async () => ((await outlook('tom', 'short')).is === 'refused' ? true : undefined));
+    };
+
+    it('by the cap of one person', async () => {
+      await capped('{ of_person: 1 }');
+      const [first, second, third] = [await waiting('ana'), await waiting('ana'), await waiting('ana')];
+      const { body } = await approve(first);
+      assert.equal(body.state, 'approved');
+      const words =
+        /^ana has 1 access at this target already, the most that one person may have at once, so nothing was approved\. The request waits until 20.* UTC: approve it once one has ended or was revoked, or deny it\.$/;
+      await refused(second, words);
+      await refused(third, words);
+      assert.equal((await approve(await waiting('eva'))).body.state, 'approved', 'of whoever asked');
+      await end(body.grantId);
+      assert.equal((await approve(second)).body.state, 'approved');
+    });
+
+    it('by the cap of all people', async () => {
+      await capped('{ in_total: 1 }');
+      const [first, second] = [await waiting('ana'), await waiting('eva')];
+      const { body } = await approve(first);
+      const { status, body: answer } = await approve(second);
+      assert.equal(status, 403);
+      assert.match(
+        answer.detail,
+        /^There is 1 access at this target already, the most that may be at once, so/,
+      );
+      await end(body.grantId);
+      assert.equal((await approve(second)).body.state, 'approved');
+    });
+
+    for (const caps of ['{ of_person: 1 }', '{ in_total: 1 }'])
+      it(`one after the other where two approve at once: ${caps}`, async () => {
+        await capped(caps);
+        for (let round = 0; round < 4; round += 1) {
+          const requests = [await waiting('ana'), await waiting('ana')];
+          const answers = await Promise.all(
+            requests.map((one, at) => approve(one, at === 0 ? 'ben' : 'lea')),
+          );
+          assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 403]);
+          for (const [at, { body, status }] of answers.entries()) {
+            if (status === 201) await end(body.grantId);
+            else await world.call('ana', 'POST', `/v1/requests/${String(requests[at]?.id)}/withdraw`);
+          }
+        }
+      });
+
+    it('by a freeze that has begun since; what was approved before can be used', async () => {
+      const [before, request, except] = [
+        await waiting('ana'),
+        await waiting('ana'),
+        await waiting('ana', 'rare'),
+      ];
+      const { body } = await approve(before);
+      const freeze = (until: string) =>
+        `freezes: [{ reason: The year is being closed, from: 2026-01-01T00:00Z, until: ${until}, except: [short] }]`;
+      await holds(freeze('2099-01-01T00:00Z'), (now) => !free(now));
+      await refused(
+        request,
+        /^Frozen until 2099-01-01 00:00 UTC: “The year is being closed”\. Nothing is given there before, so nothing was approved\. The request waits until 20.* UTC, which is before that: deny it, with a word on when to ask again\.$/,
+      );
+      assert.equal(
+        (await approve(except)).body.state,
+        'pending',
+        'an approval short of the quorum gives nothing',
+      );
+      const { verifier } = await newSecret();
+      const opened = await world.call('ana', 'POST', `/v1/grants/${String(body.grantId)}/leases`, {
+        key: newKey(),
+        body: { kind: 'postgresql', verifier },
+      });
+      assert.equal(opened.status, 201, JSON.stringify(opened.body));
+      await holds('freezes: []', free);
+      assert.equal((await approve(request)).body.state, 'approved');
     });
   });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { hoursInWords, isWithin, type Hours } from '../../src/broker/rules/hours.ts';
 import type { Standing } from '../../src/broker/rules/on-call.ts';
-import { judge, type Asked, type Facts } from '../../src/broker/rules/verdict.ts';
+import { judge, toApprover, type Asked, type Facts } from '../../src/broker/rules/verdict.ts';
 
 const night = new Date('2026-11-22T02:14:00+01:00');
 const noon = new Date('2026-11-24T12:00:00+01:00');
@@ -182,6 +182,27 @@ describe('what becomes of a request in the moment that it is made', () => {
       }),
     );
   });
+});
+
+describe('what whoever would approve reads where it cannot be given', () => {
+  const until = (answerBy: string) => ({ requester: 'Ana Silva', answerBy: new Date(answerBy) });
+  const frozenAt = { is: 'frozen', freeze: christmas } as const;
+
+  it('of a freeze that the request outlasts', () =>
+    assert.equal(
+      toApprover(frozenAt, until('2026-11-23T08:00:00Z')),
+      'Frozen until 2026-11-23 07:00 UTC: “Christmas: nothing changes”. Nothing is given there before, so nothing was approved. The request waits until 2026-11-23 08:00 UTC: approve it after the freeze, or deny it.',
+    ));
+  it('of one that lasts longer', () =>
+    assert.match(
+      toApprover(frozenAt, until('2026-11-23T06:00:00Z')),
+      /which is before that: deny it, with a word on when to ask again\.$/,
+    ));
+  it('of a cap', () =>
+    assert.match(
+      toApprover({ is: 'capped', of: 'all', open: 10 }, until('2026-11-23T07:00:00Z')),
+      /^There are 10 accesses at this target already, the most that may be at once, so nothing was approved\./,
+    ));
 });
 
 describe('stated hours', () => {

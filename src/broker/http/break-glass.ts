@@ -7,7 +7,7 @@ import { holdsUnder, insertBrokenGlass, owedBy } from '../store/glass.ts';
 import { insertGrant } from '../store/grant.ts';
 import { now } from '../store/now.ts';
 import { inTurnAt } from '../store/policy-facts.ts';
-import { countOf, ruleOf, stepRequest } from '../store/request.ts';
+import { inTurnOf, ruleOf, stepRequest } from '../store/request.ts';
 import type { Trx } from '../store/schema.ts';
 import type { Caller } from './caller.ts';
 import { byCode, demandAuthentic, demandSeen, lockVisible, settledAlready } from './decisions.ts';
@@ -42,7 +42,7 @@ export async function breakGlass(
   if (!template) throw new Refusal('template-gone', 'This template is no longer there. Choose another one.');
 
   // One after the other of the same person: two at once cannot both be the only one.
-  await countOf(trx, caller.id);
+  await inTurnOf(trx, caller.id);
   const decisions = await decisionsOn(trx, integrity, [id]);
   const verdict = judgeGlass(glass, {
     groups: caller.groups,

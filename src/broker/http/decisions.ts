@@ -4,6 +4,7 @@ import { durationOf, secondsOf, spokenDuration } from '../../contract/durations.
 import type { Context } from '../context.ts';
 import { mayDecide, maySee, type RequestRule } from '../rules/policy.ts';
 import { groupsOf, sizeOf, stillNeeded } from '../rules/quorum.ts';
+import { toApprover } from '../rules/verdict.ts';
 import { approvalsAmong, decisionsOn, insertDecision } from '../store/decision.ts';
 import { brokenGlassOn } from '../store/glass.ts';
 import { insertGrant } from '../store/grant.ts';
@@ -15,6 +16,7 @@ import type { Caller } from './caller.ts';
 import { Refusal } from './problem.ts';
 import { demandSignIn } from './sign-in.ts';
 import { shownDigest } from './template-now.ts';
+import { obstacleOn } from './verdict.ts';
 
 /** One person's word on a request. The id of the decision. */
 export async function decide(
@@ -46,6 +48,7 @@ export async function decide(
       'not-allowed',
       `Your approval adds nothing: ${needWords(needs)} must still approve. Deny it, if it should not be.`,
     );
+  if (body.verdict === 'approve' && left.length === 0) await demandNoObstacle(trx, context, request);
   demandSignIn(context, caller, body.verdict === 'approve' ? rule.approverMfa : undefined);
   const step = await stepRequest(
     trx,
@@ -98,6 +101,15 @@ export function demandSeen(
       'template-gone',
       'This template was removed after the request was made, so nothing is given under it any more. Deny it, with a word on what to ask for instead.',
     );
+}
+
+/** A freeze may have begun since it was asked for, or a cap been reached. */
+async function demandNoObstacle(trx: Trx, context: Context, request: RequestRow): Promise<void> {
+  const obstacle = await obstacleOn(trx, context, request);
+  if (!obstacle) return;
+  const requester =
+    (await peopleById(trx, [request.requester])).get(request.requester)?.name ?? 'Whoever asked';
+  throw new Refusal('refused-by-policy', toApprover(obstacle, { requester, answerBy: request.answer_by }));
 }
 
 /** What an approval shortens the access to, in seconds; undefined where it takes it as it was asked for. */

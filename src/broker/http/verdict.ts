@@ -1,11 +1,12 @@
 import type { Outlook } from '../../contract/requests.ts';
 import { durationOf } from '../../contract/values.ts';
 import type { Context } from '../context.ts';
-import { judge, type Policy, type Verdict } from '../rules/verdict.ts';
+import { judge, obstacleTo, type Obstacle, type Policy, type Verdict } from '../rules/verdict.ts';
 import { now } from '../store/now.ts';
 import { peopleIn, type PersonRow } from '../store/person.ts';
-import { countedFor, usualWait } from '../store/policy-facts.ts';
-import type { Db } from '../store/schema.ts';
+import { countedFor, inTurnAt, usualWait } from '../store/policy-facts.ts';
+import { inTurnOf, type RequestRow } from '../store/request.ts';
+import type { Db, Trx } from '../store/schema.ts';
 import type { ResolvedTemplate } from '../templates/template.ts';
 import { sizeOf, stillNeeded, type Need } from '../rules/quorum.ts';
 import { presentGlass } from '../templates/present.ts';
@@ -38,7 +39,22 @@ export function capsAllPeople({ caps }: Policy, { target, automatic }: ResolvedT
   return caps.get(target)?.inTotal !== undefined || automatic.some(({ aDay }) => aDay?.inTotal !== undefined);
 }
 
-/** The same for people, before they ask: whom it is up to, and how long that usually takes. */
+/** Why what was asked for cannot be given now, although enough people agree; those who ask at the same moment are told apart. */
+export async function obstacleOn(
+  trx: Trx,
+  { policy }: Pick<Context, 'policy'>,
+  { requester, target, template_id: templateId }: RequestRow,
+): Promise<Obstacle | undefined> {
+  const cap = policy().caps.get(target);
+  if (cap) await inTurnOf(trx, requester);
+  if (cap?.inTotal !== undefined) await inTurnAt(trx, target);
+  const { open } = cap
+    ? await countedFor(trx, { personId: requester, target, templateId })
+    : { open: nothing };
+  return obstacleTo({ template: { id: templateId, target }, at: await now(trx) }, { policy: policy(), open });
+}
+
+/** What policy says, for people before they ask: whom it is up to, and how long that usually takes. */
 export async function outlookFor(
   context: Context,
   caller: Caller,

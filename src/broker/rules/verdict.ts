@@ -83,8 +83,13 @@ export type Verdict =
       readonly notAutomatic: readonly string[];
     };
 
+/** Why nothing can be given at a target at a moment, whoever agrees. */
+export type Obstacle =
+  | { readonly is: 'frozen'; readonly freeze: Freeze }
+  /** `open`: how many accesses there are, of the person or of all. */
+  | { readonly is: 'capped'; readonly of: 'person' | 'all'; readonly open: number };
+
 export function judge({ template, groups, durationSeconds, at }: Asked, facts: Facts): Verdict {
-  const { policy, open } = facts;
   if (!template.requestBy.some((group) => groups.includes(group)))
     return {
       is: 'refused',
@@ -97,26 +102,8 @@ export function judge({ template, groups, durationSeconds, at }: Asked, facts: F
       because: 'too long',
       why: `Longest for this template: ${spoken(template.duration.longestSeconds)}.`,
     };
-  const freeze = policy.freezes.find((one) => concerns(one, template) && at >= one.from && at < one.until);
-  if (freeze)
-    return {
-      is: 'refused',
-      because: 'frozen',
-      why: `Frozen until ${moment(freeze.until)}: “${freeze.reason}”. Nothing is given there before.`,
-    };
-  const cap = policy.caps.get(template.target) ?? {};
-  if (open.ofPerson >= (cap.ofPerson ?? Infinity))
-    return {
-      is: 'refused',
-      because: 'capped',
-      why: `You have ${accesses(open.ofPerson)} at this target already, the most that one person may have at once. End one first.`,
-    };
-  if (open.inTotal >= (cap.inTotal ?? Infinity))
-    return {
-      is: 'refused',
-      because: 'capped',
-      why: `There are ${accesses(open.inTotal)} at this target already, the most that may be at once. Try again when one has ended.`,
-    };
+  const obstacle = obstacleTo({ template, at }, facts);
+  if (obstacle) return { is: 'refused', because: obstacle.is, why: toRequester(obstacle) };
   if (template.needs.length === 0) return { is: 'approved', why: 'no approval needed' };
   const tried = template.automatic.map((one) => ({
     one,
@@ -125,6 +112,59 @@ export function judge({ template, groups, durationSeconds, at }: Asked, facts: F
   const met = tried.find(({ miss }) => miss === undefined);
   if (met) return { is: 'approved', why: automaticInWords(met.one) };
   return { is: 'asked', needs: template.needs, notAutomatic: tried.flatMap(({ miss }) => miss ?? []) };
+}
+
+/** Judged when somebody asks, and again when the last approval would give it: much can happen between the two. */
+export function obstacleTo(
+  { template, at }: { readonly template: Pick<Asked['template'], 'id' | 'target'>; readonly at: Date },
+  { policy, open }: Pick<Facts, 'policy' | 'open'>,
+): Obstacle | undefined {
+  const freeze = policy.freezes.find((one) => concerns(one, template) && at >= one.from && at < one.until);
+  if (freeze) return { is: 'frozen', freeze };
+  const cap = policy.caps.get(template.target) ?? {};
+  if (open.ofPerson >= (cap.ofPerson ?? Infinity)) return { is: 'capped', of: 'person', open: open.ofPerson };
+  if (open.inTotal >= (cap.inTotal ?? Infinity)) return { is: 'capped', of: 'all', open: open.inTotal };
+  return undefined;
+}
+
+function toRequester(obstacle: Obstacle): string {
+  if (obstacle.is === 'frozen') return `${frozenInWords(obstacle.freeze)}. Nothing is given there before.`;
+  return obstacle.of === 'person'
+    ? `You have ${mostOfPerson(obstacle.open)}. End one first.`
+    : `${mostOfAll(obstacle.open)}. Try again when one has ended.`;
+}
+
+/** The same for whoever would approve it: nothing came of that, and the request waits until `answerBy`. */
+export function toApprover(
+  obstacle: Obstacle,
+  { requester, answerBy }: { readonly requester: string; readonly answerBy: Date },
+): string {
+  const waits = `The request waits until ${moment(answerBy)}`;
+  if (obstacle.is === 'capped')
+    return [
+      obstacle.of === 'person' ? `${requester} has ${mostOfPerson(obstacle.open)}` : mostOfAll(obstacle.open),
+      `, so nothing was approved. ${waits}: approve it once one has ended or was revoked, or deny it.`,
+    ].join('');
+  const { freeze } = obstacle;
+  return [
+    `${frozenInWords(freeze)}. Nothing is given there before, so nothing was approved.`,
+    freeze.until < answerBy
+      ? `${waits}: approve it after the freeze, or deny it.`
+      : `${waits}, which is before that: deny it, with a word on when to ask again.`,
+  ].join(' ');
+}
+
+function frozenInWords({ until, reason }: Freeze): string {
+  return `Frozen until ${moment(until)}: “${reason}”`;
+}
+
+function mostOfPerson(open: number): string {
+  return `${accesses(open)} at this target already, the most that one person may have at once`;
+}
+
+function mostOfAll(open: number): string {
+  const there = open === 1 ? 'There is' : 'There are';
+  return `${there} ${accesses(open)} at this target already, the most that may be at once`;
 }
 
 function concerns(freeze: Freeze, template: { readonly id: string; readonly target: string }): boolean {

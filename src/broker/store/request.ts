@@ -93,11 +93,16 @@ export function lockRequest(trx: Trx, id: string): Promise<RequestRow | undefine
 }
 
 /**
- * How many requests of a person wait for an answer, and how many grants they have that are not over. Locks the person,
- * so that two at once cannot both be the last one allowed.
+ * Until the transaction is over nobody else gives this person anything: two at once cannot both be the last one
+ * allowed. Rows that only refer to the person do not wait: else two who approve each other's would wait for ever.
  */
+export async function inTurnOf(trx: Trx, personId: string): Promise<void> {
+  await trx.selectFrom('person').select('id').where('id', '=', personId).forNoKeyUpdate().execute();
+}
+
+/** How many requests of a person wait for an answer, and how many grants they have that are not over, in their turn. */
 export async function countOf(trx: Trx, personId: string): Promise<{ pending: number; open: number }> {
-  await trx.selectFrom('person').select('id').where('id', '=', personId).forUpdate().execute();
+  await inTurnOf(trx, personId);
   const { pending, open } = await trx
     .selectNoFrom((e) => [
       e

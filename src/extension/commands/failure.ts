@@ -9,7 +9,13 @@ import { patiently } from './patience.ts';
 import { inert } from '../views/words.ts';
 
 /** What a look at the requests can explain. */
-const aboutRequests: readonly ProblemKind[] = ['too-late', 'changed-meanwhile', 'not-allowed', 'not-found'];
+const aboutRequests: readonly ProblemKind[] = [
+  'too-late',
+  'changed-meanwhile',
+  'refused-by-policy',
+  'not-allowed',
+  'not-found',
+];
 
 /** What another try can mend. */
 const mendable: readonly ProblemKind[] = ['not-ready', 'step-up-needed'];
