@@ -41,7 +41,7 @@ export async function inTurnAt(trx: Trx, target: string): Promise<void> {
 
 /**
  * How long people waited for approval under this template, in seconds: the median of the last twenty that were approved
- * by somebody. Undefined where there are fewer than five.
+ * by somebody. Undefined where there are fewer than five. Whoever broke the glass did not wait until there was enough.
  */
 export async function usualWait(db: Db, templateId: string): Promise<number | undefined> {
   const { rows } = await sql<{ seconds: number | null; number: string }>`
@@ -49,6 +49,7 @@ export async function usualWait(db: Db, templateId: string): Promise<number | un
       from (select extract(epoch from max(d.at) - r.created_at)::float8 as seconds
               from request r join decision d on d.request_id = r.id and d.verdict = 'approve'
              where r.template_id = ${templateId} and r.state = 'approved'
+               and not exists (select from broken_glass b where b.request_id = r.id)
              group by r.id order by r.created_at desc limit 20) lately`.execute(db);
   const [row] = rows;
   return row && Number(row.number) >= 5 && row.seconds !== null ? Math.round(row.seconds) : undefined;
