@@ -19,13 +19,13 @@ import { newKey, newSecret, startWorld, type Answer, type Name, type World } fro
 const eva: Person = { ...ben, id: 'eva', name: 'Eva Kranz', groups: ['payments-leads'] };
 const finn: Person = { ...ana, id: 'finn', name: 'Finn Aalto', groups: ['engineering'] };
 
-const template = (name: string, more: string) => `
+const template = (name: string, more: string, privilege = 'select on sales.orders') => `
 template: ${name}
 title: Fix orders, ${name}
 summary: Update the status of orders, read orders. Nothing else.
 target: shop
 scope:
-  privileges: [select on sales.orders]
+  privileges: ['${privilege}']
 duration: { default: PT30M, longest: PT1H }
 request: { by: [engineering] }
 ${more}
@@ -55,6 +55,19 @@ describe('Breaking the glass', function () {
       configuration: `metrics: 127.0.0.1:${metrics}\nchannels:\n${['hook', 'other', 'third'].map(channel).join('\n')}\n`,
       templates: {
         'now.yaml': template('now', `${approve}\nbreak_glass: { by: [oncall], longest: PT10M, acr: [pwd] }`),
+        'twin.yaml': template(
+          'twin',
+          `${approve}\nbreak_glass: { by: [oncall], longest: PT10M, acr: [pwd] }`,
+        ),
+        'other.yaml': template(
+          'other',
+          `${approve}\nbreak_glass: { by: [oncall], longest: PT10M, acr: [pwd] }`,
+          'select (id) on sales.orders',
+        ),
+        'usual.yaml': template(
+          'usual',
+          'approve: { by: [payments-leads], number: 2 }\nbreak_glass: { by: [oncall], longest: PT10M, acr: [pwd] }',
+        ),
         'later.yaml': template(
           'later',
           `${approve}\nbreak_glass: { by: [oncall], after: PT10M, longest: PT10M, acr: [pwd] }`,
@@ -313,10 +326,33 @@ describe('Breaking the glass', function () {
     });
     const again = await ask('now');
     refused(await smash(again), 'refused-by-policy', /does not make it longer/);
+    const twin = await ask('twin');
+    refused(await smash(twin), 'refused-by-policy', /does not make it longer/);
+    await call('ana', 'POST', `/v1/requests/${twin.id}/withdraw`);
+    const other = await smash(await ask('other'));
+    assert.equal(other.status, 201, 'what gives something else is no extension');
+    await afterwards(other.body);
     await end(await grantOf(approved.body));
     const broken = await smash(again);
     assert.equal(broken.status, 201, JSON.stringify(broken.body));
     await afterwards(broken.body);
+  });
+
+  it('says nothing of how long approval usually takes', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const request = await ask('usual');
+      const approval = await call<AccessRequest>('ben', 'POST', `/v1/requests/${request.id}/decisions`, {
+        key: newKey(),
+        body: { verdict: 'approve', digest: request.digest },
+      });
+      assert.equal(approval.body.state, 'pending');
+      const broken = await smash(request);
+      assert.equal(broken.status, 201, JSON.stringify(broken.body));
+      await afterwards(broken.body);
+    }
+    const { body } = await call<Outlook>('ana', 'GET', '/v1/templates/usual/outlook?duration=PT30M');
+    assert.ok(body.is === 'asked');
+    assert.equal(body.usually, undefined);
   });
 
   it('is not for what was approved: that needs nobody’s word afterwards', async () => {

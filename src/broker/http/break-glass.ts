@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { freshSeconds, judgeGlass, secondsGiven } from '../rules/break-glass.ts';
 import { mayBreakGlass } from '../rules/policy.ts';
 import { approvalsAmong, decisionsOn } from '../store/decision.ts';
-import { holdsUnder, insertBrokenGlass, owedBy } from '../store/glass.ts';
+import { holdsTheSame, insertBrokenGlass, owedBy } from '../store/glass.ts';
 import { insertGrant } from '../store/grant.ts';
 import { now } from '../store/now.ts';
 import { inTurnAt } from '../store/policy-facts.ts';
@@ -48,7 +48,7 @@ export async function breakGlass(
     groups: caller.groups,
     now: await now(trx),
     approvals: approvalsAmong(decisions).length,
-    holds: await holdsUnder(trx, caller.id, request.template_id),
+    holds: await holdsTheSame(trx, request),
     owed: await owedBy(trx, integrity, caller.id),
   });
   if (verdict.is === 'may not')

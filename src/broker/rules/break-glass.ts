@@ -46,7 +46,7 @@ export interface GlassFacts {
   readonly now: Date;
   /** How many people approved this request already. */
   readonly approvals: number;
-  /** Whether they have access under the same template already, approved or open. */
+  /** Whether they have the same access already, approved or open. */
   readonly holds: boolean;
   /** What the same person broke the glass for before, and nobody has signed off: titles of templates. */
   readonly owed: readonly { readonly title: string; readonly isOpen: boolean }[];

@@ -139,15 +139,34 @@ async function notSignedOff<Row extends { readonly id: string }>(
   return rows.filter(({ id }) => !reviews.has(id));
 }
 
-/** Whether somebody has access under a template, approved or open. */
-export async function holdsUnder(db: Db, personId: string, templateId: string): Promise<boolean> {
+/**
+ * Whether whoever made a request has what it asks for already, approved or open: under its template, as it was then or
+ * is now, or under another one with the same scope at the same target.
+ */
+export async function holdsTheSame(
+  db: Db,
+  {
+    id,
+    requester,
+    template_id: template,
+    target,
+  }: Pick<RequestRow, 'id' | 'requester' | 'template_id' | 'target'>,
+): Promise<boolean> {
   const held = await db
     .selectFrom('grant')
     .innerJoin('request', 'request.id', 'grant.request_id')
     .select('grant.id')
-    .where('grant.holder', '=', personId)
+    .where('grant.holder', '=', requester)
     .where('grant.state', 'in', ['approved', 'active'])
-    .where('request.template_id', '=', templateId)
+    .where((e) =>
+      e.or([
+        e('request.template_id', '=', template),
+        e.and([
+          e('request.target', '=', target),
+          sql<boolean>`request.scope = (select asked.scope from request as asked where asked.id = ${id})`,
+        ]),
+      ]),
+    )
     .executeTakeFirst();
   return held !== undefined;
 }
