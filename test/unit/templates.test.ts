@@ -211,6 +211,31 @@ caps: { shop: { of_person: 2 } }
     });
   });
 
+  it('with a policy.yaml in several folders are frozen by all, and capped at a target by one', () => {
+    const inFolders = (...texts: string[]) =>
+      parseTemplates(
+        texts.map((text, at) => ({ file: `/repo/templates/${['', 'shop/'][at] ?? ''}policy.yaml`, text })),
+        references,
+      );
+    const freeze = (reason: string) =>
+      `freezes: [{ reason: ${reason}, from: 2026-12-18T18:00Z, until: 2027-01-02T07:00Z }]\n`;
+    const both = inFolders(freeze('Christmas'), `${freeze('Inventory')}caps: { shop: { of_person: 1 } }`);
+    assert.deepEqual(both.problems, []);
+    assert.deepEqual(
+      both.policy.freezes.map(({ reason }) => reason),
+      ['Christmas', 'Inventory'],
+    );
+    assert.deepEqual([...both.policy.caps], [['shop', { ofPerson: 1 }]]);
+
+    const twice = inFolders('caps: { shop: { of_person: 1 } }', '\ncaps:\n  shop: { of_person: 9 }');
+    assert.deepEqual(
+      twice.problems.map((one) => spokenProblem(one, '/repo')),
+      [
+        'templates/shop/policy.yaml:3:3  caps.shop: ../policy.yaml:1 caps "shop" already, so it is not clear which one holds. Keep one of the two.',
+      ],
+    );
+  });
+
   it('that nobody approves says so, and who may end it', () => {
     const open = parsed(good.replace('approve:\n  by: [payments-leads]', 'approve: nobody'));
     assert.deepEqual([open.needs, open.revokeBy], [[], ['payments-leads', 'security']]);

@@ -1,4 +1,4 @@
-import { relative, sep } from 'node:path';
+import { dirname, relative, sep } from 'node:path';
 import { spelledOut } from '../../contract/plain-text.ts';
 
 export type Path = readonly (string | number)[];
@@ -34,6 +34,11 @@ export function spokenProblem(problem: Problem, directory: string = process.cwd(
   const key = spokenPath(path);
   // It is read in terminals, which would obey what a file's keys, texts and names hold.
   return spelledOut(`${place}  ${key === '' ? '' : `${key}: `}${words}`);
+}
+
+/** `../policy.yaml:3`: another place, as it is found from the file of a problem. */
+export function besides(here: Problem, there: Problem): string {
+  return `${relative(dirname(here.file), there.file)}:${there.line}`;
 }
 
 /** In the order in which a person reads files. */

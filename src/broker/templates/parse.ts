@@ -16,7 +16,7 @@ import { checkApprovers } from './approvers.ts';
 import { digestOf } from './digest.ts';
 import { AnyTemplateFile, templateFile } from './file.ts';
 import { hoursOf } from './hours.ts';
-import { capOf, isPolicy, noPolicy, parsePolicy } from './policy.ts';
+import { capOf, isPolicy, parsePolicies } from './policy.ts';
 import { notifySteps, type NotifyStep } from './notify.ts';
 import { scopeLanguages, type ScopeLanguage } from './scopes.ts';
 import type { ResolvedTemplate, TemplateSet } from './template.ts';
@@ -94,12 +94,9 @@ export function parseTemplates(files: readonly TemplateText[], references: Refer
       written.set(template.id, document);
     }
   }
-  let policy = noPolicy;
-  for (const one of files.filter(({ file }) => isPolicy(file))) {
-    const parsed = parsePolicy(one, references, [...templates.keys()]);
-    problems.push(...parsed.problems);
-    policy = joined(policy, parsed.policy);
-  }
+  const policies = files.filter(({ file }) => isPolicy(file));
+  const { policy, problems: ofPolicy } = parsePolicies(policies, references, [...templates.keys()]);
+  problems.push(...ofPolicy);
   return {
     templates,
     files: written,
@@ -107,11 +104,6 @@ export function parseTemplates(files: readonly TemplateText[], references: Refer
     problems: inReadingOrder(problems),
     warnings: inReadingOrder(warnings),
   };
-}
-
-/** Where several folders have one each, the freezes of all hold, and the last cap of a target. */
-function joined(a: Policy, b: Policy): Policy {
-  return { freezes: [...a.freezes, ...b.freezes], caps: new Map([...a.caps, ...b.caps]) };
 }
 
 function parseOne(document: YamlFile, references: References, report: Report): ResolvedTemplate | undefined {

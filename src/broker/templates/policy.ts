@@ -3,10 +3,10 @@ import * as z from 'zod';
 import { plainText } from '../../contract/values.ts';
 import { check } from '../config/check.ts';
 import type { References } from '../config/load.ts';
-import { inReadingOrder, type Path, type Problem } from '../config/problem.ts';
+import { besides, type Path, type Problem } from '../config/problem.ts';
 import { Report } from '../config/report.ts';
 import { suggestion } from '../config/suggest.ts';
-import { readYaml } from '../config/yaml.ts';
+import { readYaml, type YamlFile } from '../config/yaml.ts';
 import type { Freeze, Policy } from '../rules/verdict.ts';
 
 /** The file beside the templates that says what holds for all of them. */
@@ -77,15 +77,56 @@ export const PolicyFile = z
 
 export const noPolicy: Policy = { freezes: [], caps: new Map() };
 
-/** Pure; what is wrong is in the result, in reading order. */
-export function parsePolicy(
-  { file, text }: { readonly file: string; readonly text: string },
-  { targets }: Pick<References, 'targets'>,
+interface PolicyText {
+  readonly file: string;
+  readonly text: string;
+}
+
+/**
+ * What the files of several folders say together: the freezes of all hold, and a target is capped in one of them. Pure;
+ * what is wrong is in the result.
+ */
+export function parsePolicies(
+  files: readonly PolicyText[],
+  references: Pick<References, 'targets'>,
   templates: readonly string[],
 ): { readonly policy: Policy; readonly problems: readonly Problem[] } {
+  const parsed = files.map((one) => parsePolicy(one, references, templates));
+  const caps = new Map(parsed.flatMap(({ policy }) => [...policy.caps]));
+  return {
+    policy: { freezes: parsed.flatMap(({ policy }) => policy.freezes), caps },
+    problems: [...parsed.flatMap(({ problems }) => problems), ...cappedTwice(parsed)],
+  };
+}
+
+interface ParsedPolicy {
+  readonly document: YamlFile;
+  readonly policy: Policy;
+  readonly problems: readonly Problem[];
+}
+
+/** Whichever of two held, somebody would rely on the other. */
+function cappedTwice(files: readonly ParsedPolicy[]): Problem[] {
+  const first = new Map<string, Problem>();
+  return files.flatMap(({ document, policy }) =>
+    [...policy.caps.keys()].flatMap((target) => {
+      const at = document.atKey(['caps', target], '');
+      const known = first.get(target);
+      if (!known) first.set(target, at);
+      const words = `caps "${target}" already, so it is not clear which one holds. Keep one of the two.`;
+      return known ? [{ ...at, words: `${besides(at, known)} ${words}` }] : [];
+    }),
+  );
+}
+
+function parsePolicy(
+  { file, text }: PolicyText,
+  { targets }: Pick<References, 'targets'>,
+  templates: readonly string[],
+): ParsedPolicy {
   const document = readYaml(file, text);
   const { value, problems } = check(document, PolicyFile);
-  if (!value) return { policy: noPolicy, problems };
+  if (!value) return { document, policy: noPolicy, problems };
   const report = new Report(document);
   const known = (name: string, names: readonly string[], path: Path, what: string) => {
     if (!names.includes(name))
@@ -103,7 +144,7 @@ export function parsePolicy(
       known(name, templates, ['freezes', at, 'except', n], 'template');
   }
   for (const name of Object.keys(value.caps)) known(name, [...targets.keys()], ['caps', name], 'target');
-  return { policy: policyOf(value), problems: inReadingOrder(report.wrong) };
+  return { document, policy: policyOf(value), problems: report.wrong };
 }
 
 export function isPolicy(file: string): boolean {
