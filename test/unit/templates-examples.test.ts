@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spokenProblem } from '../../src/broker/config/problem.ts';
 import { noPolicy } from '../../src/broker/templates/policy.ts';
@@ -115,6 +118,52 @@ describe('examples of a policy', () => {
       caps: new Map(),
     });
     assert.deepEqual(problems, []);
+  });
+
+  it('of a weekday mean any such day, whatever is frozen on the next one; a date means that day', () => {
+    const freezes = [
+      { reason: 'Christmas', from: new Date('2026-11-27'), until: new Date('2027-01-01'), except: [] },
+    ];
+    const policy = { freezes, caps: new Map() };
+    const lines = [
+      right[0]!,
+      'dan, 2026-12-24T10:00+01:00, orders-write → refused: frozen',
+      'dan, 2027-01-03T02:14+01:00, orders-write → 2 of sre',
+    ];
+    assert.deepEqual(examined(file(...lines), policy).problems, []);
+    const { problems } = examined(file('dan, Sunday 02:14, orders-write → refused: frozen'), policy);
+    assert.match(
+      problems.map(({ words }) => words).join(),
+      /^is not so: it needs 2 of sre.*\. A weekday is any such day, free of freezes: name a date, like 2026-12-24T10:00\+01:00\.$/,
+    );
+  });
+
+  it('of one person are in the same groups in all files', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'daypass-test-examples-'));
+    try {
+      await mkdir(join(folder, 'shop'));
+      const inFile = (people: string) =>
+        `people: ${people}\nexamples: ["dan, now, orders-read → approved"]\n`;
+      await writeFile(
+        join(folder, 'a.examples.yaml'),
+        inFile('\n  dan: [engineering, oncall]\n  eva: [sre]'),
+      );
+      await writeFile(join(folder, 'b.examples.yaml'), inFile('{ dan: [oncall, engineering] }'));
+      await writeFile(
+        join(folder, 'shop/c.examples.yaml'),
+        inFile('\n  dan: [engineering, oncall]\n  eva: [oncall]'),
+      );
+      const rules = { templates, policy: noPolicy };
+      const { problems } = await loadExamples(folder, rules, { ...sandboxReferences, ...references }, now);
+      assert.deepEqual(
+        problems.map((one) => spokenProblem(one, folder)),
+        [
+          'shop/c.examples.yaml:3:3  people.eva: ../a.examples.yaml:3 says other groups of "eva". Let both say the same, or choose another name.',
+        ],
+      );
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('name groups that there are', () => {

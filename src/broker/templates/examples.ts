@@ -9,12 +9,12 @@ import { inReadingOrder, type Problem } from '../config/problem.ts';
 import { GroupName } from '../config/pieces.ts';
 import { Report } from '../config/report.ts';
 import { suggestion } from '../config/suggest.ts';
-import { readYaml } from '../config/yaml.ts';
+import { readYaml, type YamlFile } from '../config/yaml.ts';
 import { glassInWords, type GlassRule } from '../rules/break-glass.ts';
 import { judge, type Policy, type Verdict } from '../rules/verdict.ts';
 import type { People } from './approvers.ts';
 import { Zone } from './hours.ts';
-import { momentForms, momentOf } from './moment.ts';
+import { isAnySuchDay, momentForms, momentOf } from './moment.ts';
 import type { ResolvedTemplate, TemplateSet } from './template.ts';
 
 /** Files of examples stand beside the templates that they are about. A broker does not read them. */
@@ -59,6 +59,11 @@ export interface Examined {
   readonly people: People;
 }
 
+/** The same of one file. */
+export interface ExaminedFile extends Examined {
+  readonly document: YamlFile;
+}
+
 interface Rules {
   readonly templates: TemplateSet;
   readonly policy: Policy;
@@ -70,10 +75,10 @@ export function examine(
   rules: Rules,
   { groups }: Pick<References, 'groups'>,
   now: Date,
-): Examined {
+): ExaminedFile {
   const document = readYaml(file, text);
   const { value, problems } = check(document, ExamplesFile);
-  if (!value) return { problems, proven: 0, people: new Map() };
+  if (!value) return { document, problems, proven: 0, people: new Map() };
   const report = new Report(document);
   const people = new Map(Object.entries(value.people));
   for (const [who, theirs] of people)
@@ -85,7 +90,7 @@ export function examine(
     if (wrong === undefined) proven += 1;
     else report.isWrong(['examples', at], wrong);
   }
-  return { problems: inReadingOrder(report.wrong), proven, people };
+  return { document, problems: inReadingOrder(report.wrong), proven, people };
 }
 
 const form =
@@ -112,17 +117,25 @@ function whyWrong(
   if (durationSeconds === undefined)
     return `"${long ?? ''}" is no duration. Write it like 30 min, 1 h or PT30M.`;
   const onCall = / while on call/.test(line);
+  // A proof that holds must not fail in the week before a freeze.
+  const anyDay = isAnySuchDay(when);
   const verdict = judge(
     { template, groups, durationSeconds, at },
     {
-      policy,
+      policy: anyDay ? { ...policy, freezes: [] } : policy,
       standing: (name) =>
         onCall && (schedule === undefined || schedule === name) ? 'on call' : 'not on call',
       open: { ofPerson: 0, inTotal: 0 },
       automatic: { ofPerson: 0, inTotal: 0 },
     },
   );
-  if (!isAsSaid(verdict, gets.trim())) return `is not so: ${inWords(verdict)}.`;
+  if (!isAsSaid(verdict, gets.trim()))
+    return [
+      `is not so: ${inWords(verdict)}.`,
+      ...(anyDay && /^refused: frozen/i.test(gets)
+        ? ['A weekday is any such day, free of freezes: name a date, like 2026-12-24T10:00+01:00.']
+        : []),
+    ].join(' ');
   if (may === undefined) return undefined;
   const glass = glassFor(template, groups, verdict);
   const isSo =

@@ -2,8 +2,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failureOf } from '../config/files.ts';
 import type { References } from '../config/load.ts';
-import type { Problem } from '../config/problem.ts';
-import { examine, isExamples, type Examined } from './examples.ts';
+import { besides, inReadingOrder, type Problem } from '../config/problem.ts';
+import { examine, isExamples, type Examined, type ExaminedFile } from './examples.ts';
 import { noPolicy } from './policy.ts';
 import { longestTemplate, parseTemplates, type ParsedTemplates, type TemplateText } from './parse.ts';
 
@@ -97,10 +97,26 @@ export async function loadExamples(
       .map(async (file) => examine({ file, text: await readFile(file, 'utf8') }, rules, references, now)),
   );
   return {
-    problems: all.flatMap(({ problems }) => problems),
+    problems: inReadingOrder([...all.flatMap(({ problems }) => problems), ...putIntoOtherGroups(all)]),
     proven: all.reduce((sum, { proven }) => sum + proven, 0),
     people: new Map(all.flatMap(({ people }) => [...people])),
   };
+}
+
+/** Somebody of whom two files say different things: an example would be proved of a person who is another one elsewhere. */
+function putIntoOtherGroups(files: readonly ExaminedFile[]): Problem[] {
+  const first = new Map<string, { readonly groups: string; readonly at: Problem }>();
+  return files.flatMap(({ document, people }) =>
+    [...people].flatMap(([who, theirs]) => {
+      const groups = JSON.stringify([...new Set(theirs)].sort());
+      const at = document.atKey(['people', who], '');
+      const known = first.get(who);
+      if (!known) first.set(who, { groups, at });
+      if (!known || known.groups === groups) return [];
+      const words = `${besides(at, known.at)} says other groups of "${who}". Let both say the same, or choose another name.`;
+      return [{ ...at, words }];
+    }),
+  );
 }
 
 function whole(file: string, words: string): Problem {

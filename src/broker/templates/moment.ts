@@ -25,4 +25,9 @@ export function momentOf(text: string, zone: string, now: Date): Date | undefine
   return undefined;
 }
 
+/** `Sunday 02:14` stands for every Sunday, not for one with a date of its own. */
+export function isAnySuchDay(text: string): boolean {
+  return /^[a-z]+ \d/i.test(text);
+}
+
 export const momentForms = 'like "Sunday 02:14", "now" or 2026-12-24T10:00+01:00';

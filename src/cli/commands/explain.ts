@@ -1,6 +1,7 @@
 import { durationOf, spokenDuration } from '../../contract/durations.ts';
 import { needWords } from '../../contract/needs.ts';
 import { readConfig } from '../../broker/config/load.ts';
+import { spokenProblem } from '../../broker/config/problem.ts';
 import { suggestion } from '../../broker/config/suggest.ts';
 import { glassInWords } from '../../broker/rules/break-glass.ts';
 import { judge } from '../../broker/rules/verdict.ts';
@@ -31,8 +32,18 @@ export async function explain(person: string, id: string, options: ExplainOption
   if (wrong.length > 0)
     throw new CommandFailed('The templates are not right. "daypass check" says what is wrong.');
   const now = new Date();
-  const { people } = await loadExamples(outline.templates, { templates, policy }, outline, now);
+  const { people, problems: unclear } = await loadExamples(
+    outline.templates,
+    { templates, policy },
+    outline,
+    now,
+  );
 
+  const aboutPerson = unclear.find(({ path }) => path[0] === 'people' && path[1] === person);
+  if (options.groups === undefined && aboutPerson)
+    throw new CommandFailed(
+      `It is not clear which groups ${person} is in. ${spokenProblem(aboutPerson)} Or name them: --groups engineering,oncall`,
+    );
   const groups = options.groups?.split(',').map((group) => group.trim()) ?? people.get(person);
   if (!groups)
     throw new CommandFailed(
