@@ -141,7 +141,9 @@ export const AccessRequest = z
       .string()
       .optional()
       .meta({ description: 'Why nobody was asked although somebody would approve otherwise, in words.' }),
-    askedOf: z.array(z.string()).meta({ description: 'Names of people known to be able to decide.' }),
+    askedOf: z
+      .array(z.string())
+      .meta({ description: 'Names of people known whose approval brings it further.' }),
     stillNeeded: z
       .array(ApprovalNeed)
       .meta({ description: 'Who must still approve while it is pending, all of them.' }),
@@ -163,7 +165,10 @@ export const AccessRequest = z
     version: z.int(),
     may: z.object({
       withdraw: z.boolean(),
-      decide: z.boolean().meta({ description: 'Also to claim it.' }),
+      decide: z.boolean().meta({ description: 'To deny it, and to claim it.' }),
+      approve: z.boolean().meta({
+        description: 'It waits for them: their approval brings it further, so they are asked.',
+      }),
       write: z.boolean().meta({ description: 'To ask and to answer.' }),
     }),
   })

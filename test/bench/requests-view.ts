@@ -50,7 +50,7 @@ interface Changed {
 }
 
 function change(requests: number, settled = 0): Changed {
-  const may = { withdraw: false, decide: true, write: true };
+  const may = { withdraw: false, decide: true, approve: true, write: true };
   const terms = ['GRANT SELECT ON sales.orders', 'GRANT UPDATE (status, updated_at) ON sales.orders'];
   const known = Array.from({ length: requests }, (_, n) =>
     request({
@@ -58,7 +58,7 @@ function change(requests: number, settled = 0): Changed {
       requester: ana,
       terms,
       may,
-      ...(n < settled ? { state: 'approved', may: { ...may, decide: false } } : {}),
+      ...(n < settled ? { state: 'approved', may: { ...may, decide: false, approve: false } } : {}),
     }),
   );
   let here = world(ben, { requests: known });

@@ -16,6 +16,8 @@ request: { by: [engineering] }
 approve: ${approve}
 `;
 const leads = ['lea', 'leo', 'lia', 'lou'].map((name) => ({ name, groups: ['payments-leads'] }));
+/** As many as are looked up at most, and kept out. */
+const flock = Array.from({ length: 25 }, (_, n) => ({ name: `flock${n}`, groups: ['oncall', 'newcomers'] }));
 const crowd = Array.from({ length: 20 }, (_, n) => ({ name: `crowd${n}`, groups: ['oncall'] }));
 
 describe('a quorum of several people', function () {
@@ -29,6 +31,7 @@ describe('a quorum of several people', function () {
       { name: 'max', groups: ['security', 'payments-leads'] },
       { name: 'zoe', groups: ['payments-leads', 'newcomers'] },
       ...crowd,
+      ...flock,
     ];
     world = await startWorld({
       people: everybody.map(({ name, groups }) => ({
@@ -41,6 +44,7 @@ describe('a quorum of several people', function () {
       templates: {
         'two.yaml': template('two', '{ by: [payments-leads], number: 2, never: [newcomers] }'),
         'both.yaml': template('both', '{ all_of: [{ by: [payments-leads] }, { by: [security] }] }'),
+        'kept.yaml': template('kept', '{ by: [oncall], never: [newcomers] }'),
         'crowded.yaml': template('crowded', '{ by: [oncall], number: 3 }'),
       },
     });
@@ -117,6 +121,34 @@ describe('a quorum of several people', function () {
     assert.equal(second.status, 403);
     assert.match(second.body.detail, /adds nothing: one of security must still approve/);
     assert.equal((await decide('leo', other, 'deny')).body.state, 'denied');
+  });
+
+  it('asks nobody who could add nothing any more; deny they still can', async () => {
+    for (const name of ['lea', 'leo', 'lia', 'lou', 'zoe', 'sue', 'max'])
+      await world.call(name, 'GET', '/v1/me');
+    const request = await ask('both');
+    assert.deepEqual(request.askedOf.toSorted(), ['lea', 'leo', 'lia', 'lou', 'max', 'sue', 'zoe']);
+    await decide('lea', request);
+    const seen = await read('leo', request);
+    assert.deepEqual([seen.may.decide, seen.may.approve], [true, false]);
+    assert.deepEqual(seen.askedOf.toSorted(), ['max', 'sue']);
+    assert.deepEqual((await read('sue', request)).may.approve, true);
+    assert.equal((await decide('leo', request, 'deny')).body.state, 'denied');
+
+    // Where somebody in both groups approved, either group brings it further.
+    const other = await ask('both');
+    await decide('max', other);
+    assert.equal((await read('leo', other)).may.approve, true);
+    assert.equal((await decide('leo', other)).body.state, 'approved');
+    assert.equal((await read('sue', other)).may.approve, false);
+  });
+
+  it('names whom it may ask, however many are kept out', async () => {
+    const request = await ask('kept');
+    await read('crowd0', request);
+    await Promise.all(flock.map(({ name }) => world.call(name, 'GET', '/v1/me')));
+    assert.deepEqual((await read('ana', request)).askedOf, ['crowd0']);
+    await decide('crowd0', request);
   });
 
   it('decides once, whoever presses at the same moment', async () => {

@@ -305,6 +305,7 @@ describe('Talking about a request', function () {
         assert.deepEqual(body.may, {
           withdraw: who === 'ana',
           decide: decides,
+          approve: decides,
           write: decides || who === 'ana',
         });
       }

@@ -131,7 +131,7 @@ export const views = surface('what the editor shows and writes', 60, [
         ticket,
         askedOf: [other],
         stillNeeded: [{ number: 1, by: [name] }],
-        may: { withdraw: false, decide: true, write: true },
+        may: { withdraw: false, decide: true, approve: true, write: true },
         messages: [{ id: who.id, by: who, text: comment, at: new Date(now).toISOString() }],
       });
       const mine = request({ requester: boss, template: task, reason, askedOf: [name] });

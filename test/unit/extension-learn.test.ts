@@ -20,7 +20,7 @@ describe('What is read at once', () => {
 
   it('and shown, stays quick where there is very much of it', () => {
     const many = Array.from({ length: 20_000 }, () =>
-      request({ may: { withdraw: false, decide: true, write: true } }),
+      request({ may: { withdraw: false, decide: true, approve: true, write: true } }),
     );
     const grants = Array.from({ length: 20_000 }, () => grant());
     const empty = world(ben);

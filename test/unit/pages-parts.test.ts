@@ -6,6 +6,7 @@ import { fieldsOf } from '../../src/broker/pages/forms.ts';
 import { markup } from '../../src/broker/pages/html.ts';
 import { SignInProvider } from '../../src/broker/pages/provider.ts';
 import { asked, begin, bondsOf, ownPage, read, wayTo, written } from '../../src/broker/pages/sign-in.ts';
+import { listPage } from '../../src/broker/pages/list-page.ts';
 import { requestPage } from '../../src/broker/pages/request-page.ts';
 import { fromNow } from '../../src/broker/pages/words.ts';
 import { startProvider } from '../../src/sandbox/provider/provider.ts';
@@ -76,7 +77,7 @@ describe('Parts of the pages', () => {
   });
 
   it('a page that was refused for how somebody signed in leads through one sign-in and back, and decides nothing', () => {
-    const one = request({ may: { decide: true, withdraw: false, write: true } });
+    const one = request({ may: { decide: true, approve: true, withdraw: false, write: true } });
     const page = requestPage({
       request: one,
       terms: ['SELECT ON sales.orders'],
@@ -110,9 +111,26 @@ describe('Parts of the pages', () => {
     assert.doesNotMatch(shown({ ticket: 'INC-2231' }), /tickets\.shop/);
     assert.match(shown({ templateNow: { is: 'gone' } }), /The template is gone/);
     assert.doesNotMatch(
-      shown({ templateNow: { is: 'gone' }, may: { decide: true, withdraw: false, write: true } }),
+      shown({
+        templateNow: { is: 'gone' },
+        may: { decide: true, approve: true, withdraw: false, write: true },
+      }),
       /\/(approve|shorten)"/,
     );
+  });
+
+  it('whoever would add nothing is not asked to approve, and can deny', () => {
+    const one = request({
+      askedOf: ['Eva Lang'],
+      may: { decide: true, approve: false, withdraw: false, write: true },
+    });
+    const viewer = { ...ben, session: 's'.repeat(43) };
+    const page = requestPage({ request: one, terms: [], viewer, now: new Date(now) }).text;
+    assert.match(page, /Waits for Eva Lang.*Your approval would add nothing\. You can deny it\./s);
+    assert.match(page, /\/deny"/);
+    assert.doesNotMatch(page, /\/(approve|shorten|claim)"/);
+    const list = listPage({ requests: [one], owed: [], viewer, now: new Date(now) }).text;
+    assert.match(list, /Nothing waits for you\..*Waiting for others/s);
   });
 
   it('who was told, who is next and whom to call is read by whoever asked, and by whoever decides', () => {
@@ -122,7 +140,7 @@ describe('Parts of the pages', () => {
       { is: 'call', number: '+49 30 1234', at: inMs(minutes(8)) },
     ] as const;
     const { requester } = request();
-    const may = (decide: boolean) => ({ may: { decide, withdraw: false, write: true } });
+    const may = (decide: boolean) => ({ may: { decide, approve: decide, withdraw: false, write: true } });
     const shown = (viewer: typeof ben, more: Parameters<typeof request>[0] = {}) =>
       requestPage({
         request: request({ told: [...told], ...more }),

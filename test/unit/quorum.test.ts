@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { sizeOf, stillNeeded, type Approval, type Need } from '../../src/broker/rules/quorum.ts';
+import {
+  groupsThatAdd,
+  sizeOf,
+  stillNeeded,
+  type Approval,
+  type Need,
+} from '../../src/broker/rules/quorum.ts';
 
 const need = (number: number, ...by: string[]): Need => ({ by, number });
 const approval = (person: string, ...groups: string[]): Approval => ({ person, groups });
@@ -57,6 +63,18 @@ describe('a quorum', () => {
     fc.assert(
       fc.property(someNeeds, someApprovals, (needs, approvals) => {
         assert.equal(sizeOf(stillNeeded(needs, approvals)), fewestOpen(needs, approvals));
+      }),
+    );
+  });
+
+  it('is brought further by those in a group that adds, and by nobody else', () => {
+    fc.assert(
+      fc.property(someNeeds, someApprovals, fc.subarray(groups), (needs, approvals, theirs) => {
+        const after = stillNeeded(needs, [...approvals, approval('one more', ...theirs)]);
+        assert.equal(
+          sizeOf(after) < sizeOf(stillNeeded(needs, approvals)),
+          groupsThatAdd(needs, approvals).some((group) => theirs.includes(group)),
+        );
       }),
     );
   });

@@ -12,6 +12,10 @@ import {
   type StepStand,
   type Whom,
 } from '../../src/broker/rules/telling.ts';
+import { cannotApprove } from '../../src/broker/notify/on-call.ts';
+import type { DecisionRow } from '../../src/broker/store/decision.ts';
+import type { PersonRow } from '../../src/broker/store/person.ts';
+import type { RequestRow } from '../../src/broker/store/request.ts';
 
 const asked = new Date('2026-03-01T02:14:00Z');
 const at = (seconds: number) => new Date(asked.getTime() + seconds * 1000);
@@ -143,4 +147,23 @@ describe('Who is told when', () => {
       [{ is: 'not reached', at: at(3) }, { is: 'told', at: at(4) }, { is: 'not needed' }],
     );
   });
+});
+
+describe('who is left out of those on call', () => {
+  const needs = [
+    { by: ['leads'], number: 1 },
+    { by: ['security'], number: 1 },
+  ];
+  const row = { requester: 'ana', demands: { needs, never: [] } } as unknown as RequestRow;
+  const known = new Map(
+    Object.entries({ leo: ['leads'], sue: ['security'], kim: ['sre'] }).map(([id, groups]) => [
+      id,
+      { id, groups } as unknown as PersonRow,
+    ]),
+  );
+  const lea = { person_id: 'lea', verdict: 'approve', groups: ['leads'] } as unknown as DecisionRow;
+
+  it('is whoever asked', () => assert.deepEqual(cannotApprove(row, [], known), ['ana']));
+  it('is whoever approved, and who would add nothing to that', () =>
+    assert.deepEqual(cannotApprove(row, [lea], known), ['ana', 'lea', 'leo']));
 });

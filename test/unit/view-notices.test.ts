@@ -27,7 +27,7 @@ const notices = (...has: Parameters<typeof world>) => noticesOf(world(...has), n
 describe('what people are told', () => {
   it('tells an approver who asks for what, for how long and why', () => {
     const [notice] = notices(ben, {
-      requests: [request({ may: { withdraw: false, decide: true, write: true } })],
+      requests: [request({ may: { withdraw: false, decide: true, approve: true, write: true } })],
     });
     assert.equal(
       notice?.text,

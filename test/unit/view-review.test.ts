@@ -22,8 +22,8 @@ import {
 } from './support/samples.ts';
 
 const eva = { id: '00000000-0000-4000-8000-00000000000e', name: 'Eva Lang' };
-const decides = { withdraw: false, decide: true, write: true };
-const reads = { withdraw: false, decide: false, write: false };
+const decides = { withdraw: false, decide: true, approve: true, write: true };
+const reads = { withdraw: false, decide: false, approve: false, write: false };
 const asked = (more: Partial<AccessRequest> = {}) => request({ may: decides, ...more });
 const shown = (of: AccessRequest, me = ben) => reviewModel(of, me.id, now, toLocal);
 const said = (by: typeof ana, text: string) => ({ id: randomUUID(), by, text, at: inMs(-1000) });
@@ -56,6 +56,16 @@ describe('what an approver is shown', () => {
       ['Must approve', 'one of payments-leads'],
     ]);
     assert.equal(model.outcome, undefined);
+  });
+
+  it('who would add nothing waits for others, and can deny it', () => {
+    const { outcome, actions } = shown(asked({ may: { ...decides, approve: false }, askedOf: ['Eva Lang'] }));
+    assert.deepEqual(outcome, {
+      look: 'calm',
+      words: 'Waiting for Eva Lang. Your approval would add nothing; you can deny it.',
+    });
+    assert.deepEqual([actions.approve, actions.shorten, actions.claim], [undefined, undefined, undefined]);
+    assert.ok(actions.deny);
   });
 
   it('says who else knows of it while it waits', () => {

@@ -120,7 +120,7 @@ describe('the view "Requests"', () => {
 
   const asked = (more: Parameters<typeof request>[0] = {}) => {
     const [section] = nodes(ben, {
-      requests: [request({ may: { withdraw: false, decide: true, write: true }, ...more })],
+      requests: [request({ may: { withdraw: false, decide: true, approve: true, write: true }, ...more })],
     });
     assert.equal(section?.label, 'Waiting for you');
     const [one] = section.is === 'section' ? section.children : [];
@@ -203,7 +203,7 @@ describe('the view "Requests"', () => {
           request({
             createdAt: inMs(-minutes(1) - n),
             reason: `Reason ${n}`,
-            may: { withdraw: false, decide: true, write: true },
+            may: { withdraw: false, decide: true, approve: true, write: true },
           }),
         ),
       });
@@ -332,7 +332,7 @@ describe('the view "Requests"', () => {
 
   it('shows an auditor what others ask for, to be read and not decided', () => {
     const carol = { id: '00000000-0000-4000-8000-00000000000c', name: 'Carol Weber' };
-    const may = { decide: false, withdraw: false, write: false };
+    const may = { decide: false, approve: false, withdraw: false, write: false };
     const [section, ...rest] = nodes(carol, { requests: [request({ may })] });
     assert.deepEqual(rest, []);
     assert.equal(section?.label, 'Requests of others');

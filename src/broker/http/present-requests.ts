@@ -1,8 +1,8 @@
 import type { AccessRequest } from '../../contract/requests.ts';
 import type { Context } from '../context.ts';
-import { idsIn, nameOf, whomOnCall } from '../notify/on-call.ts';
-import { mayBreakGlass, mayDecide } from '../rules/policy.ts';
-import { stillNeeded } from '../rules/quorum.ts';
+import { cannotApprove, idsIn, nameOf, whomOnCall } from '../notify/on-call.ts';
+import { mayApprove, mayBreakGlass, mayDecide } from '../rules/policy.ts';
+import { groupsThatAdd, sizeOf, stillNeeded } from '../rules/quorum.ts';
 import { claimOn } from '../store/claim.ts';
 import { deliveriesOf, type DeliveryRow } from '../store/delivery.ts';
 import { approvalsAmong, decisionsOn, type DecisionRow } from '../store/decision.ts';
@@ -28,7 +28,7 @@ export interface AboutRequests {
   readonly active: readonly ActiveGrant[];
   readonly deliveries: readonly DeliveryRow[];
   readonly people: ReadonlyMap<string, PersonRow>;
-  /** By `namesOf` the groups: the people last seen in one of them. */
+  /** By `keyOf` those asked: the people last seen among them. */
   readonly members: ReadonlyMap<string, readonly PersonRow[]>;
 }
 
@@ -62,14 +62,41 @@ export async function aboutRequests(
     ...messages.map((one) => one.person_id),
     ...[...onCall].flatMap((schedule) => idsIn(config, schedule)),
   ]);
-  const asked = new Map(waiting.map((row) => [namesOf(row.approve_by), row.approve_by]));
+  const asked = new Map(
+    waiting.map((row) => {
+      const whom = whomAsked(row, decidedOn(row, decisions));
+      return [keyOf(whom), whom] as const;
+    }),
+  );
   const members = await Promise.all(
-    [...asked].map(async ([names, groups]) => [names, await peopleIn(db, groups)] as const),
+    [...asked].map(
+      async ([key, { by, never, most }]) => [key, await peopleIn(db, by, { never, most })] as const,
+    ),
   );
   return { decisions, messages, grants, broken, active, deliveries, people, members: new Map(members) };
 }
 
-const namesOf = (groups: readonly string[]) => JSON.stringify([...groups].sort());
+interface Asked {
+  readonly by: readonly string[];
+  readonly never: readonly string[];
+  readonly most: number;
+}
+
+const mostNamed = 20;
+
+/** Who can still bring a request further. */
+function whomAsked(row: RequestRow, decided: readonly DecisionRow[]): Asked {
+  const { needs, never } = ruleOf(row);
+  // Whoever asked and those who approved already may be among them.
+  const most = mostNamed + 1 + sizeOf(needs);
+  return { by: groupsThatAdd(needs, approvalsAmong(decided)), never, most };
+}
+
+const keyOf = ({ by, never, most }: Asked) => JSON.stringify([by, never, most]);
+
+function decidedOn({ id }: RequestRow, decisions: readonly DecisionRow[]): DecisionRow[] {
+  return decisions.filter((one) => one.request_id === id);
+}
 
 /** Stored requests as the caller sees them, in the order given. */
 export async function presentRequests(
@@ -88,8 +115,10 @@ export function presentRequest(
   { decisions, messages, grants, broken, active, deliveries, people, members }: AboutRequests,
 ): AccessRequest {
   const grant = grants.find((one) => one.request_id === row.id);
-  const decided = decisions.filter((one) => one.request_id === row.id);
+  const decided = decidedOn(row, decisions);
   const now = templateNow(context, row);
+  const rule = ruleOf(row);
+  const isOpenToThem = row.state === 'pending' && !decided.some(({ person_id }) => person_id === caller.id);
   const link = row.template.ticket?.link;
   return {
     id: row.id,
@@ -110,7 +139,7 @@ export function presentRequest(
     ...presentGlass(broken.get(row.id)),
     ...breakableFromOn(row, caller),
     ...automaticOn(row),
-    askedOf: row.state === 'pending' ? decidersOf(row, decided, members).map((one) => one.name) : [],
+    askedOf: row.state === 'pending' ? askedNow(row, decided, members).map((one) => one.name) : [],
     stillNeeded: row.state === 'pending' ? neededOn(row, decided) : [],
     messages: messages.filter((one) => one.request_id === row.id).map((one) => presentMessage(one, people)),
     ...presentClaim(row, people),
@@ -120,44 +149,39 @@ export function presentRequest(
     may: {
       write: mayWrite(caller, row),
       withdraw: row.state === 'pending' && row.requester === caller.id,
-      decide:
-        row.state === 'pending' &&
-        mayDecide(caller, ruleOf(row)) &&
-        !decided.some(({ person_id }) => person_id === caller.id),
+      decide: isOpenToThem && mayDecide(caller, rule),
+      approve: isOpenToThem && mayApprove(caller, rule, approvalsAmong(decided)),
     },
   };
 }
 
-function decidersOf(
+/** Those known who are asked now. */
+function askedNow(
   row: RequestRow,
   decided: readonly DecisionRow[],
   members: AboutRequests['members'],
 ): PersonRow[] {
-  const { never } = ruleOf(row);
-  return (members.get(namesOf(row.approve_by)) ?? []).filter(
-    (one) =>
-      one.id !== row.requester &&
-      !decided.some(({ person_id }) => person_id === one.id) &&
-      !never.some((group) => one.groups.includes(group)),
+  return (members.get(keyOf(whomAsked(row, decided))) ?? []).filter(
+    (one) => one.id !== row.requester && !decided.some(({ person_id }) => person_id === one.id),
   );
 }
 
 /** Who it is that a step told because they were on call, or would tell at a moment; asked in the order of the steps. */
 function namesOnCall(
   context: Context,
-  { id, requester }: RequestRow,
+  row: RequestRow,
   decided: readonly DecisionRow[],
   deliveries: readonly DeliveryRow[],
   people: ReadonlyMap<string, PersonRow>,
 ): (row: DeliveryRow, at: Date) => string | undefined {
   const told = deliveries.flatMap((one) =>
-    one.request_id === id && one.state === 'sent' ? (one.person ?? []) : [],
+    one.request_id === row.id && one.state === 'sent' ? (one.person ?? []) : [],
   );
-  const cannotApprove = [requester, ...decided.map(({ person_id }) => person_id)];
+  const apart = cannotApprove(row, decided, people);
   return ({ channel, on_call: onCall, person }, at) => {
     if (onCall === null) return undefined;
     if (person !== null) return nameOf(context.config, onCall, person, people);
-    const whom = whomOnCall(context, { channel, onCall }, { cannotApprove, told }, at);
+    const whom = whomOnCall(context, { channel, onCall }, { cannotApprove: apart, told }, at);
     if (whom.is !== 'somebody') return undefined;
     told.push(whom.person);
     return nameOf(context.config, onCall, whom.person, people);

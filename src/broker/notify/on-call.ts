@@ -1,12 +1,13 @@
 import { reaches } from '../config/channels.ts';
 import type { Config } from '../config/config.ts';
 import type { Integrity } from '../integrity/integrity.ts';
+import { groupsOf, groupsThatAdd } from '../rules/quorum.ts';
 import { whomToTell, type Whom } from '../rules/telling.ts';
 import type { Schedules } from '../schedules/schedules.ts';
-import { decisionsOn } from '../store/decision.ts';
+import { approvalsAmong, decisionsOn, type DecisionRow } from '../store/decision.ts';
 import { toldOnCall, type Taken } from '../store/delivery.ts';
 import { peopleById, personId, type PersonRow } from '../store/person.ts';
-import { requestById } from '../store/request.ts';
+import { requestById, ruleOf, type RequestRow } from '../store/request.ts';
 import type { Db } from '../store/schema.ts';
 import type { Addressee } from './message.ts';
 
@@ -25,10 +26,26 @@ export interface OnCallStep {
 
 /** What sets people apart for one request. */
 export interface Involved {
-  /** Ids of those who cannot approve it: they asked for it, or have given their word on it. */
+  /** Ids of those who cannot approve it. */
   readonly cannotApprove: readonly string[];
   /** Subjects of those on call who were told of it. */
   readonly told: readonly string[];
+}
+
+/** Those who asked for it or have given their word on it, and those known who would add nothing to what others approved. */
+export function cannotApprove(
+  request: RequestRow,
+  decided: readonly DecisionRow[],
+  known: ReadonlyMap<string, PersonRow>,
+): string[] {
+  const { requester, needs } = ruleOf(request);
+  const adding = groupsThatAdd(needs, approvalsAmong(decided));
+  const isOneOf = ({ groups }: PersonRow, of: readonly string[]) =>
+    of.some((group) => groups.includes(group));
+  const addNothing = [...known.values()].filter(
+    (one) => isOneOf(one, groupsOf(needs)) && !isOneOf(one, adding),
+  );
+  return [requester, ...decided.map((one) => one.person_id), ...addNothing.map(({ id }) => id)];
 }
 
 /** Whom a step tells of those on call at a moment, as far as is known now. */
@@ -58,8 +75,9 @@ export async function whomNow(
   const { request_id: id, tried_at: at } = step;
   const request = await requestById(db, id);
   const decisions = await decisionsOn(db, integrity, [id]);
-  const cannotApprove = [...(request ? [request.requester] : []), ...decisions.map((one) => one.person_id)];
-  return whomOnCall(rota, step, { cannotApprove, told: await toldOnCall(db, id) }, at);
+  const known = await peopleById(db, idsIn(rota.config, step.onCall));
+  const apart = request ? cannotApprove(request, decisions, known) : [];
+  return whomOnCall(rota, step, { cannotApprove: apart, told: await toldOnCall(db, id) }, at);
 }
 
 /** The one person whom a message is for; undefined: whomever its channel reaches. */

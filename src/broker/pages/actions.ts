@@ -62,7 +62,7 @@ const From = z.object({ from: Id.optional() });
 const approve: Action = {
   name: 'approve',
   offer: ({ may, duration, templateNow }) =>
-    may.decide && templateNow?.is !== 'gone'
+    may.approve && templateNow?.is !== 'gone'
       ? { label: 'Approve', note: spokenDuration(duration), main: true }
       : undefined,
   press: ({ context, caller, id, key, fields }) =>
@@ -83,7 +83,7 @@ const shorten: Action = {
   name: 'shorten',
   offer: ({ may, duration, templateNow }) => {
     const shorter = shorterThan(duration);
-    if (!may.decide || templateNow?.is === 'gone' || shorter.length === 0) return undefined;
+    if (!may.approve || templateNow?.is === 'gone' || shorter.length === 0) return undefined;
     return {
       label: 'Shorten',
       asks: ({
@@ -134,7 +134,7 @@ const ask: Action = {
 const look: Action = {
   name: 'claim',
   offer: ({ may, claim: held }, personId) => {
-    if (!may.decide || held?.by.id === personId) return undefined;
+    if (!may.approve || held?.by.id === personId) return undefined;
     return held
       ? { label: `Take over from ${held.by.name}`, says: { from: held.by.id } }
       : { label: 'I’m looking' };

@@ -23,9 +23,9 @@ export function listPage({ requests, owed, viewer, now }: Listed): Html {
   const glass = owed.filter(({ may }) => may.revoke || may.review);
   const waiting = [
     ...glass.map((one) => glassCard(one, now)),
-    ...requests.filter(({ may }) => may.decide).map(asked),
+    ...requests.filter(({ may }) => may.approve).map(asked),
   ];
-  const pending = requests.filter(({ state, may }) => state === 'pending' && !may.decide);
+  const pending = requests.filter(({ state, may }) => state === 'pending' && !may.approve);
   const settled = requests
     .filter(({ id, state }) => state !== 'pending' && !glass.some(({ requestId }) => requestId === id))
     .slice(0, settledShown);

@@ -225,7 +225,7 @@ function stateOf({ request, grant, viewer, now }: Shown): Html {
     words: markup`${claim.by.id === viewer.id ? 'You are' : markup`${theirs(claim.by.name)} is`} looking at it`,
     more: markup`<p>
       Said ${moment(claim.since, now)}.
-      ${request.may.decide && (claim.by.id === viewer.id ? 'Others read that they need not.' : 'You can decide all the same.')}
+      ${request.may.approve && (claim.by.id === viewer.id ? 'Others read that they need not.' : 'You can decide all the same.')}
     </p>`,
   };
   const { name } = request.requester;
@@ -234,7 +234,13 @@ function stateOf({ request, grant, viewer, now }: Shown): Html {
   switch (state) {
     case 'pending':
       if (looking) return banner('wait', '…', looking.words, markup`${looking.more}${told}`);
-      if (!request.may.decide) return banner('wait', '…', `Waits for ${askedOf(request)}`, told);
+      if (!request.may.approve)
+        return banner(
+          'wait',
+          '…',
+          `Waits for ${askedOf(request)}`,
+          request.may.decide ? markup`<p>Your approval would add nothing. You can deny it.</p>` : told,
+        );
       return said.length > 0 ? banner('wait', '…', 'Waits for you too') : markup``;
     case 'approved':
       if (request.brokenGlass)

@@ -1,7 +1,7 @@
 /** Who may do what. Pure; every answer is computed anew from who is calling and what is stored. */
 
 import type { GlassTerms } from './break-glass.ts';
-import { groupsOf, type Need } from './quorum.ts';
+import { groupsOf, groupsThatAdd, type Approval, type Need } from './quorum.ts';
 import type { RequesterDemand, SignInDemand } from './sign-in.ts';
 
 /** Somebody who calls, as these rules need to know them. */
@@ -53,6 +53,11 @@ export function mayDecide(who: Who, request: RequestRule): boolean {
     inOneOf(who, groupsOf(request.needs)) &&
     !inOneOf(who, request.never)
   );
+}
+
+/** Of those who decide, whose approval brings it further: whoever adds nothing to what others approved can only deny. */
+export function mayApprove(who: Who, request: RequestRule, approvals: readonly Approval[]): boolean {
+  return mayDecide(who, request) && inOneOf(who, groupsThatAdd(request.needs, approvals));
 }
 
 /** Those whom the template names, with a sign-in that cannot be passed on. */

@@ -48,3 +48,12 @@ export function stillNeeded(needs: readonly Need[], approvals: readonly Approval
     return open > 0 ? [{ by: need.by, number: open }] : [];
   });
 }
+
+/** Groups of a quorum whose members still bring it further. */
+export function groupsThatAdd(needs: readonly Need[], approvals: readonly Approval[]): string[] {
+  const missing = sizeOf(stillNeeded(needs, approvals));
+  return groupsOf(needs).filter((group) => {
+    const one = { person: 'one more', groups: [group] };
+    return sizeOf(stillNeeded(needs, [...approvals, one])) < missing;
+  });
+}

@@ -19,7 +19,7 @@ export type Whom =
 
 /** What sets people on call apart, by subject. */
 export interface Apart {
-  /** They asked for it, or have given their word on it. */
+  /** They asked for it, have given their word on it, or would add nothing. */
   readonly cannotApprove: readonly string[];
   readonly told: readonly string[];
   /** The channel has no address of theirs. */

@@ -141,12 +141,12 @@ export function reviewModel(request: AccessRequest, me: string, now: number, toL
       .map((words) => words.replace(/[.\s]*$/, '.'))
       .join(' '),
     actions: {
-      ...(may.decide && request.templateNow?.is !== 'gone'
+      ...(may.approve && request.templateNow?.is !== 'gone'
         ? { approve: { label: `Approve ${spokenDuration(duration)}` }, shorten: shorterThan(duration) }
         : {}),
       ...(may.decide ? { deny: { prompt: `What should ${requester.name} know? They will read this.` } } : {}),
       ...(may.write ? { write: writing(request, mine) } : {}),
-      ...(may.decide && claim?.by.id !== me
+      ...(may.approve && claim?.by.id !== me
         ? {
             claim: claim
               ? { label: `Take over from ${claim.by.name}`, from: claim.by.id }
@@ -190,7 +190,14 @@ function outcomeOf(request: AccessRequest, me: string): ReviewModel['outcome'] {
   const { state, requester, may } = request;
   switch (state) {
     case 'pending':
-      return may.decide ? undefined : { look: 'calm', words: `Waiting for ${askedOf(request)}` };
+      if (may.approve) return undefined;
+      return {
+        look: 'calm',
+        words: [
+          `Waiting for ${askedOf(request)}`,
+          ...(may.decide ? ['. Your approval would add nothing; you can deny it.'] : []),
+        ].join(''),
+      };
     case 'approved': {
       if (request.brokenGlass)
         return {
@@ -232,7 +239,7 @@ function changedOf({ templateNow, may }: AccessRequest, mine: boolean): ReviewMo
         lines: templateNow.changes,
         meaning: [
           ...(templateNow.allowsLess ? ['It allows less now than what was asked for.'] : []),
-          may.decide
+          may.approve
             ? 'Approving gives what was asked for, as it stands below.'
             : 'What was asked for stands below.',
         ].join(' '),

@@ -72,7 +72,7 @@ export function standingOf(world: World, now: number): Standing {
       .sort(byInstant((request) => request.createdAt)),
     over: mine.filter((grant) => isShownAsOver(grant, now)).sort((a, b) => endOf(b) - endOf(a)),
     waitingForMe: requests
-      .filter((request) => request.may.decide)
+      .filter((request) => request.may.approve)
       .sort(byInstant((request) => request.createdAt)),
     revocable: openOfOthers.filter((grant) => grant.may.revoke),
     toSignOff: grants.filter((grant) => grant.may.review).sort((a, b) => endOf(b) - endOf(a)),
@@ -82,7 +82,7 @@ export function standingOf(world: World, now: number): Standing {
       .sort((a, b) => endOf(b) - endOf(a)),
     readable: {
       requests: requests
-        .filter((request) => request.requester.id !== me && !request.may.decide)
+        .filter((request) => request.requester.id !== me && !request.may.approve)
         .sort(byInstant((request) => request.createdAt)),
       grants: openOfOthers.filter((grant) => !grant.may.revoke),
     },

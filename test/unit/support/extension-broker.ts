@@ -202,7 +202,7 @@ export function aRequest(changes: Partial<AccessRequest> = {}): AccessRequest {
     messages: [],
     openOnTarget: { own: [], others: 0 },
     version: 1,
-    may: { withdraw: true, decide: false, write: true },
+    may: { withdraw: true, decide: false, approve: false, write: true },
     ...changes,
   };
 }
