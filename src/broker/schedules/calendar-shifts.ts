@@ -121,20 +121,35 @@ function shiftsOf(
   const clocks = clocksOf(calendar, question.zone);
   const isInWindow = ({ from, until }: NamedShift) =>
     from < until && until > question.from && from < question.until;
-  const instead = new Map<number, NamedShift | undefined>();
+  const instead = new Map<string, NamedShift | undefined>();
   for (const change of changes) {
     const property = change.getFirstProperty('recurrence-id');
     if (!property) continue;
     if (parameterOf(property, 'range') !== '')
       throw new NotUnderstood('A change of “this and all that follow” is not read here.');
-    const replaced = momentOf(property, clocks).at;
-    instead.set(replaced, isCalledOff(change) ? undefined : oneShift(change, clocks));
+    instead.set(replacedBy(property, clocks), isCalledOff(change) ? undefined : oneShift(change, clocks));
   }
   const own = events
     .filter((event) => !isCalledOff(event))
-    .flatMap((event) => repeatsOf(event, clocks, question).filter(({ replaces }) => !instead.has(replaces)));
+    .flatMap((event) =>
+      repeatsOf(event, clocks, question).filter(({ known }) => !known.some((name) => instead.has(name))),
+    );
   return [...own, ...[...instead.values()].flatMap((shift) => shift ?? [])].filter(isInWindow);
 }
+
+/**
+ * Which occurrence a change stands for. It should say the moment (RFC 5545, section 3.8.4.4); some say the day alone,
+ * which then stands for all that begins on it: rather nobody is on call than somebody whose shift was called off.
+ */
+function replacedBy(property: ICAL.Property, clocks: Clocks): string {
+  const value = property.getFirstValue();
+  return value instanceof ICAL.Time && value.isDate
+    ? byDay(wallOf(value))
+    : byMoment(momentOf(property, clocks).at);
+}
+
+const byMoment = (at: number) => `at ${at}`;
+const byDay = ({ year, month, day }: WallTime) => `on ${year}-${month}-${day}`;
 
 function isCalledOff(event: ICAL.Component): boolean {
   return String(event.getFirstPropertyValue('status') ?? '').toUpperCase() === 'CANCELLED';
@@ -162,12 +177,15 @@ function oneShift(event: ICAL.Component, clocks: Clocks): NamedShift {
   return { names: namesOf(event), from: start.at, until: endOf(start.wall) };
 }
 
-/** Where an event takes place: once, by its rules and its dates, without those that are excepted. */
+/**
+ * Where an event takes place: once, by its rules and its dates, without those that are excepted; each with the names by
+ * which a change knows it.
+ */
 function repeatsOf(
   event: ICAL.Component,
   clocks: Clocks,
   { from, until }: CalendarQuestion,
-): (NamedShift & { readonly replaces: number })[] {
+): (NamedShift & { readonly known: readonly string[] })[] {
   const { start, endOf } = spanOf(event, clocks);
   const lasts = endOf(start.wall) - start.at;
   const walls = [start.wall];
@@ -182,7 +200,7 @@ function repeatsOf(
     const end = endOf(wall);
     // What is over needs no look at its exceptions, of which there may be many.
     if (end <= from || at >= until || isExcepted(at, wall)) return [];
-    return [{ names, from: at, until: end, replaces: at }];
+    return [{ names, from: at, until: end, known: [byMoment(at), byDay(wall)] }];
   });
 }
 
