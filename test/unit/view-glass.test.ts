@@ -7,6 +7,7 @@ import { reviewModel } from '../../src/extension/views/reviewModel.ts';
 import { sessionModel } from '../../src/extension/views/sessionModel.ts';
 import { standingOf } from '../../src/extension/views/standing.ts';
 import { statusOf } from '../../src/extension/views/statusText.ts';
+import { task } from '../../src/contract/words.ts';
 import { ana, ben, grant, inMs, minutes, now, request, toLocal, world } from './support/samples.ts';
 
 const brokenGlass = { reason: 'Checkout is down', at: inMs(-minutes(6)) };
@@ -34,6 +35,26 @@ describe('broken glass on the screen', () => {
     };
     assert.deepEqual(shown(soon), ['mine', false, []]);
     assert.deepEqual(shown(ready), ['mine breakable', true, ['Break the glass…']]);
+  });
+
+  it('says how far a request that waits has come', () => {
+    const ready = request({ breakableFrom: inMs(-1), createdAt: inMs(-minutes(5)) });
+    const told = (over: Partial<typeof ready>) =>
+      notices(ana, { requests: [{ ...ready, ...over }] }).find(({ id }) => id.startsWith('breakable'))?.text;
+    const at = inMs(-1);
+    const approved = { by: ben, verdict: 'approve', at } as const;
+    const goesOn = `: ${task(ready.template)}. In an emergency you can break the glass.`;
+    const claim = { by: ben, since: at, until: inMs(minutes(5)) };
+    assert.equal(told({}), `Nobody has answered yet${goesOn}`);
+    assert.equal(told({ claim }), `Ben Roth is looking at it and has not decided yet${goesOn}`);
+    assert.equal(
+      told({ decisions: [approved], stillNeeded: [{ number: 1, by: ['sre'] }] }),
+      `Ben Roth approved it, and it still takes one of sre${goesOn}`,
+    );
+    assert.equal(
+      told({ messages: [{ id: ready.id, by: ben, text: 'Which order?', at }] }),
+      `Nobody has decided yet${goesOn}`,
+    );
   });
 
   it('is told before anybody asks', () => {

@@ -1,7 +1,8 @@
+import { needWords } from '../../contract/needs.ts';
 import { commandIds, viewIds } from '../commands/names.ts';
 import type { AccessRequest, Grant } from '../state/world.ts';
 import type { Notice } from './notices.ts';
-import { quoted, task } from './words.ts';
+import { either, quoted, task } from './words.ts';
 
 /** What is told of access that nobody approved. */
 
@@ -19,11 +20,26 @@ export function breakable(request: AccessRequest, now: number): Notice | undefin
   if (!canBreak(request, now) || Date.parse(breakableFrom) - Date.parse(createdAt) < 1000) return undefined;
   return {
     id: `breakable ${id}`,
-    text: `Nobody has answered yet: ${task(template)}. In an emergency you can break the glass.`,
+    text: `${howFar(request)}: ${task(template)}. In an emergency you can break the glass.`,
     kind: 'warning',
     where: 'anywhere',
     action: { label: 'Break the glass…', command: commandIds.breakGlass, about: { requestId: id } },
   };
+}
+
+/** What came of a request that still waits. */
+function howFar({ claim, decisions, stillNeeded, messages, requester }: AccessRequest): string {
+  if (claim) return `${claim.by.name} is looking at it and has not decided yet`;
+  if (decisions.length > 0) {
+    const names = either(
+      decisions.map(({ by }) => by.name),
+      'and',
+    );
+    return `${names} approved it, and it still takes ${needWords(stillNeeded)}`;
+  }
+  return messages.some(({ by }) => by.id !== requester.id)
+    ? 'Nobody has decided yet'
+    : 'Nobody has answered yet';
 }
 
 /** To everybody else whom it concerns, while it can still be acted on. */
