@@ -39,6 +39,7 @@ const inTheStore = [
   'events logged',
   'keys forgotten',
   'deliveries taken',
+  'on call chosen',
   'delivery recorded',
 ] as const;
 

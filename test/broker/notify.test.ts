@@ -3,13 +3,16 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Webhook } from 'standardwebhooks';
+import { channelFor } from '../../src/broker/notify/channels.ts';
 import { Readiness } from '../../src/contract/discovery.ts';
 import type { AccessRequest } from '../../src/contract/requests.ts';
 import type { Delivery } from '../../src/contract/telling.ts';
 import type { TemplateList } from '../../src/contract/templates.ts';
+import { Secret } from '../../src/contract/secret.ts';
 import { openBrokers } from './support/brokers.ts';
 import { eventually } from './support/eventually.ts';
 import { openStream } from './support/event-stream.ts';
@@ -47,6 +50,8 @@ const steps = {
     '[{ tell: hook }, { after: PT3M, tell: { on_call: payments, through: direct } }, { after: PT6M, tell: { on_call: payments, through: direct } }]',
   unknown: '[{ tell: { on_call: away, through: direct } }, { after: PT30M, tell: hook }]',
   own: '[{ tell: { on_call: own, through: direct } }, { after: PT30M, tell: hook }]',
+  loud: `[{ after: PT3M, tell: { on_call: payments, through: direct } }, { after: PT6M, tell: { on_call: payments, through: direct } }]
+break_glass: { by: [oncall], longest: PT10M }`,
   silent: '[{ tell: { on_call: payments-pager, through: direct } }, { after: PT30M, tell: hook }]',
 };
 
@@ -132,7 +137,7 @@ channels:
   });
   beforeEach(async () => {
     hook.answer = () => ({ status: 204 });
-    mail.refuses = undefined;
+    Object.assign(mail, { refuses: undefined, slowMs: 0 });
     const { body } = await world.call<{ requests: AccessRequest[] }>('ana', 'GET', '/v1/requests?which=open');
     for (const { id } of body.requests) await world.call('ana', 'POST', `/v1/requests/${id}/withdraw`);
   });
@@ -416,6 +421,69 @@ channels:
       [...slack.messages.values()].find((one) => JSON.stringify(one).includes(bySlack.id)),
     );
     assert.equal((said as { channel: string }).channel, 'U0BEN');
+  });
+
+  it('each of those on call once where the glass is broken before anybody was told', async () => {
+    const { id, digest } = await ask('loud');
+    const { accessToken } = await world.provider.tokenFor('ana', {});
+    const { body, status } = await world.call<AccessRequest>(
+      undefined,
+      'POST',
+      `/v1/requests/${id}/break-glass`,
+      {
+        key: newKey(),
+        headers: { authorization: `Bearer ${accessToken}` },
+        body: { digest, reason: 'Checkout is down' },
+      },
+    );
+    assert.equal(status, 201, JSON.stringify(body));
+    await eventually(() => (addresses(id).length === 2 ? true : undefined));
+    assert.deepEqual(addresses(id).sort(), ['ben@shop.example', 'eva@shop.example']);
+    await world.call('ana', 'POST', `/v1/grants/${String(body.grantId)}/end`);
+  });
+
+  it('nobody twice at once, however long it takes', async () => {
+    hook.answer = async () => {
+      await setTimeout(2_000);
+      return { status: 204 };
+    };
+    const { id } = await ask('hook');
+    await told(id);
+    // As when its time for the attempt has run out.
+    await comes(id);
+    await first(id, 'told');
+    assert.deepEqual(types(id), ['request.asked']);
+  });
+
+  it('by a mail server that takes its time for each answer, not for longer than an attempt may take', async () => {
+    mail.slowMs = 300;
+    const channel = channelFor(
+      {
+        name: 'slow',
+        kind: 'email',
+        title: 'Slow',
+        reaches: [],
+        to: ['slow@shop.example'],
+        from: 'daypass@shop.example',
+        server: {
+          host: '127.0.0.1',
+          port: mail.port,
+          tls: 'starttls',
+          certificateAuthority: mail.certificateAuthority,
+          login: { user: 'daypass', password: new Secret(mailPassword) },
+        },
+      },
+      1_000,
+    );
+    const message = { id: newKey(), at: new Date(), facts: { trialOf: 'Shop' } };
+    const sent = await channel.send(message, new AbortController().signal);
+    assert.deepEqual(sent, { is: 'failed', why: 'it took too long', again: true });
+    await setTimeout(1_500);
+    assert.ok(
+      !mail.mails.some(({ to }) => to.includes('slow@shop.example')),
+      'nothing comes through afterwards',
+    );
+    channel.close();
   });
 
   it('whoever is on call is foreseen by name before their turn', async () => {

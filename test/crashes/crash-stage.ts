@@ -76,17 +76,19 @@ export class CrashStage {
   static async open(options: WorldOptions): Promise<CrashStage> {
     const receiver = await startReceiver();
     process.env['CRASH_HOOK'] = `whsec_${randomBytes(32).toString('base64')}`;
-    const channels = `channels: { hook: { kind: webhook, url: '${receiver.url}', secrets: [{ env: CRASH_HOOK }] } }`;
-    const world = await startWorld({ ...options, configuration: channels });
+    const configuration = `
+channels: { hook: { kind: webhook, url: '${receiver.url}', secrets: [{ env: CRASH_HOOK }] } }
+schedules: { duty: { zone: UTC, people: { ben: ben }, shifts: [{ who: ben, from: Monday 00:00, until: Monday 00:00 }] } }
+`;
+    const world = await startWorld({ ...options, configuration });
     // The world's own broker works in this process, which must not die.
     await world.broker.close();
     const replica = await startStandby(world.shop);
     const store = await separateStore(world, `    replicas: [{ host: 127.0.0.1, port: ${replica.port} }]\n`);
     const hook = await compiledHook(world.folder);
-    const { configuration } = store;
     return new CrashStage(
       { world, store, replica, receiver },
-      { hook, configuration, log: new BrokerLog(join(world.folder, 'broker.log')) },
+      { hook, configuration: store.configuration, log: new BrokerLog(join(world.folder, 'broker.log')) },
     );
   }
 

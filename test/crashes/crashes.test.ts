@@ -91,6 +91,7 @@ const lifeOf: Record<StepName, LifeName | { readonly not: string }> = {
   'stranger noted': 'a stranger',
   'alarm recorded': 'a forged lease',
   'deliveries taken': 'telling',
+  'on call chosen': 'telling',
   'message sent': 'telling',
   'delivery recorded': 'telling',
   'target checked': { not: 'only `daypass check --targets` does it, and it only looks' },

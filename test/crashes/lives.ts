@@ -34,7 +34,7 @@ create schema stock authorization shop_stock_owner;`,
     'own.yaml': templateOf('own', '{ owner: shop_stock_owner, schema: stock }'),
     'asked.yaml': templateOf('asked', ordersScope).replace('nobody', '{ by: [payments-leads] }'),
     'told.yaml': `${templateOf('told', ordersScope).replace('nobody', '{ by: [payments-leads] }')}
-notify: [{ tell: hook }]\n`,
+notify: [{ tell: { on_call: duty, through: hook } }]\n`,
   },
 };
 

@@ -4,7 +4,7 @@ import { cannotApprove, idsIn, nameOf, whomOnCall } from '../notify/on-call.ts';
 import { mayApprove, mayBreakGlass, mayDecide } from '../rules/policy.ts';
 import { groupsThatAdd, sizeOf, stillNeeded } from '../rules/quorum.ts';
 import { claimOn } from '../store/claim.ts';
-import { deliveriesOf, type DeliveryRow } from '../store/delivery.ts';
+import { deliveriesOf, onCallTold, type DeliveryRow } from '../store/delivery.ts';
 import { approvalsAmong, decisionsOn, type DecisionRow } from '../store/decision.ts';
 import { activeAt, grantsOf, type ActiveGrant, type GrantRow } from '../store/grant.ts';
 import { brokenGlassOn, type BrokenGlassRow } from '../store/glass.ts';
@@ -174,9 +174,7 @@ function namesOnCall(
   deliveries: readonly DeliveryRow[],
   people: ReadonlyMap<string, PersonRow>,
 ): (row: DeliveryRow, at: Date) => string | undefined {
-  const told = deliveries.flatMap((one) =>
-    one.request_id === row.id && one.state === 'sent' ? (one.person ?? []) : [],
-  );
+  const told = onCallTold(deliveries.filter((one) => one.request_id === row.id));
   const apart = cannotApprove(row, decided, people);
   return ({ channel, on_call: onCall, person }, at) => {
     if (onCall === null) return undefined;

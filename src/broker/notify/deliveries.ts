@@ -82,7 +82,7 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
     const used = (name: string) => [...underWay.values()].filter(({ channel }) => channel === name).length;
     const busy = known.filter((name) => used(name) >= mostEach);
     const taken = await store.transaction('deliveries taken', (trx) =>
-      takeDeliveries(trx, { known, busy, limit }),
+      takeDeliveries(trx, { known, busy, underWay: [...underWay.keys()], limit }),
     );
     for (const one of taken) {
       const done = attempt(one)
@@ -126,7 +126,9 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
   async function forWhom(due: Taken): Promise<Taken | undefined> {
     const { on_call: onCall, channel } = due;
     if (onCall === null || due.follows !== null) return due;
-    const whom = await whomNow(store.db, integrity, parts, { ...due, onCall });
+    const whom = await store.transaction('on call chosen', (trx) =>
+      whomNow(trx, integrity, parts, { ...due, onCall }),
+    );
     if (whom.is === 'somebody') return { ...due, person: whom.person };
     const why = `${whom.is === 'nobody' ? 'nobody is known to be' : 'nobody else is'} on call`;
     await store.transaction('delivery recorded', (trx) => recordNobody(trx, due, whom.is, why));

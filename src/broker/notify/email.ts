@@ -1,7 +1,7 @@
 import type { Transporter } from 'nodemailer';
 import type { EmailConfig } from '../config/channels.ts';
 import {
-  attemptMs,
+  abandoned,
   headline,
   isOpen,
   isTrial,
@@ -32,7 +32,7 @@ export function emailChannel(config: EmailConfig): Channel {
       const before = follows && named(follows.id);
       opened ??= open(config);
       const transport = await opened;
-      const sending = transport.sendMail({
+      const mail = {
         from: { name: 'Daypass', address: config.from },
         to: addresses,
         date: at,
@@ -43,8 +43,14 @@ export function emailChannel(config: EmailConfig): Channel {
         headers: { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' },
         disableFileAccess: true,
         disableUrlAccess: true,
-      });
-      return unlessStopped(sending.then(sent, failed), stop);
+        // Closes the connection: what is abandoned must not come through beside the next attempt.
+        signal: stop,
+      };
+      return transport
+        .sendMail(mail)
+        .then(sent, (error: unknown) =>
+          stop.aborted ? { is: 'failed', why: abandoned(stop), again: true } : failed(error),
+        );
     },
     close() {
       void opened?.then((transport) => transport.close()).catch(() => undefined);
@@ -64,10 +70,6 @@ async function open({ server }: EmailConfig): Promise<Transporter> {
     ignoreTLS: tls === 'off',
     tls: { ...(ca === undefined ? {} : { ca }), minVersion: 'TLSv1.2' },
     ...(login ? { auth: { user: login.user, pass: login.password.reveal() } } : {}),
-    connectionTimeout: attemptMs,
-    greetingTimeout: attemptMs,
-    socketTimeout: attemptMs,
-    dnsTimeout: attemptMs,
     logger: false,
   });
 }
@@ -93,20 +95,6 @@ function failed(error: unknown): Sent {
     why: `${what}${status === undefined ? codeOf(error) : ` (${status})`}`,
     again: again && code !== 'EAUTH',
   };
-}
-
-async function unlessStopped(sending: Promise<Sent>, stop: AbortSignal): Promise<Sent> {
-  const over = new AbortController();
-  const stopped = new Promise<Sent>((resolve) => {
-    const gone = () => resolve({ is: 'failed', why: 'the broker is stopping', again: true });
-    if (stop.aborted) gone();
-    stop.addEventListener('abort', gone, { signal: over.signal });
-  });
-  try {
-    return await Promise.race([sending, stopped]);
-  } finally {
-    over.abort();
-  }
 }
 
 function content(facts: Facts | Trial, isReply: boolean) {

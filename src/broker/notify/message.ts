@@ -79,8 +79,14 @@ export interface Channel {
   close(): void;
 }
 
-/** Longest that an attempt takes, in milliseconds. */
-export const attemptMs = 10_000;
+/** Longest that an attempt takes as a whole, in milliseconds; some mail servers take their time for each answer. */
+export const attemptMs = 15_000;
+
+/** Why an attempt was abandoned, in words. */
+export function abandoned({ reason }: AbortSignal): string {
+  const isLate = reason instanceof DOMException && reason.name === 'TimeoutError';
+  return isLate ? 'it took too long' : 'the broker is stopping';
+}
 
 /** `Ana Lima asks to fix one order's status on shop, 30 min`: people's words pass through `words`. */
 export function headline(

@@ -5,10 +5,10 @@ import { groupsOf, groupsThatAdd } from '../rules/quorum.ts';
 import { whomToTell, type Whom } from '../rules/telling.ts';
 import type { Schedules } from '../schedules/schedules.ts';
 import { approvalsAmong, decisionsOn, type DecisionRow } from '../store/decision.ts';
-import { toldOnCall, type Taken } from '../store/delivery.ts';
+import { chooseOnCall, onCallTold, type Taken } from '../store/delivery.ts';
 import { peopleById, personId, type PersonRow } from '../store/person.ts';
 import { requestById, ruleOf, type RequestRow } from '../store/request.ts';
-import type { Db } from '../store/schema.ts';
+import type { Db, Trx } from '../store/schema.ts';
 import type { Addressee } from './message.ts';
 
 /** Who is on call, and how they are reached. */
@@ -65,19 +65,16 @@ export function whomOnCall(
   });
 }
 
-/** The same for a message that is due. */
-export async function whomNow(
-  db: Db,
-  integrity: Integrity,
-  rota: Rota,
-  step: OnCallStep & Pick<Taken, 'request_id' | 'tried_at'>,
-): Promise<Whom> {
-  const { request_id: id, tried_at: at } = step;
-  const request = await requestById(db, id);
-  const decisions = await decisionsOn(db, integrity, [id]);
-  const known = await peopleById(db, idsIn(rota.config, step.onCall));
-  const apart = request ? cannotApprove(request, decisions, known) : [];
-  return whomOnCall(rota, step, { cannotApprove: apart, told: await toldOnCall(db, id) }, at);
+/** The same for a message that is due: it is theirs from now on. */
+export function whomNow(trx: Trx, integrity: Integrity, rota: Rota, due: Taken & OnCallStep): Promise<Whom> {
+  const { request_id: id, tried_at: at } = due;
+  return chooseOnCall(trx, due, async (others) => {
+    const request = await requestById(trx, id);
+    const decisions = await decisionsOn(trx, integrity, [id]);
+    const known = await peopleById(trx, idsIn(rota.config, due.onCall));
+    const apart = request ? cannotApprove(request, decisions, known) : [];
+    return whomOnCall(rota, due, { cannotApprove: apart, told: onCallTold(others) }, at);
+  });
 }
 
 /** The one person whom a message is for; undefined: whomever its channel reaches. */

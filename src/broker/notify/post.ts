@@ -1,4 +1,4 @@
-import { attemptMs } from './message.ts';
+import { abandoned } from './message.ts';
 
 /** Largest answer that is read, in bytes; none of ours is. */
 const largest = 64 * 1024;
@@ -16,7 +16,7 @@ export class NotPosted extends Error {
 }
 
 /**
- * Posts JSON, bounded in time and in what is read, and follows no redirect.
+ * Posts JSON, bounded in what is read, and follows no redirect.
  * @throws NotPosted
  */
 export async function post(
@@ -25,14 +25,13 @@ export async function post(
   body: string,
   stop: AbortSignal,
 ): Promise<Posted> {
-  const late = AbortSignal.timeout(attemptMs);
   try {
     const response = await fetch(url, {
       method: 'POST',
       redirect: 'manual',
       headers: { 'content-type': 'application/json; charset=utf-8', 'user-agent': 'Daypass', ...headers },
       body,
-      signal: AbortSignal.any([late, stop]),
+      signal: stop,
     });
     const seconds = /^\d{1,6}$/.exec(response.headers.get('retry-after') ?? '')?.[0];
     return {
@@ -42,8 +41,7 @@ export async function post(
     };
   } catch (error) {
     if (error instanceof NotPosted) throw error;
-    if (stop.aborted) throw new NotPosted('the broker is stopping');
-    if (late.aborted) throw new NotPosted(`no answer within ${attemptMs / 1000} s`);
+    if (stop.aborted) throw new NotPosted(abandoned(stop));
     throw new NotPosted(`it cannot be reached${codeOf(error)}`);
   }
 }

@@ -18,7 +18,10 @@ import type { Db, Schema, Trx } from './schema.ts';
 
 export type DeliveryRow = Selectable<Schema['delivery']>;
 
-/** How long an attempt may take before another broker takes it for lost, in seconds. It is then made again, under its id. */
+/**
+ * How long an attempt may take before another broker takes it for lost, in seconds: longer than any lasts. It is then
+ * made again, under its id.
+ */
 const attemptTakesS = 20;
 /** How long another broker, which may know a channel, has before it counts as not configured any more, in seconds. */
 const patienceS = 5;
@@ -38,6 +41,8 @@ export interface Taking {
   readonly known: readonly string[];
   /** Those with as much under way as they can bear. */
   readonly busy: readonly string[];
+  /** Ids of messages that this broker has under way, however long that takes. */
+  readonly underWay: readonly string[];
   readonly limit: number;
 }
 
@@ -53,7 +58,7 @@ export interface Taken extends DeliveryRow {
  * Takes messages that are due for an attempt. Whoever dies with one leaves it to be taken again. Of the messages that
  * follow one message, only the first that is not done.
  */
-export async function takeDeliveries(trx: Trx, { known, busy, limit }: Taking): Promise<Taken[]> {
+export async function takeDeliveries(trx: Trx, { known, busy, underWay, limit }: Taking): Promise<Taken[]> {
   const due = await trx
     .selectFrom('delivery as d')
     .innerJoin('request as r', 'r.id', 'd.request_id')
@@ -66,6 +71,7 @@ export async function takeDeliveries(trx: Trx, { known, busy, limit }: Taking): 
       sql<boolean>`(d.channel = any(${[...known]}::text[]) or d.due_at < clock_timestamp() - make_interval(secs => ${patienceS}))`,
     )
     .where(sql<boolean>`d.channel <> all(${[...busy]}::text[])`)
+    .where(sql<boolean>`d.id <> all(${[...underWay]}::uuid[])`)
     .where(
       sql<boolean>`not exists (select from delivery e where e.follows = d.follows and e.state = 'waiting' and e.number < d.number)`,
     )
@@ -108,16 +114,30 @@ function waitingOf(request: Claimable, at: Date): Waiting {
   };
 }
 
-/** Subjects of those who were told of a request because they were on call. */
-export async function toldOnCall(db: Db, requestId: string): Promise<string[]> {
-  const rows = await db
-    .selectFrom('delivery')
-    .select('person')
-    .where('request_id', '=', requestId)
-    .where('follows', 'is', null)
-    .where('state', '=', 'sent')
-    .execute();
-  return rows.flatMap(({ person }) => person ?? []);
+/** Subjects of those who were told because they were on call, or are being told. */
+export function onCallTold(rows: readonly DeliveryRow[]): string[] {
+  return rows.flatMap(({ follows, person, state, silent_since }) => {
+    const isOnTheWay = state === 'waiting' && silent_since === null;
+    return follows === null && person !== null && (state === 'sent' || isOnTheWay) ? [person] : [];
+  });
+}
+
+/**
+ * Chooses whom a step tells and keeps it, one step of a request after the other: so that of two that are due together the
+ * second one sees whom the first has taken.
+ * @param choose told of the other steps
+ */
+export async function chooseOnCall(
+  trx: Trx,
+  taken: DeliveryRow,
+  choose: (others: readonly DeliveryRow[]) => Promise<Whom>,
+): Promise<Whom> {
+  await lockOf(trx, taken);
+  const steps = await deliveriesOf(trx, [taken.request_id]);
+  const whom = await choose(steps.filter(({ id }) => id !== taken.id));
+  if (whom.is === 'somebody')
+    await trx.updateTable('delivery').set({ person: whom.person }).where('id', '=', taken.id).execute();
+  return whom;
 }
 
 /** Records that a message was sent. Sent twice, the first word stands. */

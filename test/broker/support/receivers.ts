@@ -102,6 +102,8 @@ export interface MailServer {
   readonly mails: Mail[];
   /** An SMTP status with which it refuses the next messages; undefined: it takes them. */
   refuses: number | undefined;
+  /** How long it takes for each answer, in milliseconds. */
+  slowMs: number;
   close(): Promise<void>;
 }
 
@@ -111,6 +113,9 @@ export async function startMailServer(login: { user: string; password: string })
   const server = new SMTPServer({
     key,
     cert: certificate,
+    onConnect: (_session, done) => void setTimeout(done, mail.slowMs),
+    onMailFrom: (_address, _session, done) => void setTimeout(done, mail.slowMs),
+    onRcptTo: (_address, _session, done) => void setTimeout(done, mail.slowMs),
     onAuth({ username, password }, _session, done) {
       if (username === login.user && password === login.password) done(null, { user: username });
       else done(Object.assign(new Error('No'), { responseCode: 535 }));
@@ -128,7 +133,7 @@ export async function startMailServer(login: { user: string; password: string })
           to: envelope.rcptTo.map(({ address }) => address),
           raw: Buffer.concat(parts).toString(),
         });
-        done();
+        setTimeout(done, mail.slowMs);
       });
     },
   });
@@ -140,6 +145,7 @@ export async function startMailServer(login: { user: string; password: string })
     certificateAuthority,
     mails,
     refuses: undefined,
+    slowMs: 0,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
   return mail;
