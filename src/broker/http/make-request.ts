@@ -82,6 +82,8 @@ export async function makeRequest(
     demands: {
       needs,
       never,
+      requestBy: template.requestBy,
+      approvedAlone: template.automatic,
       ...automatic,
       ...(mfa ? { mfa } : {}),
       ...(approverMfa ? { approverMfa } : {}),

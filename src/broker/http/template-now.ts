@@ -18,6 +18,15 @@ export function termsOf({ template, scope }: RequestRow): string[] {
   }
 }
 
+function partsOf({ template, scope }: RequestRow) {
+  try {
+    return scopeLanguages[template.target.kind].parts(scope);
+  } catch {
+    const unknown = 'what cannot be read';
+    return { rights: [{ term: unknown, words: unknown }], limits: [] };
+  }
+}
+
 /** How the template of a request that waits differs now from what it was then; undefined where it does not. */
 export function templateNow(
   { config, templates }: Pick<Context, 'config' | 'templates'>,
@@ -28,18 +37,25 @@ export function templateNow(
   if (!current) return { is: 'gone' };
   if (current.digest === request.template.digest) return undefined;
   const shown = present(current, config);
+  const { never, breakGlass, requestBy, approvedAlone } = ruleOf(request);
   const { lines, allowsLess } = changesOf(
     {
       shown: request.template,
-      terms: termsOf(request),
-      never: ruleOf(request).never,
+      ...partsOf(request),
+      never,
       revokeBy: request.revoke_by,
+      glassAcr: breakGlass?.acr,
+      requestBy,
+      approvedAlone,
     },
     {
       shown,
-      terms: scopeLanguages[shown.target.kind].terms(current.scope),
+      ...scopeLanguages[shown.target.kind].parts(current.scope),
       never: current.never,
       revokeBy: current.revokeBy,
+      glassAcr: current.breakGlass?.acr,
+      requestBy: current.requestBy,
+      approvedAlone: current.automatic,
     },
     request.duration_s,
     current.duration.longestSeconds,

@@ -3,6 +3,7 @@
 import type { GlassTerms } from './break-glass.ts';
 import { groupsOf, groupsThatAdd, type Approval, type Need } from './quorum.ts';
 import type { RequesterDemand, SignInDemand } from './sign-in.ts';
+import type { AutomaticApproval } from './verdict.ts';
 
 /** Somebody who calls, as these rules need to know them. */
 export interface Who {
@@ -21,6 +22,10 @@ export interface Demands {
   readonly needs: readonly Need[];
   /** Groups whose members do not decide, whatever else they are in. */
   readonly never: readonly string[];
+  /** Groups whose members could request it; absent in what was made before that was kept. */
+  readonly requestBy?: readonly string[];
+  /** What would have approved it without anybody; absent as that is. */
+  readonly approvedAlone?: readonly AutomaticApproval[];
   /** Why nobody was asked although somebody would have to approve otherwise, in words. */
   readonly automatic?: string;
   /** The sign-in that a requester needs. */

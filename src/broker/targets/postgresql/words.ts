@@ -1,4 +1,5 @@
 import { spelledOut } from '../../../contract/plain-text.ts';
+import type { Limit, Right } from '../../templates/rights.ts';
 import { identifier } from './names.ts';
 import type { Privilege, PrivilegeObject } from './privileges.ts';
 import type { PostgresScope } from './scope.ts';
@@ -72,16 +73,14 @@ export function allowsOf(scope: PostgresScope): string[] {
         !scope.privileges.some((other) => other.on.kind !== 'schema' && other.on.schema === on.schema),
     )
     .map(said);
-  for (const role of scope.roles)
-    lines.push(knownRole(role)?.words ?? `everything that the role ${role} may do`);
-  if (scope.owner) {
-    lines.push(
-      `change, create and drop anything of ${scope.owner.role}’s in the schema ${scope.owner.schema}`,
-    );
-    lines.push('read, change and delete all data in it');
-  }
+  for (const role of scope.roles) lines.push(roleWords(role));
+  if (scope.owner) lines.push(ownerWords(scope.owner), 'read, change and delete all data in it');
   return [...new Set(lines.map(spelledOut))];
 }
+
+const roleWords = (role: string) => knownRole(role)?.words ?? `everything that the role ${role} may do`;
+const ownerWords = ({ role, schema }: NonNullable<PostgresScope['owner']>) =>
+  `change, create and drop anything of ${role}’s in the schema ${schema}`;
 
 /** As people write it: quoted only where it has to be. */
 function quotedName(name: string): string {
@@ -106,19 +105,45 @@ function named(on: PrivilegeObject): string {
 /** A scope in PostgreSQL's own terms, a line each: privileges as GRANT has them, roles, settings. */
 export function termsOf(scope: PostgresScope): string[] {
   const lines = [
-    ...(scope.database === undefined ? [] : [`CONNECT ON DATABASE ${quotedName(scope.database)}`]),
-    ...scope.privileges.map(({ action, columns, on }) => {
-      const of = columns.length ? ` (${columns.map(quotedName).join(', ')})` : '';
-      return `${action.toUpperCase()}${of} ON ${named(on)}`;
-    }),
-    ...scope.roles.map((role) => `MEMBER OF ${quotedName(role)}`),
-    ...(scope.owner
-      ? [`OWNER AS ${quotedName(scope.owner.role)} IN SCHEMA ${quotedName(scope.owner.schema)}`]
-      : []),
+    ...(scope.database === undefined ? [] : [connectTerm(scope.database)]),
+    ...scope.privileges.map(privilegeTerm),
+    ...scope.roles.map(roleTerm),
+    ...(scope.owner ? [ownerTerm(scope.owner)] : []),
     ...[...scope.settings].map(([name, value]) => `SET ${name} = '${value.replaceAll("'", "''")}'`),
     `CONNECTION LIMIT ${scope.connections}`,
   ];
   return lines.map(spelledOut);
+}
+
+const connectTerm = (database: string) => `CONNECT ON DATABASE ${quotedName(database)}`;
+const roleTerm = (role: string) => `MEMBER OF ${quotedName(role)}`;
+const ownerTerm = ({ role, schema }: NonNullable<PostgresScope['owner']>) =>
+  `OWNER AS ${quotedName(role)} IN SCHEMA ${quotedName(schema)}`;
+
+function privilegeTerm({ action, columns, on }: Privilege): string {
+  const of = columns.length ? ` (${columns.map(quotedName).join(', ')})` : '';
+  return `${action.toUpperCase()}${of} ON ${named(on)}`;
+}
+
+/** Each thing that a scope allows, in PostgreSQL's own terms and in words. */
+export function rightsOf({ database, privileges, roles, owner }: PostgresScope): Right[] {
+  const rights: Right[] = [
+    database === undefined
+      ? { term: 'CONNECT', words: 'connect to the target’s own database' }
+      : { term: connectTerm(database), words: `connect to the database ${database}` },
+    ...privileges.map((one) => ({ term: privilegeTerm(one), words: said(one) })),
+    ...roles.map((role) => ({ term: roleTerm(role), words: roleWords(role) })),
+    ...(owner ? [{ term: ownerTerm(owner), words: ownerWords(owner) }] : []),
+  ];
+  return rights.map(({ term, words }) => ({ term: spelledOut(term), words: spelledOut(words) }));
+}
+
+/** What bounds or sets how it is used. */
+export function limitsOf({ connections, settings }: PostgresScope): Limit[] {
+  return [
+    { what: 'Connections at once', is: connections },
+    ...[...settings].map(([name, value]) => ({ what: `Setting ${name}`, is: spelledOut(value) })),
+  ];
 }
 
 /** How much harm a scope could do at most. A function counts as writing: what it does is its own affair. */
