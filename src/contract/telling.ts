@@ -49,6 +49,7 @@ export const Delivery = z
       'withdrawn',
       'expired',
       'glass broken',
+      'answered',
     ]),
     channel: z.string(),
     onCall: z.string().optional().meta({ description: 'The schedule that said whom it is for.' }),

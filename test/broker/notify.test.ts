@@ -423,6 +423,32 @@ channels:
     assert.equal((said as { channel: string }).channel, 'U0BEN');
   });
 
+  it('whoever asked something back is told of the answer as they were told of the request, and nobody else', async () => {
+    const say = (who: Name, { id }: AccessRequest, text: string) =>
+      world.call(who, 'POST', `/v1/requests/${id}/messages`, { key: newKey(), body: { text } });
+    const [byHook, bySlack, byMail] = [await ask('hook'), await ask('slack'), await ask('duty')];
+    for (const { id } of [byHook, bySlack, byMail]) await first(id, 'told');
+    await comes(byMail.id);
+    await eventually(() => (addresses(byMail.id).length === 2 ? true : undefined));
+    for (const one of [byHook, bySlack, byMail]) {
+      assert.equal((await say('ben', one, 'Which customer?')).status, 201);
+      assert.equal((await say('ana', one, 'Number 7')).status, 201);
+    }
+    const { json } = await told(byHook.id, 'request.answered');
+    assert.deepEqual((json['data'] as { by: string[] }).by, ['Ana Lima']);
+    await eventually(() => (addresses(byMail.id).length === 3 ? true : undefined));
+    assert.deepEqual(addresses(byMail.id)[2], 'ben@shop.example');
+    const mails = mailsAbout(byMail.id);
+    assert.match(mails[2]!.text, /Ana Lima\u2069 answered what was asked\./);
+    assert.match(mails[2]!.text, /Look at it and decide/);
+    const [, below] = await eventually(() => {
+      const said = [...slack.messages].filter(([, one]) => JSON.stringify(one).includes(bySlack.id));
+      return said.length === 2 ? said : undefined;
+    });
+    assert.match(JSON.stringify(below), /"thread_ts":"1700000000/);
+    assert.deepEqual(types(byHook.id), ['request.asked', 'request.answered']);
+  });
+
   it('each of those on call once where the glass is broken before anybody was told', async () => {
     const { id, digest } = await ask('loud');
     const { accessToken } = await world.provider.tokenFor('ana', {});

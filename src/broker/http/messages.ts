@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts';
 import { mayDecide, type Who } from '../rules/policy.ts';
+import { tellAnswered } from '../store/delivery-news.ts';
 import { countMessages, insertMessage } from '../store/message.ts';
 import { ruleOf, type RequestRow } from '../store/request.ts';
 import type { Trx } from '../store/schema.ts';
@@ -35,5 +36,7 @@ export async function ask(
   if (own >= most || (all >= mostOf.all && caller.id !== request.requester))
     throw new Refusal('too-many-messages', 'That is enough to read at night. Call each other instead.');
   demandSignIn(context, caller, undefined);
-  return insertMessage(trx, context.integrity.macs, request, { personId: caller.id, text });
+  const message = await insertMessage(trx, context.integrity.macs, request, { personId: caller.id, text });
+  if (caller.id === request.requester) await tellAnswered(trx, request);
+  return message;
 }

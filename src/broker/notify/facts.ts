@@ -83,6 +83,7 @@ async function whoDid(
   switch (is) {
     case 'claimed':
       return claimer === undefined ? [] : [claimer];
+    case 'answered':
     case 'withdrawn':
     case 'glass broken':
       return [request.requester];

@@ -107,6 +107,8 @@ export function standing({ is, by, why }: Stand, words: (text: string) => string
       return `${who} is looking at it. Nothing to do for others.`;
     case 'released':
       return 'Nobody is looking at it any more.';
+    case 'answered':
+      return `${who} answered what was asked.`;
     case 'partly approved':
       return `${who} approved it. Somebody else must approve it too.`;
     case 'approved':
@@ -128,4 +130,4 @@ export const trialWords = ({ trialOf }: Trial) =>
   `This is a test of Daypass at ${trialOf}: requests will be told here. Nothing to do.`;
 
 export const isOpen = ({ is }: Stand) =>
-  is === 'asked' || is === 'claimed' || is === 'released' || is === 'partly approved';
+  is === 'asked' || is === 'claimed' || is === 'released' || is === 'answered' || is === 'partly approved';

@@ -40,7 +40,10 @@ const passing = new Set([
   'team_added_to_org',
 ]);
 
-/** One message for each request (`chat.postMessage`), changed as the request goes on (`chat.update`). */
+/**
+ * One message for each request (`chat.postMessage`), changed as the request goes on (`chat.update`). Nobody's telephone
+ * rings for a change: an answer that somebody waits for is a message below the first, shown in the conversation too.
+ */
 export function slackChannel(config: SlackConfig): Channel {
   return {
     name: config.name,
@@ -52,8 +55,10 @@ export function slackChannel(config: SlackConfig): Channel {
       const channel = to ? to.slack : config.channel;
       if (!before && channel === undefined)
         return noAddress(to ? 'no Slack id of theirs is known' : 'it has no address');
-      const method = before ? 'chat.update' : 'chat.postMessage';
-      const body = { ...(before ?? { channel }), ...content(facts) };
+      const isNew = !before || isAnswer(facts);
+      const method = isNew ? 'chat.postMessage' : 'chat.update';
+      const where = before && isNew ? below(before) : (before ?? { channel });
+      const body = { ...where, ...content(facts) };
       const headers = { authorization: `Bearer ${config.token.reveal()}` };
       try {
         const { status, text, retryAfterS } = await post(
@@ -71,6 +76,14 @@ export function slackChannel(config: SlackConfig): Channel {
     close: () => undefined,
   };
 }
+
+const isAnswer = (facts: Facts | Trial) => !isTrial(facts) && facts.stand.is === 'answered';
+
+const below = ({ channel, ts }: z.output<typeof Said>) => ({
+  channel,
+  thread_ts: ts,
+  reply_broadcast: true,
+});
 
 const wait = (retryAfterS: number | undefined) =>
   retryAfterS === undefined ? {} : { afterSeconds: retryAfterS };

@@ -71,15 +71,30 @@ export async function tellNews(
     .where('state', '=', 'waiting')
     .where('attempts', '=', 0)
     .execute();
-  const told = await trx
-    .selectFrom('delivery')
-    .selectAll()
-    .where('request_id', '=', requestId)
-    .where('follows', 'is', null)
-    .where('state', '=', 'sent')
-    .execute();
-  for (const one of told) await insertNews(trx, one, about);
+  for (const one of await toldFirst(trx, requestId)) await insertNews(trx, one, about);
   await notify(trx, channels.delivery);
+}
+
+/**
+ * Whoever asked for a request has answered: those who asked something back hear of it as they heard of the request, by
+ * the messages to them alone, else by those to everybody whom a channel reaches.
+ */
+export async function tellAnswered(trx: Trx, request: Pick<RequestRow, 'id' | 'requester'>): Promise<void> {
+  const asked = await trx
+    .selectFrom('message')
+    .innerJoin('person', 'person.id', 'message.person_id')
+    .select('person.subject')
+    .distinct()
+    .where('message.request_id', '=', request.id)
+    .where('message.person_id', '<>', request.requester)
+    .execute();
+  const told = await toldFirst(trx, request.id);
+  const ways = asked.flatMap(({ subject }) => {
+    const own = told.filter(({ person }) => person === subject);
+    return own.length > 0 ? own : told.filter(({ on_call: onCall }) => onCall === null);
+  });
+  for (const one of new Set(ways)) await insertNews(trx, one, 'answered');
+  if (ways.length > 0) await notify(trx, channels.delivery);
 }
 
 /** The glass is broken: those whose turn was to come hear of it together, now, whoever looks at it. */
@@ -96,6 +111,17 @@ async function tellAllNow(trx: Trx, requestId: string): Promise<void> {
     .where('request_id', '=', requestId)
     .where('follows', 'is', null)
     .where('state', 'in', ['planned', 'waiting'])
+    .execute();
+}
+
+/** The messages by which people were told of a request. */
+function toldFirst(trx: Trx, requestId: string): Promise<DeliveryRow[]> {
+  return trx
+    .selectFrom('delivery')
+    .selectAll()
+    .where('request_id', '=', requestId)
+    .where('follows', 'is', null)
+    .where('state', '=', 'sent')
     .execute();
 }
 

@@ -10,6 +10,7 @@ import * as shifts from './migrations/005-shifts.ts';
 import * as deliveries from './migrations/006-deliveries.ts';
 import * as onCall from './migrations/007-on-call.ts';
 import * as glass from './migrations/008-glass.ts';
+import * as answers from './migrations/009-answers.ts';
 import { StoreUnusable } from './unusable.ts';
 
 /** In order; number 1 is the first. The last one's `privileges` hold for the whole schema. */
@@ -22,6 +23,7 @@ const migrations: readonly { sql: string; privileges: (runtime: string) => strin
   deliveries,
   onCall,
   glass,
+  answers,
 ];
 
 export interface Migrated {
