@@ -283,8 +283,16 @@ describe('The pages of the broker', function () {
       assert.equal(refused.status, 401);
       const [, way = ''] = /href="(\/sign-in\?[^"]*acr[^"]*)"/.exec(refused.text) ?? [];
       const out = await visitor.open(way.replaceAll('&#38;', '&'), { follow: false });
+      const [kept = ''] = [...visitor.cookies].flatMap(([name, one]) => (name.endsWith('typed') ? one : []));
+      assert.ok(kept.length > 0 && !Buffer.from(kept, 'base64url').includes('read along'));
       const back = await visitor.through(new URL(out.headers.get('location') ?? ''), 'ben');
-      const done = await visitor.press(await visitor.open(back.href), 'review', words);
+      const again = await visitor.open(back.href);
+      assert.match(again.text, /<details open>.*\nI read along, nothing was changed<\/textarea>/s);
+      assert.ok(!visitor.trail.some(({ href }) => href.includes('along')), 'it stands in no address');
+      const elsewhere = await visitor.open(`/requests/${await ask()}`);
+      assert.doesNotMatch(elsewhere.text, /I read along/);
+      const done = await visitor.press(again, 'review', words);
+      assert.ok(![...visitor.cookies].some(([name, one]) => name.endsWith('typed') && one !== ''));
       assert.match(done.text, /You signed it off .*“<bdi dir="auto">I read along, nothing was changed/s);
       assert.ok(!offers(done, 'review'));
       assert.doesNotMatch((await visitor.open('/requests')).text, /Glass broken/);

@@ -12,6 +12,7 @@ export type RecordKind =
   | 'review'
   | 'lease'
   | 'page session'
+  | 'page typed'
   | 'shift'
   | 'proof nonce';
 

@@ -36,5 +36,5 @@ export class Cookies {
   }
 }
 
-/** Of somebody who is signed in; of somebody who is on the way. */
-export type CookieName = 'session' | 'sign-in';
+/** Of somebody who is signed in; of somebody who is on the way; of what they had typed before. */
+export type CookieName = 'session' | 'sign-in' | 'typed';

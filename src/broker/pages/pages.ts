@@ -26,6 +26,7 @@ import { notSignedIn, SignInProvider } from './provider.ts';
 import { requestPage, titleOf, type Refused } from './request-page.ts';
 import { PageSessions, type CallerOf } from './sessions.ts';
 import { asked, begin, bondsOf, onTheWaySeconds, ownPage, read, wayTo, written } from './sign-in.ts';
+import { seal, unseal, type Typed } from './typed.ts';
 import { signOutPath, type Viewer } from './viewer.ts';
 
 export interface PageParts {
@@ -163,6 +164,7 @@ class Pages {
     const [shown] = await presentRequests(this.#context, caller, [row]);
     if (!shown) throw noRequest();
     const [grant] = await presentGrants(this.#context, caller, await grantsOf(store.db, [row.id]));
+    const place = { personId: caller.id, requestId: row.id };
     const page = requestPage({
       request: shown,
       grant,
@@ -170,6 +172,7 @@ class Pages {
       viewer,
       now: new Date(),
       refused,
+      typed: unseal(this.#context.integrity.macs, place, this.#cookies.read(request.headers, 'typed')),
     });
     return sendTo(reply, document(titleOf(shown), this.#top(true), page));
   }
@@ -183,6 +186,7 @@ class Pages {
       if (!(error instanceof Refusal) || error.kind === 'not-found') throw error;
       await this.#record(caller, request, error);
       reply.code(problems[error.kind].status);
+      if (error.challenge) this.#keep(given, id, { action: action.name, given: fields });
       return this.#request(given, {
         action: action.name,
         words: error.message,
@@ -190,12 +194,20 @@ class Pages {
         stepUp: error.challenge,
       });
     }
+    if (this.#cookies.read(request.headers, 'typed') !== undefined)
+      reply.header('set-cookie', this.#cookies.clear('typed'));
     return reply.redirect(`/requests/${id}`, 303);
+  }
+
+  /** In the browser, for as long as they may be on the way through the provider. */
+  #keep({ caller, reply }: Given, requestId: string, typed: Typed): void {
+    const sealed = seal(this.#context.integrity.macs, { personId: caller.id, requestId }, typed);
+    if (sealed !== undefined) reply.header('set-cookie', this.#cookies.set('typed', sealed, onTheWaySeconds));
   }
 
   async #signOut({ viewer, reply }: Given): Promise<FastifyReply> {
     await this.#sessions.end(viewer.session);
-    reply.header('set-cookie', this.#cookies.clear('session'));
+    for (const name of ['session', 'typed'] as const) reply.header('set-cookie', this.#cookies.clear(name));
     return send(
       reply,
       alone(

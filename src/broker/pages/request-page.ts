@@ -16,6 +16,7 @@ import { hidden, keyField, proofOf, type Fields } from './forms.ts';
 import { markup, type Html } from './html.ts';
 import type { StepUp } from './provider.ts';
 import { wayTo } from './sign-in.ts';
+import type { Typed } from './typed.ts';
 import { moment, theirs } from './words.ts';
 import { who, type Viewer } from './viewer.ts';
 
@@ -37,6 +38,8 @@ export interface Shown {
   readonly viewer: Viewer;
   readonly now: Date;
   readonly refused?: Refused | undefined;
+  /** Before they were led through a sign-in. */
+  readonly typed?: Typed | undefined;
 }
 
 export function titleOf(request: AccessRequest): string {
@@ -77,7 +80,7 @@ export function requestPage(shown: Shown): Html {
 function signInAgain(id: string, stepUp: StepUp): Html {
   const way = wayTo(`/requests/${id}`, { again: false, stepUp });
   return markup`<p><a class="button main" href="${way}">Sign in again</a></p>
-    <p>You come back here, and nothing is done before you press the button.</p>`;
+    <p>You come back here with what you typed, and nothing is done before you press the button.</p>`;
 }
 
 /** How long, for which ticket, since when: what is asked first after who and what. */
@@ -318,8 +321,8 @@ function button({ label, does = label, note }: Offered, look: 'main' | 'plain' |
 }
 
 function opened(shown: Shown, one: Offered): Html {
-  const { refused } = shown;
-  const given = refused?.action === one.name ? refused.given : undefined;
+  const { refused, typed } = shown;
+  const given = [refused, typed].find((what) => what?.action === one.name)?.given;
   return markup`<details${given && markup` open`}><summary>${one.label}…</summary>
 ${formOf(shown, one, markup`${one.asks?.(given ?? {})}${button(one, 'usual')}`)}</details>`;
 }
