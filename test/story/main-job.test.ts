@@ -235,6 +235,27 @@ describe('the main job, as people see it', function () {
     await ana.screenshot('19-denied');
   });
 
+  it('a migration takes her second factor: one visit, and the request goes on where it stood', async () => {
+    await ana.run('Notifications: Clear All Notifications');
+    const pages = ana.context.pages().length;
+    await ana.run('Daypass: Request Production Access');
+    await ana.pick('Apply a catalog migration');
+    await ana.title(/2\//);
+    await ana.press('Enter');
+    await ana.title(/3\//);
+    await ana.page.keyboard.type(reason);
+    await ana.signInWithCode('Ana', () => ana.press('Enter'), '38-migration-second-factor');
+    // Nothing is asked twice: what was typed was sent with the better sign-in.
+    await (await ana.sessionFrame()).locator('.waiting').getByText('Ben Roth told just now').waitFor();
+    assert.equal(ana.context.pages().length, pages);
+    await ben.answer(/Ana Lima asks to apply a catalog migration on Shop, 30 min/, 'Review');
+    const review = await ben.review();
+    await review.locator('main').getByText(reason).first().waitFor();
+    await ben.screenshot('39-migration-review');
+    await ana.run('Daypass: Withdraw Request');
+    await review.locator('main').getByText('Withdrawn. Nothing needs to be decided any more.').waitFor();
+  });
+
   it('at zero it is gone by itself, with a warning before', async () => {
     await ana.run('Notifications: Clear All Notifications');
     await askFor(ana, 'Peek at orders');

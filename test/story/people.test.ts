@@ -344,31 +344,6 @@ describe('several people, several windows', function () {
     await context.close();
   });
 
-  it('a migration takes her second factor: one visit, and the request goes on where it stood', async () => {
-    await noNotifications(ana);
-    const pages = ana.context.pages().length;
-    await ana.run('Daypass: Request Production Access');
-    await ana.pick('Apply a catalog migration');
-    await ana.title(/2\//);
-    await ana.press('Enter');
-    await ana.title(/3\//);
-    await ana.page.keyboard.type(reason);
-    await ana.signInWithCode('Ana', () => ana.press('Enter'), '38-migration-second-factor');
-    // Nothing is asked twice: what was typed was sent with the better sign-in.
-    const waits = await ana.sessionFrame();
-    for (const piece of [/^Ben Roth told just now$/, /^Eva Lang in 3 min$/, /^or call \+49 30/])
-      await waits.locator('.waiting').getByText(piece).waitFor();
-    assert.equal(ana.context.pages().length, pages);
-    await inThemes(ana, '39-who-is-told');
-    await ben.answer(/Ana Lima asks to apply a catalog migration on Shop, 30 min/, 'Review');
-    const review = await ben.review();
-    await review.locator('main').getByText(reason).first().waitFor();
-    await ben.run('View: Close All Editors');
-    await ana.run('Daypass: Withdraw Request');
-    await waiting(ben).waitFor({ state: 'detached' });
-    await noNotifications(ben);
-  });
-
   it('Ana breaks the glass with a second factor, everybody knows, and Ben signs it off afterwards', async () => {
     await noNotifications(ana);
     await askFor(ana, 'Stop the checkout');

@@ -138,7 +138,7 @@ targets:
       /^ {2}glass: one of leads; leads may break the glass after 5 min, for 15 min at most; could: eva; /m,
     );
     const may =
-      /^ {2}eva may break the glass after 5 min, for 15 min at most, with a sign-in made for it\.$/m;
+      /^ {2}eva may break the glass after 5 min, for 15 min at most, with a second factor of the last two minutes\.$/m;
     assert.match(explained[0]?.out ?? '', may);
     assert.match(explained[1]?.out ?? '', /it needs one of leads/);
     assert.doesNotMatch(explained[1]?.out ?? '', /glass after/);

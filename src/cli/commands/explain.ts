@@ -85,7 +85,11 @@ export async function explain(person: string, id: string, options: ExplainOption
     ...(verdict.is === 'asked' && others.size > 0 && missing.length > 0
       ? [`  The people in the examples are too few: it would still take ${needWords(missing)}.`]
       : []),
-    ...(glass ? [`  ${person} may break the glass ${glassInWords(glass)}, with a sign-in made for it.`] : []),
+    ...(glass
+      ? [
+          `  ${person} may break the glass ${glassInWords(glass)}, with a second factor of the last two minutes.`,
+        ]
+      : []),
     ...(template.mfa ? [`  The requester must have signed in as "mfa" says.`] : []),
     '  Not looked at, since only a running broker knows: what is open now, and what was approved automatically today.',
   ];
