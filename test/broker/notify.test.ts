@@ -24,13 +24,13 @@ const secret = () => `whsec_${randomBytes(32).toString('base64')}`;
 const [newer, older, slackToken, mailPassword] = [secret(), secret(), 'xoxb-test-token', 'mail-hush-hush'];
 
 /** A template whose steps are these, as they are written. */
-const template = (name: string, notify: string) => `
+const template = (name: string, notify: string, privilege = 'select on sales.orders') => `
 template: ${name}
 title: Fix one order's status
 summary: Update the status of orders, read orders. Nothing else.
 target: shop
 scope:
-  privileges: [select on sales.orders]
+  privileges: ['${privilege}']
 duration: { default: PT30M, longest: PT1H }
 request: { by: [engineering], ticket: { pattern: '.+', required: false } }
 approve: { by: [payments-leads] }
@@ -51,7 +51,7 @@ const steps = {
   unknown: '[{ tell: { on_call: away, through: direct } }, { after: PT30M, tell: hook }]',
   own: '[{ tell: { on_call: own, through: direct } }, { after: PT30M, tell: hook }]',
   loud: `[{ after: PT3M, tell: { on_call: payments, through: direct } }, { after: PT6M, tell: { on_call: payments, through: direct } }]
-break_glass: { by: [oncall], longest: PT10M }`,
+break_glass: { by: [oncall], longest: PT10M, acr: [pwd] }`,
   silent: '[{ tell: { on_call: payments-pager, through: direct } }, { after: PT30M, tell: hook }]',
 };
 
@@ -87,7 +87,8 @@ describe('Telling those who decide', function () {
       templates: Object.fromEntries(
         Object.entries(steps).map(([name, notify]) => [
           `tell-${name}.yaml`,
-          template(`tell-${name}`, notify),
+          // Whoever has the same access already breaks no glass for it.
+          template(`tell-${name}`, notify, name === 'loud' ? 'select (id) on sales.orders' : undefined),
         ]),
       ),
       configuration: `
