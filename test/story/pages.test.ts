@@ -42,7 +42,7 @@ scope: { privileges: [select on sales.orders] }
 duration: { default: PT15M, longest: PT30M }
 request: { by: [engineering], ticket: { pattern: 'INC-\\d+', required: true } }
 approve: { by: [payments-leads] }
-break_glass: { by: [oncall], longest: PT5M }
+break_glass: { by: [oncall], longest: PT5M, acr: [pwd] }
 `;
 
 /** The broker's pages in a real browser, without scripts, on every width, light and dark. */
