@@ -1,12 +1,10 @@
-import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { secondsOf } from '../../contract/durations.ts';
 import { Secret } from '../../contract/secret.ts';
+import { authorityIn, certificateFiles } from './certificates.ts';
 import { channelOf, type ChannelConfig } from './channels.ts';
 import type {
   CalendarConfig,
-  CertificateFiles,
   Config,
   Contact,
   DatabaseConfig,
@@ -17,7 +15,6 @@ import type {
   TargetConfig,
   WrittenShift,
 } from './config.ts';
-import { failureOf } from './files.ts';
 import { addressOf } from './pieces.ts';
 import { spokenProblem, type Path } from './problem.ts';
 import type { Report } from './report.ts';
@@ -283,24 +280,6 @@ async function tlsOf(
   return { mode, ...(pem === undefined ? {} : { certificateAuthority: pem }) };
 }
 
-/** The certificates in the file that `certificate_authority` names, in PEM form, or a report of why there are none. */
-async function authorityIn(
-  name: string,
-  path: Path,
-  { folder, report }: Context,
-): Promise<string | undefined> {
-  const file = resolve(folder, name);
-  const place = [...path, 'certificate_authority'];
-  try {
-    const pem = await readFile(file, 'utf8');
-    if (isCertificate(pem)) return pem;
-    report.isWrong(place, `${file} is not a certificate in PEM form.`);
-  } catch (error) {
-    report.isMissing(place, `${file} ${failureOf(error)}`);
-  }
-  return undefined;
-}
-
 async function loginOf(
   written: Settings['targets'][string]['login'] | undefined,
   path: Path,
@@ -324,44 +303,4 @@ async function secretOf(
   }
   if (found.warning !== undefined) report.warn(path, found.warning);
   return found.secret;
-}
-
-async function certificateFiles(
-  written: { readonly certificate: string; readonly key: string },
-  { folder, report }: Context,
-): Promise<CertificateFiles> {
-  const certificate = resolve(folder, written.certificate);
-  const key = resolve(folder, written.key);
-  const certificateText = await readFile(certificate, 'utf8').catch((error: unknown) =>
-    report.isMissing(['tls', 'certificate'], `${certificate} ${failureOf(error)}`),
-  );
-  const keyText = await readFile(key, 'utf8').catch((error: unknown) =>
-    report.isMissing(['tls', 'key'], `${key} ${failureOf(error)}`),
-  );
-  if (typeof certificateText === 'string' && !isCertificate(certificateText))
-    report.isWrong(['tls', 'certificate'], `${certificate} is not a certificate in PEM form.`);
-  else if (typeof certificateText === 'string' && typeof keyText === 'string') {
-    const wrong = keyProblem(certificateText, keyText);
-    if (wrong !== undefined) report.isWrong(['tls', 'key'], `${key} ${wrong}`);
-  }
-  return { certificate, key };
-}
-
-function keyProblem(certificate: string, key: string): string | undefined {
-  try {
-    const privateKey = createPrivateKey(key);
-    return new X509Certificate(certificate).checkPrivateKey(privateKey)
-      ? undefined
-      : 'is the key of another certificate.';
-  } catch {
-    return 'is not a private key in PEM form without a passphrase.';
-  }
-}
-
-function isCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem).raw.length > 0;
-  } catch {
-    return false;
-  }
 }

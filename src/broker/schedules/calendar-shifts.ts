@@ -3,7 +3,20 @@
  * not known before: this runs in a thread that is ended when it takes too long (`read-calendar.ts`).
  */
 import ICAL from 'ical.js';
-import { instantIn, isZone, shownMs, wallTimeOf, type WallTime } from '../rules/wall-time.ts';
+import { shownMs, wallTimeOf, type WallTime } from '../rules/wall-time.ts';
+import {
+  clocksOf,
+  floating,
+  isUtc,
+  momentOf,
+  NotUnderstood,
+  parameterOf,
+  readMoment,
+  wallOf,
+  zoneOf,
+  type Clocks,
+  type Moment,
+} from './calendar-times.ts';
 
 /** Times in milliseconds since 1970. */
 export interface CalendarQuestion {
@@ -27,14 +40,10 @@ export interface CalendarShifts {
 /** Nothing can be read from it. The message says why. */
 export class NoCalendar extends Error {}
 
-/** One event that cannot be read. The message says why. */
-class NotUnderstood extends Error {}
-
 const mostShifts = 1_000;
 const mostRepeats = 50_000;
 const mostTold = 3;
 const longestTold = 100;
-const readableYears = { first: 1900, last: 2200 };
 
 /** @throws NoCalendar */
 export function calendarShifts(question: CalendarQuestion): CalendarShifts {
@@ -127,7 +136,10 @@ function shiftsOf(
     if (!property) continue;
     if (parameterOf(property, 'range') !== '')
       throw new NotUnderstood('A change of “this and all that follow” is not read here.');
-    instead.set(replacedBy(property, clocks), isCalledOff(change) ? undefined : oneShift(change, clocks));
+    instead.set(
+      namedBy(property.getFirstValue(), property, clocks),
+      isCalledOff(change) ? undefined : oneShift(change, clocks),
+    );
   }
   const own = events
     .filter((event) => !isCalledOff(event))
@@ -138,14 +150,14 @@ function shiftsOf(
 }
 
 /**
- * Which occurrence a change stands for. It should say the moment (RFC 5545, section 3.8.4.4); some say the day alone,
- * which then stands for all that begins on it: rather nobody is on call than somebody whose shift was called off.
+ * How a change or an exception names the occurrence that it stands for. It should say the moment (RFC 5545, sections
+ * 3.8.4.4 and 3.8.5.1); some say the day alone, which then stands for all that begins on it: rather nobody is on call
+ * than somebody whose shift was called off.
  */
-function replacedBy(property: ICAL.Property, clocks: Clocks): string {
-  const value = property.getFirstValue();
+function namedBy(value: unknown, property: ICAL.Property, clocks: Clocks): string {
   return value instanceof ICAL.Time && value.isDate
     ? byDay(wallOf(value))
-    : byMoment(momentOf(property, clocks).at);
+    : byMoment(readMoment(value, property, clocks).at);
 }
 
 const byMoment = (at: number) => `at ${at}`;
@@ -193,31 +205,23 @@ function repeatsOf(
     walls.push(...repeatsBy(property.getFirstValue(), start, { from: from - lasts, until }));
   for (const property of event.getAllProperties('rdate'))
     for (const value of property.getValues()) walls.push(readMoment(value, property, clocks).wall);
-  const isExcepted = exceptionsOf(event, clocks);
+  const excepted = exceptionsOf(event, clocks);
   const names = namesOf(event);
   return walls.flatMap((wall) => {
     const at = start.clock(wall);
     const end = endOf(wall);
-    // What is over needs no look at its exceptions, of which there may be many.
-    if (end <= from || at >= until || isExcepted(at, wall)) return [];
-    return [{ names, from: at, until: end, known: [byMoment(at), byDay(wall)] }];
+    if (end <= from || at >= until) return [];
+    const known = [byMoment(at), byDay(wall)];
+    return known.some((name) => excepted.has(name)) ? [] : [{ names, from: at, until: end, known }];
   });
 }
 
-/** Whether an occurrence is excepted: by its moment, or by its day alone. */
-function exceptionsOf(event: ICAL.Component, clocks: Clocks): (at: number, wall: WallTime) => boolean {
-  const moments = new Set<number>();
-  const days: WallTime[] = [];
-  for (const property of event.getAllProperties('exdate'))
-    for (const value of property.getValues()) {
-      if (value instanceof ICAL.Time && value.isDate) days.push(wallOf(value));
-      else moments.add(readMoment(value, property, clocks).at);
-    }
-  return (at, wall) => moments.has(at) || days.some((day) => isSameDay(day, wall));
-}
-
-function isSameDay(a: WallTime, b: WallTime): boolean {
-  return a.year === b.year && a.month === b.month && a.day === b.day;
+function exceptionsOf(event: ICAL.Component, clocks: Clocks): Set<string> {
+  return new Set(
+    event
+      .getAllProperties('exdate')
+      .flatMap((property) => property.getValues().map((value) => namedBy(value, property, clocks))),
+  );
 }
 
 const readableRules = ['HOURLY', 'DAILY', 'WEEKLY', 'MONTHLY', 'YEARLY'];
@@ -255,19 +259,6 @@ function repeatsBy(
   }
 }
 
-/** A moment as a calendar says it. */
-interface Moment {
-  readonly wall: WallTime;
-  readonly at: number;
-  /** It says a day and no time. */
-  readonly isDay: boolean;
-  /** How the same clocks are read at other times. */
-  readonly clock: Clock;
-}
-
-/** What clocks on the wall show → milliseconds since 1970. */
-type Clock = (wall: WallTime) => number;
-
 const dayMs = 24 * 3600_000;
 
 /** When an event begins, and when it ends if it begins at another time: after as many hours on the wall. */
@@ -296,74 +287,4 @@ function spanOf(
     return { start, endOf: (wall) => start.clock(wallTimeOf(shownMs(wall) + nominal)) + exact };
   }
   return { start, endOf: (wall) => start.clock(wallTimeOf(shownMs(wall) + (start.isDay ? dayMs : 0))) };
-}
-
-function momentOf(property: ICAL.Property, clocks: Clocks): Moment {
-  return readMoment(property.getFirstValue(), property, clocks);
-}
-
-function readMoment(value: unknown, property: ICAL.Property, clocks: Clocks): Moment {
-  if (!(value instanceof ICAL.Time)) throw new NotUnderstood('An event says a time that is none.');
-  const wall = wallOf(value);
-  const clock = isUtc(value) ? shownMs : clocks(zoneOf(property));
-  return { wall, at: clock(wall), isDay: value.isDate, clock };
-}
-
-function zoneOf(property: ICAL.Property): string {
-  return parameterOf(property, 'tzid');
-}
-
-/** Empty where there is none, or several. */
-function parameterOf(property: ICAL.Property, name: string): string {
-  const value: unknown = property.getParameter(name);
-  return typeof value === 'string' ? value : '';
-}
-
-function isUtc(time: ICAL.Time): boolean {
-  return time.zone === ICAL.Timezone.utcTimezone;
-}
-
-function wallOf(time: ICAL.Time): WallTime {
-  const { year, month, day, hour, minute, second } = time;
-  const wall = { year, month, day, hour, minute, second: Math.min(second, 59) };
-  const isReadable = year >= readableYears.first && year <= readableYears.last;
-  if (!isReadable || Number.isNaN(shownMs(wall)))
-    throw new NotUnderstood('An event says a time that is none.');
-  return wall;
-}
-
-/** Without a zone, so that the library counts by the wall alone. */
-function floating({ wall, isDay }: Moment): ICAL.Time {
-  return new ICAL.Time({ ...wall, isDate: isDay }, ICAL.Timezone.localTimezone);
-}
-
-/** The clock of a zone by its name (TZID); by no name, that of what has no zone. */
-type Clocks = (zone: string) => Clock;
-
-/** A name that is known everywhere means what it means everywhere; others mean what the calendar says (VTIMEZONE). */
-function clocksOf(calendar: ICAL.Component, usual: string | undefined): Clocks {
-  const known = new Map<string, Clock>();
-  return (name) => {
-    const zone = name === '' ? usual : name;
-    if (zone === undefined)
-      throw new NotUnderstood(
-        'An event has no time zone. Say which one it means: "zone", beside "calendar".',
-      );
-    const clock = known.get(zone) ?? clockOf(zone, calendar);
-    known.set(zone, clock);
-    return clock;
-  };
-}
-
-function clockOf(zone: string, calendar: ICAL.Component): Clock {
-  if (isZone(zone)) return (wall) => instantIn(zone, wall).getTime();
-  const component = calendar
-    .getAllSubcomponents('vtimezone')
-    .find((one) => one.getFirstPropertyValue('tzid') === zone);
-  if (!component) throw new NotUnderstood(`The time zone “${zone}” is not known.`);
-  const described = new ICAL.Timezone({ component, tzid: zone });
-  return (wall) => {
-    const time = new ICAL.Time({ ...wall, isDate: false }, ICAL.Timezone.localTimezone);
-    return shownMs(wall) - described.utcOffset(time) * 1000;
-  };
 }
