@@ -165,9 +165,10 @@ export const AccessRequest = z
     version: z.int(),
     may: z.object({
       withdraw: z.boolean(),
-      decide: z.boolean().meta({ description: 'To deny it, and to claim it.' }),
+      decide: z.boolean().meta({ description: 'To deny it.' }),
       approve: z.boolean().meta({
-        description: 'It waits for them: their approval brings it further, so they are asked.',
+        description:
+          'It waits for them: their approval brings it further, so they are asked, and may claim it.',
       }),
       write: z.boolean().meta({ description: 'To ask and to answer.' }),
     }),

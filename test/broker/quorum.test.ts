@@ -120,6 +120,15 @@ describe('a quorum of several people', function () {
     const second = await decide('leo', other);
     assert.equal(second.status, 403);
     assert.match(second.body.detail, /adds nothing: one of security must still approve/);
+    const look = (name: Name) =>
+      world.call<Problem>(name, 'POST', `/v1/requests/${other.id}/claim`, { body: {} });
+    const idle = await look('leo');
+    assert.deepEqual(
+      [idle.status, idle.body.detail],
+      [403, 'Only somebody whose approval brings it further can take it.'],
+      'nobody else is kept from it by whoever cannot approve it',
+    );
+    assert.equal((await look('sue')).status, 200);
     assert.equal((await decide('leo', other, 'deny')).body.state, 'denied');
   });
 

@@ -30,7 +30,7 @@ const template: ResolvedTemplate = {
       hours: { days: [1, 2, 3, 4, 5], fromMinute: 540, untilMinute: 1020, zone: 'Europe/Berlin' },
     },
   ],
-  breakGlass: { by: ['oncall'], afterSeconds: 300, longestSeconds: 900 },
+  breakGlass: { by: ['oncall'], afterSeconds: 300, longestSeconds: 900, acr: ['mfa'] },
   revokeBy: ['sre'],
   digest: '',
   notify: [],

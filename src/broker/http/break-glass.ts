@@ -66,10 +66,7 @@ export async function breakGlass(
   const policy = await verdictOn(trx, context, caller, template, durationSeconds);
   if (policy.is === 'refused') throw new Refusal('refused-by-policy', policy.why);
 
-  demandSignIn(context, caller, {
-    withinSeconds: freshSeconds,
-    ...(glass.acr ? { acr: glass.acr } : {}),
-  });
+  demandSignIn(context, caller, { withinSeconds: freshSeconds, acr: glass.acr });
   const step = await stepRequest(trx, request, 'glass broken', caller.id, {
     agreed: false,
     comment: body.reason,

@@ -1,7 +1,8 @@
 import type { NewClaim } from '../../contract/requests.ts';
 import type { Context } from '../context.ts';
-import { mayDecide } from '../rules/policy.ts';
+import { mayApprove, mayDecide } from '../rules/policy.ts';
 import { claimOn, setClaim } from '../store/claim.ts';
+import { approvalsAmong, decisionsOn } from '../store/decision.ts';
 import { now } from '../store/now.ts';
 import { peopleById } from '../store/person.ts';
 import { ruleOf } from '../store/request.ts';
@@ -11,7 +12,10 @@ import { byCode, lockVisible, settledAlready } from './decisions.ts';
 import { Refusal } from './problem.ts';
 import { demandSignIn } from './sign-in.ts';
 
-/** Somebody who may decide says that they look at it; done already is done. Whoever takes it over names from whom. */
+/**
+ * Somebody whose approval brings it further says that they look at it, so that others need not; done already is done.
+ * Whoever takes it over names from whom.
+ */
 export async function claim(
   trx: Trx,
   context: Context,
@@ -21,9 +25,13 @@ export async function claim(
 ): Promise<void> {
   const request = await lockVisible(trx, context, caller, id);
   if (!caller.mayDecide) throw byCode();
-  if (!mayDecide(caller, ruleOf(request)))
+  const rule = ruleOf(request);
+  if (!mayDecide(caller, rule))
     throw new Refusal('not-allowed', 'Only somebody who may decide on it can take it.');
   if (request.state !== 'pending') throw await settledAlready(trx, context, request, caller);
+  const approvals = approvalsAmong(await decisionsOn(trx, context.integrity, [id]));
+  if (!mayApprove(caller, rule, approvals))
+    throw new Refusal('not-allowed', 'Only somebody whose approval brings it further can take it.');
   const held = claimOn(request, await now(trx));
   if (held?.personId === caller.id) return;
   if (held && held.personId !== from) {

@@ -10,8 +10,8 @@ export interface GlassRule {
   readonly afterSeconds: number;
   /** The longest that is given. */
   readonly longestSeconds: number;
-  /** One of these contexts of sign-in; absent: any. */
-  readonly acr?: readonly string[];
+  /** The second factor: one of these contexts of sign-in. */
+  readonly acr: readonly string[];
 }
 
 /** `after 5 min, for 15 min at most` */

@@ -12,7 +12,7 @@ export interface Version {
   readonly limits: readonly Limit[];
   readonly never: readonly string[];
   readonly revokeBy: readonly string[];
-  /** Contexts of sign-in that breaking the glass takes; absent: any. */
+  /** Contexts of sign-in that breaking the glass takes; absent where nobody may. */
   readonly glassAcr?: readonly string[] | undefined;
   /** Absent where it was not kept with a request, as this one. */
   readonly requestBy?: readonly string[] | undefined;

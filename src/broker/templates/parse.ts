@@ -220,10 +220,8 @@ function checkRest(
     );
 }
 
-function checkBreakGlass(
-  { break_glass: glass, approve, duration, notify, mfa }: AnyTemplateFile,
-  report: Report,
-): void {
+function checkBreakGlass(written: AnyTemplateFile, report: Report): void {
+  const { break_glass: glass, approve, duration, notify } = written;
   if (!glass) return;
   const path = ['break_glass'];
   if (approve === 'nobody') {
@@ -240,7 +238,7 @@ function checkBreakGlass(
       path,
       'is loud only where somebody hears it: where "notify" tells nobody, those alone are told who have their editor open.',
     );
-  if (!glass.acr && !mfa?.acr && !approve.mfa?.acr)
+  if (glassAcr(glass, written).length === 0)
     report.isWrong(
       path,
       'always takes a second factor, proved for it: say what your identity provider calls that. For example: acr: [mfa]',
@@ -291,18 +289,20 @@ function signInDemand({
   };
 }
 
-function glassRule(
-  glass: NonNullable<AnyTemplateFile['break_glass']>,
-  { approve, mfa }: AnyTemplateFile,
-): GlassRule {
-  // Never weaker than what the template demands otherwise.
-  const acr = glass.acr ?? mfa?.acr ?? (approve === 'nobody' ? undefined : approve.mfa?.acr);
+type WrittenGlass = NonNullable<AnyTemplateFile['break_glass']>;
+
+function glassRule(glass: WrittenGlass, written: AnyTemplateFile): GlassRule {
   return {
     by: glass.by,
     afterSeconds: glass.after === undefined ? 0 : secondsOf(glass.after),
     longestSeconds: secondsOf(glass.longest),
-    ...(acr === undefined ? {} : { acr }),
+    acr: glassAcr(glass, written),
   };
+}
+
+/** What it says itself, else what the template demands otherwise; empty where nothing does. */
+function glassAcr({ acr }: WrittenGlass, { approve, mfa }: AnyTemplateFile): readonly string[] {
+  return acr ?? mfa?.acr ?? (approve === 'nobody' ? undefined : approve.mfa?.acr) ?? [];
 }
 
 function automaticOf(approve: AnyTemplateFile['approve']): AutomaticApproval[] {

@@ -65,7 +65,7 @@ function demandsOf({ id, mfa, approverMfa, breakGlass }: ResolvedTemplate): Dema
     ...(mfa ? [{ what: `${id} (${mfa.at.map((moment) => moments[moment]).join(', ')})`, mfa }] : []),
     ...(approverMfa ? [{ what: `${id} (approving)`, mfa: approverMfa }] : []),
     // How fresh that one must be says nothing of a token: it is always asked for anew.
-    ...(breakGlass?.acr ? [{ what: `${id} (breaking the glass)`, mfa: { acr: breakGlass.acr } }] : []),
+    ...(breakGlass ? [{ what: `${id} (breaking the glass)`, mfa: { acr: breakGlass.acr } }] : []),
   ];
 }
 
