@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createRequire } from 'node:module';
 import type { Frame } from 'playwright-core';
@@ -60,6 +60,18 @@ describe('several people, several windows', function () {
       const { violations: found } = await axe.run();
       return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
     });
+  };
+  /** Ready to sign in to the broker's pages. */
+  const aPhone = async () => {
+    const context = await stage.browser.newContext({
+      viewport: { width: 360, height: 740 },
+      isMobile: true,
+      hasTouch: true,
+      javaScriptEnabled: false,
+    });
+    const phone = await context.newPage();
+    await phone.goto(`${stage.sandbox.broker?.url ?? ''}/requests`);
+    return { phone, close: () => context.close() };
   };
   const noNotifications = async (editor: Editor) => {
     await editor.run('Notifications: Clear All Notifications');
@@ -308,22 +320,35 @@ describe('several people, several windows', function () {
     await pictures(ben, 'changed');
     await ben.screenshot('26-template-changed-review');
     assert.deepEqual(await violations(review), []);
+
+    // A freeze that begins meanwhile keeps it from being approved; what is seen of the same reload says that it holds.
+    const policy = join(stage.sandbox.folder, 'templates', 'policy.yaml');
+    await writeFile(
+      policy,
+      'freezes: [{ reason: The year is being closed, from: 2026-01-01T00:00Z, until: 2099-01-01T00:00Z }]\n',
+    );
+    await writeFile(file, before.replace('longest: PT30M', 'longest: PT20M'));
+    await review.locator('main').getByText('Longest: 20 min (was 10 min)').last().waitFor();
+    await review.getByRole('button', { name: /^Approve/ }).click();
+    await ben
+      .notification(/Frozen until .*The year is being closed.*nothing was approved.*deny it, with a word/s)
+      .first()
+      .waitFor();
+    await inThemes(ben, '26-frozen-meanwhile');
+    await waiting(ben).waitFor();
+    await rm(policy);
+    await writeFile(file, before);
+    await review.locator('main').getByText('Longest: 30 min (was 10 min)').last().waitFor();
     await ben.run('View: Close All Editors');
     await ana.run('Daypass: Withdraw Request');
     await waiting(ben).waitFor({ state: 'detached' });
+    await noNotifications(ben);
   });
 
   it('Ben approves on his phone what Ana asked for in her editor, and both editors know at once', async () => {
     await askFor(ana, 'Fix one', { ticket: 'INC-2233' });
     await waiting(ben).waitFor();
-    const context = await stage.browser.newContext({
-      viewport: { width: 360, height: 740 },
-      isMobile: true,
-      hasTouch: true,
-      javaScriptEnabled: false,
-    });
-    const phone = await context.newPage();
-    await phone.goto(`${stage.sandbox.broker?.url ?? ''}/requests`);
+    const { phone, close } = await aPhone();
     assert.doesNotMatch(await phone.content(), /Ana|4711/);
     await phone.getByRole('link', { name: 'Sign in' }).tap();
     await phone.getByRole('button', { name: /Ben Roth/ }).tap();
@@ -341,7 +366,25 @@ describe('several people, several windows', function () {
     await ana.answer(/Ben Roth approved: fix one order.*30 min/s, 'Open terminal');
     await ana.terminalShows('psql is ready');
     await waiting(ben).waitFor({ state: 'detached' });
-    await context.close();
+    await close();
+  });
+
+  it('Ana ends it on her phone: over in her editor, too', async () => {
+    const { phone, close } = await aPhone();
+    await phone.getByRole('link', { name: 'Sign in' }).tap();
+    await phone.getByRole('button', { name: /Ana Lima/ }).tap();
+    await phone
+      .getByRole('link', { name: /You: fix one order.s status on Shop/ })
+      .first()
+      .tap();
+    const end = phone.getByRole('button', { name: /End access/ });
+    await end.waitFor();
+    await phone.screenshot({ path: 'dist/screenshots/28-phone-end.png' });
+    await end.tap();
+    await phone.getByText(/You ended it/).waitFor();
+    await ana.terminalShows(/nothing left behind/, 30_000);
+    await ana.run('Terminal: Kill the Active Terminal Instance');
+    await close();
   });
 
   it('Ana breaks the glass with a second factor, everybody knows, and Ben signs it off afterwards', async () => {

@@ -166,7 +166,7 @@ const endIt: Action = {
   name: 'end',
   ends: true,
   offer: (_request, _personId, grant) =>
-    grant?.may.end ? { label: 'End access', note: 'and every terminal', main: true } : undefined,
+    grant?.may.end ? { label: 'End access now', main: true } : undefined,
   press: ({ context, caller, id }) =>
     context.store.transaction('grant ended', async (trx) =>
       end(trx, context, caller, await grantOf(trx, id)),
